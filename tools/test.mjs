@@ -1,0 +1,50 @@
+// `npm test`: everything that must hold, in a fresh clone too. The last line is `N passed, N failed`.
+
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { checks, generatedCheck, runChecks } from './check.mjs';
+import { setup } from './setup.mjs';
+import { entry, modernNode, root, run, toolEnvironment } from './toolbox.mjs';
+
+await entry(async () => {
+  const counts = { passed: 0, failed: 1, skipped: 0 };
+  try {
+    await setup();
+    const before = await runChecks([...checks, generatedCheck]);
+    const tests = await runTests(process.argv.slice(2));
+    counts.passed = before.passed + tests.passed;
+    counts.failed = before.failed + tests.failed;
+    counts.skipped = tests.skipped;
+    return counts.failed === 0 ? 0 : 1;
+  } finally {
+    process.once('exit', () => console.log(closingLine(counts)));
+  }
+});
+
+/** Runs vitest; its reporter leaves the counts in a file. Without that file vitest itself has failed, which counts as one. */
+async function runTests(args) {
+  const folder = mkdtempSync(path.join(tmpdir(), 'millrace-test-'));
+  const file = path.join(folder, 'counts.json');
+  try {
+    const vitest = path.join(root, 'node_modules/vitest/vitest.mjs');
+    const env = { ...toolEnvironment(), MILLRACE_TEST_COUNTS: file };
+    const code = await run(modernNode(), [vitest, 'run', ...args], { env });
+    const counts = readCounts(file);
+    return code !== 0 && counts.failed === 0 ? { ...counts, failed: 1 } : counts;
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
+}
+
+function readCounts(file) {
+  try {
+    return JSON.parse(readFileSync(file, 'utf8'));
+  } catch {
+    return { passed: 0, failed: 1, skipped: 0 };
+  }
+}
+
+function closingLine({ passed, failed, skipped }) {
+  return `\n${passed} passed, ${failed} failed${skipped > 0 ? `, ${skipped} skipped` : ''}`;
+}

@@ -1,0 +1,28 @@
+import { defineConfig } from 'vitest/config';
+
+const project = (name: string, options: { testTimeout?: number; fileParallelism?: boolean } = {}) => ({
+  extends: true as const,
+  test: { name, include: [`test/${name}/**/*.test.ts`], ...options },
+});
+
+export default defineConfig({
+  test: {
+    reporters: ['default', './tools/closing-line.ts'],
+    passWithNoTests: true,
+    coverage: {
+      provider: 'v8',
+      include: ['functions/**/*.ts', 'schemas/**/*.ts'],
+      reporter: ['text-summary', 'json-summary'],
+    },
+    projects: [
+      project('unit'),
+      project('contract', { testTimeout: 30_000 }),
+      project('simulation', { testTimeout: 120_000 }),
+      project('service', { testTimeout: 30_000 }),
+      project('runner', { testTimeout: 60_000 }),
+      project('repository', { testTimeout: 60_000 }),
+      // Whole processes measure time and are killed on purpose: one file at a time.
+      project('e2e', { testTimeout: 120_000, fileParallelism: false }),
+    ],
+  },
+});
