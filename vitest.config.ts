@@ -1,6 +1,9 @@
 import { defineConfig } from 'vitest/config';
 
-const project = (name: string, options: { testTimeout?: number; fileParallelism?: boolean } = {}) => ({
+const project = (
+  name: string,
+  options: { testTimeout?: number; fileParallelism?: boolean } = {},
+) => ({
   extends: true as const,
   test: { name, include: [`test/${name}/**/*.test.ts`], ...options },
 });

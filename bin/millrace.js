@@ -19,8 +19,9 @@ function start() {
   var found = [bundle, source].find(function (place) {
     return existsSync(fileURLToPath(place));
   });
-  if (found === undefined) refuse('millrace is not built here; run `npm run setup` in the checkout');
-  else import(found.href);
+  if (found === undefined)
+    refuse('millrace is not built here; run `npm run setup` in the checkout');
+  else void import(found.href);
 }
 
 /** The Node that came along as a package, in a checkout or in somebody's node_modules. */
@@ -38,7 +39,9 @@ function restart(node) {
     refuse('millrace wants Node 24.12 or newer; this is ' + process.versions.node);
     return;
   }
-  var child = spawn(node, [fileURLToPath(import.meta.url)].concat(process.argv.slice(2)), { stdio: 'inherit' });
+  var child = spawn(node, [fileURLToPath(import.meta.url)].concat(process.argv.slice(2)), {
+    stdio: 'inherit',
+  });
   ['SIGTERM', 'SIGHUP', 'SIGINT'].forEach(function (signal) {
     process.on(signal, function () {
       // Ctrl-C in a terminal reaches the child by itself; a second SIGINT would mean "at once".

@@ -1,6 +1,15 @@
 // Bundles the command line and the runner into dist/. Importing functions/cli/main.ts or functions/runner/main.ts runs it.
 
-import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import {
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
 import path from 'node:path';
 import { entry, root } from './toolbox.mjs';
 
@@ -8,7 +17,9 @@ const ENTRIES = { millrace: 'functions/cli/main.ts', runner: 'functions/runner/m
 const STALE_MS = 60 * 60 * 1000;
 
 async function build() {
-  const present = Object.entries(ENTRIES).filter(([, source]) => existsSync(path.join(root, source)));
+  const present = Object.entries(ENTRIES).filter(([, source]) =>
+    existsSync(path.join(root, source)),
+  );
   if (present.length === 0) return 0;
   const result = await bundle(Object.fromEntries(present));
   const written = result.outputFiles.filter(writeIfChanged);
@@ -64,7 +75,8 @@ function removeStale(current) {
   const dist = path.join(root, 'dist');
   for (const name of readdirSync(dist)) {
     const full = path.join(dist, name);
-    if (!current.includes(name) && Date.now() - statSync(full).mtimeMs > STALE_MS) rmSync(full, { force: true });
+    if (!current.includes(name) && Date.now() - statSync(full).mtimeMs > STALE_MS)
+      rmSync(full, { force: true });
   }
 }
 

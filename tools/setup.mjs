@@ -1,9 +1,26 @@
 // Makes a checkout ready to use, from nothing but git, Node 20 with npm, and Python 3.10. Running it again costs little.
 
 import { spawnSync } from 'node:child_process';
-import { chmodSync, existsSync, lstatSync, mkdirSync, readFileSync, readlinkSync, rmSync, symlinkSync } from 'node:fs';
+import {
+  chmodSync,
+  existsSync,
+  lstatSync,
+  mkdirSync,
+  readFileSync,
+  readlinkSync,
+  rmSync,
+  symlinkSync,
+} from 'node:fs';
 import path from 'node:path';
-import { entry, isEntry, modernNode, root, run, SetupProblem, toolEnvironment } from './toolbox.mjs';
+import {
+  entry,
+  isEntry,
+  modernNode,
+  root,
+  run,
+  SetupProblem,
+  toolEnvironment,
+} from './toolbox.mjs';
 
 const UV_VERSION = '0.13.8';
 
@@ -24,7 +41,8 @@ async function installPackages() {
   say('installing packages (npm ci)');
   // `npm ci` by the npm that came with whatever Node is here; engine warnings of Node 20 are expected.
   const code = await run('npm', ['ci', '--loglevel=error'], { env: process.env });
-  if (code !== 0) throw new SetupProblem(`npm ci ended with exit code ${code}; its message is above`);
+  if (code !== 0)
+    throw new SetupProblem(`npm ci ended with exit code ${code}; its message is above`);
 }
 
 /** Compares the lock with what npm noted in node_modules. Optional packages of other platforms are rightly absent. */
@@ -60,13 +78,27 @@ async function installUv() {
   say(`installing uv ${UV_VERSION} into .tools`);
   requirePython();
   rmSync(home, { recursive: true, force: true });
-  const requirement = ['--quiet', '--disable-pip-version-check', '--only-binary', ':all:', `uv==${UV_VERSION}`];
+  const requirement = [
+    '--quiet',
+    '--disable-pip-version-check',
+    '--only-binary',
+    ':all:',
+    `uv==${UV_VERSION}`,
+  ];
   const venv = spawnSync('python3', ['-m', 'venv', home], { encoding: 'utf8' });
   // Debian's python3 comes without venv unless python3-venv is installed; plain pip is the other way.
   const code =
     venv.status === 0
       ? await run(path.join(home, 'bin/python'), ['-m', 'pip', 'install', ...requirement])
-      : await run('python3', ['-m', 'pip', 'install', '--target', home, '--upgrade', ...requirement]);
+      : await run('python3', [
+          '-m',
+          'pip',
+          'install',
+          '--target',
+          home,
+          '--upgrade',
+          ...requirement,
+        ]);
   if (code !== 0) {
     throw new SetupProblem(
       `uv ${UV_VERSION} could not be installed: pip ended with exit code ${code}; wanted is python3 with venv or pip`,
@@ -74,15 +106,20 @@ async function installUv() {
   }
   mkdirSync(path.dirname(uv), { recursive: true });
   link(uv, '../uv/bin/uv');
-  if (!answersVersion(uv, UV_VERSION)) throw new SetupProblem(`.tools/bin/uv does not answer as uv ${UV_VERSION}`);
+  if (!answersVersion(uv, UV_VERSION))
+    throw new SetupProblem(`.tools/bin/uv does not answer as uv ${UV_VERSION}`);
 }
 
 function requirePython() {
-  const asked = spawnSync('python3', ['-c', 'import sys; print("%d.%d" % sys.version_info[:2])'], { encoding: 'utf8' });
+  const asked = spawnSync('python3', ['-c', 'import sys; print("%d.%d" % sys.version_info[:2])'], {
+    encoding: 'utf8',
+  });
   const version = asked.status === 0 ? asked.stdout.trim() : undefined;
   const [major = 0, minor = 0] = (version ?? '').split('.').map(Number);
   if (major < 3 || (major === 3 && minor < 10)) {
-    throw new SetupProblem(`python3 is ${version ?? 'not installed'}; wanted is Python 3.10 or newer`);
+    throw new SetupProblem(
+      `python3 is ${version ?? 'not installed'}; wanted is Python 3.10 or newer`,
+    );
   }
 }
 
@@ -105,7 +142,11 @@ async function runHook(node, hook) {
 }
 
 function link(place, target) {
-  if (lstatSync(place, { throwIfNoEntry: false })?.isSymbolicLink() && readlinkSync(place) === target) return;
+  if (
+    lstatSync(place, { throwIfNoEntry: false })?.isSymbolicLink() &&
+    readlinkSync(place) === target
+  )
+    return;
   rmSync(place, { force: true });
   symlinkSync(target, place);
   chmodSync(path.resolve(path.dirname(place), target), 0o755);

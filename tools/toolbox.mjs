@@ -34,14 +34,21 @@ export function modernNode() {
 /** The environment of every tool: packaged programs and the checkout's own first on PATH. */
 export function toolEnvironment() {
   const first = [path.join(root, 'node_modules/.bin'), path.join(root, '.tools/bin')];
-  const rest = (process.env.PATH ?? '').split(path.delimiter).filter((part) => !first.includes(part));
+  const rest = (process.env.PATH ?? '')
+    .split(path.delimiter)
+    .filter((part) => !first.includes(part));
   return { ...process.env, PATH: [...first, ...rest].join(path.delimiter) };
 }
 
 /** Runs a program with our output and answers its exit code; a signal counts as 128 and more, as in a shell. */
 export function run(command, args, options = {}) {
   return new Promise((resolve, reject) => {
-    const child = spawn(command, args, { cwd: root, stdio: 'inherit', env: toolEnvironment(), ...options });
+    const child = spawn(command, args, {
+      cwd: root,
+      stdio: 'inherit',
+      env: toolEnvironment(),
+      ...options,
+    });
     child.once('error', reject);
     child.once('exit', (code, signal) => resolve(code ?? (signal === 'SIGINT' ? 130 : 143)));
   });
