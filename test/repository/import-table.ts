@@ -1,0 +1,67 @@
+// Who may import whom, and which libraries. The tsconfig references and the lint patterns are held to this table.
+
+type Row = {
+  /** The folder's own `#name`. */
+  readonly name: string;
+  /** Folders it may import, by `#name`. */
+  readonly folders: readonly string[];
+  /** Packages it may import; `node:` stands for all of Node's own. */
+  readonly libraries: readonly string[];
+  /** Only types come from elsewhere. */
+  readonly typesOnly?: true;
+  /** Prefixes it may not import although their folder is allowed. */
+  readonly not?: readonly string[];
+};
+
+const everything = ['schemas', 'errors', 'core', 'ports', 'service', 'runner', 'http', 'embedded'];
+
+export const importTable: Readonly<Record<string, Row>> = {
+  schemas: { name: 'schemas', folders: [], libraries: ['zod'] },
+  'functions/errors': { name: 'errors', folders: ['schemas'], libraries: [] },
+  'functions/core': {
+    name: 'core',
+    folders: ['schemas', 'errors'],
+    libraries: ['jsep', 're2js', 'yaml', '@noble/hashes', 'croner'],
+  },
+  'functions/ports': { name: 'ports', folders: ['schemas'], libraries: ['node:'], typesOnly: true },
+  'functions/service': {
+    name: 'service',
+    folders: ['schemas', 'errors', 'core', 'ports'],
+    libraries: [],
+  },
+  'functions/runner': {
+    name: 'runner',
+    folders: ['schemas', 'errors', 'core'],
+    libraries: ['node:'],
+    not: ['#core/compile/', '#core/timetable'],
+  },
+  'functions/http': {
+    name: 'http',
+    folders: ['schemas', 'errors', 'service'],
+    libraries: ['hono'],
+  },
+  'functions/adapters/embedded': {
+    name: 'embedded',
+    folders: ['schemas', 'errors', 'ports'],
+    libraries: ['node:'],
+  },
+  'functions/local': {
+    name: 'local',
+    folders: everything,
+    libraries: ['node:', 'hono', '@hono/node-server'],
+  },
+  'functions/cli': {
+    name: 'cli',
+    folders: [...everything, 'local'],
+    libraries: ['node:', 'commander', 'log-update', 'picocolors'],
+  },
+};
+
+/** Within the core a library belongs to the folder that hides it. */
+export const homeOfLibrary: Readonly<Record<string, string>> = {
+  jsep: 'functions/core/expression/',
+  re2js: 'functions/core/expression/',
+  yaml: 'functions/core/compile/',
+  '@noble/hashes': 'functions/core/digest',
+  croner: 'functions/core/timetable',
+};
