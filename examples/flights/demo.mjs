@@ -1,0 +1,57 @@
+// Runs the flights pipeline and says where its chart and its summary lie. Set-up is done by then; Node is a modern one.
+
+import { spawn, spawnSync } from 'node:child_process';
+import path from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+const here = path.dirname(fileURLToPath(import.meta.url));
+const root = path.resolve(here, '../..');
+const millrace = path.join(root, 'bin/millrace.js');
+const dataDirectory = path.resolve(root, process.env.MILLRACE_DATA_DIR ?? '.millrace');
+const inRoot = { cwd: root, env: { ...process.env, MILLRACE_DATA_DIR: dataDirectory } };
+
+const code = await runPipeline(process.argv.slice(2));
+if (code === 0) printFiles(latestReport());
+process.exitCode = code;
+
+/** Answers the exit code. The terminal sends an interrupt to the run as well, which ends itself: here it is only waited for. */
+function runPipeline(args) {
+  process.on('SIGINT', () => undefined);
+  const child = spawn(
+    process.execPath,
+    [millrace, 'run', path.join(here, 'pipeline.yaml'), ...args],
+    { ...inRoot, stdio: 'inherit' },
+  );
+  return new Promise((resolve, reject) => {
+    child.once('error', reject);
+    child.once('exit', (exitCode) => resolve(exitCode ?? 1));
+  });
+}
+
+function latestReport() {
+  const shown = spawnSync(process.execPath, [millrace, 'show', 'latest', '--json'], {
+    ...inRoot,
+    encoding: 'utf8',
+    maxBuffer: 64 * 1024 * 1024,
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
+  const lastLine = shown.stdout.trim().split('\n').at(-1) ?? '';
+  return JSON.parse(lastLine);
+}
+
+function printFiles(report) {
+  const files = [
+    ['chart', report.nodes.chart?.outputs.chart],
+    ['summary', report.nodes.summary?.outputs.summary],
+    ['quality report', report.nodes.quality_report?.outputs.report],
+  ];
+  console.log();
+  for (const [label, value] of files) {
+    if (value !== undefined) console.log(`${label.padEnd(16)}${pathOf(value)}`);
+  }
+}
+
+/** Where a file value lies: where it was given, or under its key among the objects of the data directory. */
+function pathOf({ $file: file }) {
+  return file.path ?? path.join(dataDirectory, 'objects', file.key);
+}
