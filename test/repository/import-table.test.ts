@@ -52,7 +52,7 @@ function objections(folder: string, source: Source): readonly string[] {
 }
 
 /** For every folder the `#names` that biome refuses there, from one run over a scratch copy of the tree. */
-function lintRefusals(): ReadonlyMap<string, readonly string[]> {
+function lintRefusals(): ReadonlyMap<string, string[]> {
   const place = mkdtempSync(path.join(tmpdir(), 'millrace-lint-'));
   try {
     copyFileSync(path.join(root, 'biome.json'), path.join(place, 'biome.json'));
