@@ -1,0 +1,106 @@
+// Four families of errors, named by who must act. Leaves are small classes with a code from one closed list.
+import type { Problem } from '#schemas/problems.ts';
+
+/** Codes of all leaves; each has its page in docs/errors.md. */
+export const ERROR_CODES = [
+  'invalid',
+  'problems',
+  'not_found',
+  'ambiguous',
+  'wrong_state',
+  'not_permitted',
+  'too_large',
+  'secret_missing',
+  'tool_missing',
+  'repository',
+  'tag_missing',
+  'project_file',
+  'environment_failed',
+  'malformed_outputs',
+  'condition_failed',
+  'busy',
+  'unavailable',
+  'no_space',
+  'read_only',
+  'newer_format',
+  'defect',
+] as const;
+export type ErrorCode = (typeof ERROR_CODES)[number];
+
+/** The base of all four. `details` is for programs, the message for people: the subject, what came, what was wanted. */
+export abstract class MillraceError extends Error {
+  abstract readonly family: 'rejected' | 'conflict' | 'transient' | 'defect';
+  readonly code: ErrorCode;
+  readonly details: Readonly<Record<string, unknown>>;
+
+  constructor(
+    code: ErrorCode,
+    message: string,
+    details: Readonly<Record<string, unknown>> = {},
+    cause?: unknown,
+  ) {
+    super(message, cause === undefined ? undefined : { cause });
+    this.code = code;
+    this.details = details;
+    this.name = new.target.name;
+  }
+}
+
+/** The caller must act: never retried, 4xx, exit code 2. */
+export class Rejected extends MillraceError {
+  override readonly family = 'rejected' as const;
+}
+
+/** What a user wrote has problems; they are in `problems`. */
+export class HasProblems extends Rejected {
+  readonly problems: readonly Problem[];
+  constructor(problems: readonly Problem[]) {
+    super(
+      'problems',
+      `${problems.filter((problem) => problem.severity === 'error').length} problem(s) in the pipeline`,
+    );
+    this.problems = problems;
+  }
+}
+
+export class NotFound extends Rejected {
+  constructor(message: string, details: Readonly<Record<string, unknown>> = {}) {
+    super('not_found', message, details);
+  }
+}
+
+/** A lost race: reload and go on. */
+export class Conflict extends MillraceError {
+  override readonly family = 'conflict' as const;
+}
+
+/** A dependency is not there now: try again after `afterMs`. */
+export class Transient extends MillraceError {
+  override readonly family = 'transient' as const;
+  readonly afterMs: number;
+  constructor(
+    code: ErrorCode,
+    message: string,
+    options: {
+      afterMs?: number;
+      details?: Readonly<Record<string, unknown>>;
+      cause?: unknown;
+    } = {},
+  ) {
+    super(code, message, options.details, options.cause);
+    this.afterMs = options.afterMs ?? 1_000;
+  }
+}
+
+/** Ours: crash, alarm. */
+export class Defect extends MillraceError {
+  override readonly family = 'defect' as const;
+  constructor(message: string, details: Readonly<Record<string, unknown>> = {}, cause?: unknown) {
+    super('defect', message, details, cause);
+  }
+}
+
+/** Ends a switch over a tagged union: the compiler refuses it when a case is missing. */
+export function assertNever(value: never, what = 'value'): never {
+  throw new Defect(`unexpected ${what}: ${JSON.stringify(value)}`);
+}

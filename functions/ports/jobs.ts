@@ -1,0 +1,44 @@
+// Where the work of nodes is done: the runner process here, Batch and Lambda on AWS.
+import type { AttemptReport } from '#schemas/run.ts';
+import type { AttemptName, WorkOrder } from '#schemas/work-order.ts';
+
+export interface StopOrder {
+  readonly name: AttemptName;
+  /** Milliseconds between TERM and KILL. */
+  readonly grace: number;
+  readonly message: string;
+}
+
+/** Every call may be repeated. What comes of the work is told to the AttemptDesk. */
+export interface Jobs {
+  /** Submits the work; returns when it will not be forgotten by a restart of this process alone, or rejects with Transient. */
+  start(orders: readonly WorkOrder[]): Promise<void>;
+  /** Asks for the end of what runs under these names. Unknown ones are ignored. */
+  stop(stops: readonly StopOrder[]): Promise<void>;
+  /** Which of these are known (waiting or running), so that only absent ones are submitted again. */
+  adopt(names: readonly AttemptName[]): Promise<readonly AttemptName[]>;
+}
+
+/** What a runner says while it works; answered by the service. Calls come in batches and may come twice. */
+export interface AttemptDesk {
+  /** `offered → claimed (job)`, or claimed by this job already. Answers those that may run. */
+  claim(job: string, names: readonly AttemptName[]): Promise<readonly AttemptName[]>;
+  /** Durable when it returns. First writer wins; a job that does not hold the claim is ignored. */
+  report(
+    job: string,
+    reports: readonly { name: AttemptName; report: AttemptReport }[],
+  ): Promise<void>;
+  notice(notice: {
+    name: AttemptName;
+    at: number;
+    state: 'queued' | 'running';
+    reason?: string;
+    message?: string;
+    progress?: number;
+  }): void;
+  /** Values of the secrets that this attempt's node names. */
+  secrets(
+    name: AttemptName,
+    names: readonly string[],
+  ): Promise<{ values: Record<string, string>; missing: readonly string[] }>;
+}

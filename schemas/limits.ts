@@ -1,0 +1,132 @@
+// Every bound of the system, by name and with its unit. A loop, queue, payload or retry that has no name here is a defect.
+
+const KIB = 1024;
+const MIB = 1024 * KIB;
+const SECOND = 1000;
+const MINUTE = 60 * SECOND;
+const HOUR = 60 * MINUTE;
+const DAY = 24 * HOUR;
+
+export const limits = {
+  /** Bytes of one pipeline file. */
+  sourceBytes: 16 * MIB,
+  /** Nodes of one plan, those that the compiler adds included. */
+  planNodes: 200_000,
+  /** Groups of one plan. */
+  planGroups: 10_000,
+  /** Problems reported for one source; the rest are counted. */
+  problems: 200,
+  /** Expansions of YAML aliases in one file. */
+  yamlAliases: 100,
+  /** Nesting of a YAML file. */
+  yamlDepth: 64,
+  /** Inputs a pipeline may declare. */
+  pipelineInputs: 500,
+  /** Steps of one node. */
+  nodeSteps: 500,
+  /** Characters of an id. */
+  idLength: 128,
+
+  /** Characters of one expression or condition. */
+  expressionLength: 10_000,
+  /** Nesting of one expression. */
+  expressionDepth: 64,
+  /** Operations one evaluation may use; a comparison, a call or an element visited counts one. */
+  expressionOperations: 100_000,
+  /** Characters a text made by an expression may have. */
+  expressionTextLength: 1_000_000,
+  /** Characters of a regular expression. */
+  patternLength: 1_000,
+
+  /** Bytes (JSON) of one value kept inline; a larger one is kept by reference. */
+  inlineValueBytes: 32 * KIB,
+  /** Bytes of a list by reference that `forEach`, `len` and an index may read. */
+  listBytes: 16 * MIB,
+  /** Bytes (JSON) of all outputs of one attempt, by-reference values counted by their reference. */
+  outputsBytes: 256 * KIB,
+  /** Bytes of the file a program writes its outputs to. */
+  outputsFileBytes: 16 * MIB,
+  /** Outputs of one attempt. */
+  outputsCount: 1_000,
+  /** Bytes (JSON) of an external event's payload. */
+  payloadBytes: 32 * KIB,
+  /** External events of one run, kept with their idempotency keys. */
+  externalEvents: 10_000,
+  /** Characters of a message kept with an attempt or fact. */
+  messageLength: 4_000,
+
+  /** Instances of one forEach node. */
+  instances: 50_000,
+  /** Entries (nodes or instances) of one chunk of a run's state. */
+  chunkEntries: 64,
+  /** Outcomes and external events one advance consumes. */
+  advanceOutcomes: 40,
+  /** Nodes or instances one advance starts. */
+  advanceStarts: 500,
+  /** Entries one advance may change. */
+  advanceChanges: 2_000,
+  /** Items of one transaction on a table that bounds them. */
+  transactItems: 96,
+  /** Failed advances in a row before the run is halted. */
+  failedAdvances: 5,
+  /** Attempts of one node that may end interrupted before it fails. */
+  interruptions: 5,
+  /** Attempts of one node that `retry` may ask for. */
+  retryAttempts: 100,
+  /** Times an advance begins again in one call before it leaves the rest to the next one. */
+  advanceRounds: 10_000,
+  /** Conflicts in a row before an advance gives up and is rung again. */
+  advanceConflicts: 50,
+
+  /** Milliseconds a run may take when nothing else is said. */
+  runTimeout: 7 * DAY,
+  /** Longest duration that can be written, milliseconds. */
+  longestDuration: 366 * DAY,
+  /** Milliseconds between TERM and KILL when nothing else is said. */
+  stopGrace: 10 * SECOND,
+  /** Milliseconds the walker waits beyond a node's timeout or grace before it decides alone. */
+  backstop: 30 * SECOND,
+  /** Milliseconds of the first retry's delay when nothing else is said. */
+  retryDelay: SECOND,
+  /** Milliseconds a retry's delay grows to when nothing else is said. */
+  retryMaxDelay: 5 * MINUTE,
+
+  /** Milliseconds between two heartbeats of the runner. */
+  heartbeat: 2 * SECOND,
+  /** Milliseconds without a changed heartbeat after which a runner counts as gone. */
+  lease: 15 * SECOND,
+  /** Bytes of one frame of the runner protocol. */
+  frameBytes: 64 * MIB,
+  /** Characters of one log line; the rest of a longer one follows as further lines. */
+  logLineLength: 16 * KIB,
+  /** Bytes of one log segment before it is rotated. */
+  logSegmentBytes: 10 * MIB,
+  /** Log segments kept of one attempt; the first and the newest ones stay. */
+  logSegments: 10,
+  /** Bytes of one progress line. */
+  progressLine: 1 * KIB,
+  /** Programs one runner keeps running at once when resources do not bound them. */
+  runnerPrograms: 256,
+  /** Processes of one step where the host can bound them. */
+  stepProcesses: 4_096,
+  /** Milliseconds between two looks at a process tree. */
+  watchInterval: 250,
+  /** Files a step may hand over. */
+  artifactFiles: 1_000,
+
+  /** Milliseconds a git command may take. */
+  gitTimeout: 10 * MINUTE,
+  /** Milliseconds a build of an environment may take. */
+  environmentTimeout: HOUR,
+  /** Bytes of a failed build's log that its message shows. */
+  buildLogTail: 4 * KIB,
+
+  /** Items of one page of a listing. */
+  page: 1_000,
+  /** Bytes of a request to the engine's socket. */
+  requestBytes: 32 * MIB,
+  /** Bytes of one secret. */
+  secretBytes: 64 * KIB,
+  /** Secrets of one namespace. */
+  secrets: 1_000,
+} as const;

@@ -1,0 +1,167 @@
+// The plan: what every dialect compiles to, and all that the engine knows of a pipeline.
+//
+// JSON, content-addressed by the SHA-256 of its canonical form, recursive: a `steps` node carries a plan of its own,
+// whose nodes are the steps. Conditions and templates are kept as text of the expression language (`language`); the
+// gates a walk needs are derived from them by `link`, always alike.
+import * as z from 'zod';
+import { digest, duration, format, LANGUAGE, nodeId } from './ids.ts';
+import { limits } from './limits.ts';
+import { inputType, json } from './values.ts';
+
+/** Text in which `{{ expression }}` stands for values. */
+export const template = z.string();
+
+/** A JSON value whose texts are templates. */
+export const binding = json;
+
+export const retryClass = z
+  .string()
+  .regex(/^(failed|timed_out|interrupted|out_of_memory|exit:\d{1,3}(-\d{1,3})?)$/);
+
+export const retry = z.strictObject({
+  /** Attempts altogether, the first included. */
+  maxAttempts: z.int().min(1).max(limits.retryAttempts),
+  on: z.array(retryClass),
+  /** Milliseconds before the second attempt. */
+  delay: duration,
+  backoff: z.enum(['fixed', 'exponential']),
+  /** Milliseconds the delay grows to. */
+  maxDelay: duration,
+});
+export type Retry = z.infer<typeof retry>;
+
+export const resources = z.strictObject({
+  /** Cores asked for. */
+  cpu: z.number().positive().optional(),
+  /** Bytes asked for. */
+  memory: z.int().positive().optional(),
+  gpu: z.int().nonnegative().optional(),
+  limits: z
+    .strictObject({
+      cpu: z.number().positive().optional(),
+      memory: z.int().positive().optional(),
+      gpu: z.int().nonnegative().optional(),
+    })
+    .optional(),
+});
+export type Resources = z.infer<typeof resources>;
+
+/** Where an operator's code comes from. Paths of working trees and local repositories are relative to the pipeline's folder. */
+export const operatorSource = z.union([
+  z.strictObject({ git: z.string(), tag: z.string() }),
+  z.strictObject({ path: z.string() }),
+]);
+export type OperatorSource = z.infer<typeof operatorSource>;
+
+export const environment = z.discriminatedUnion('kind', [
+  z.strictObject({ kind: z.literal('host') }),
+  z.strictObject({
+    kind: z.literal('uv'),
+    /** The pyproject.toml, relative to the operator's root. */
+    project: z.string(),
+    extraArgs: z.array(z.string()).optional(),
+    /** What the environment is called for the program; the operator's id when absent. */
+    name: z.string().optional(),
+  }),
+]);
+export type Environment = z.infer<typeof environment>;
+
+/** What a node does. */
+export type Executor =
+  | { kind: 'join' }
+  | { kind: 'steps'; plan: Plan }
+  | {
+      kind: 'command';
+      command: string;
+      environment: Environment;
+      operator?: OperatorSource | undefined;
+      cwd?: string | undefined;
+    }
+  | { kind: 'prepare'; operator: OperatorSource; environment: Environment };
+
+export const executor: z.ZodType<Executor> = z.lazy(() =>
+  z.discriminatedUnion('kind', [
+    /** Nothing: completes when it starts. */
+    z.strictObject({ kind: z.literal('join') }),
+    /** Steps on one machine, walked by the runner. */
+    z.strictObject({ kind: z.literal('steps'), plan }),
+    /** One step: only in an inner plan. `cwd` is relative to the step's root. */
+    z.strictObject({
+      kind: z.literal('command'),
+      command: template,
+      environment,
+      operator: operatorSource.optional(),
+      cwd: z.string().optional(),
+    }),
+    /** Fetches an operator and builds its environment; added by the compiler, invisible to events. */
+    z.strictObject({ kind: z.literal('prepare'), operator: operatorSource, environment }),
+  ]),
+);
+
+export const planNode = z.strictObject({
+  id: nodeId,
+  /** How the user spells it, when that is no id. */
+  label: z.string().optional(),
+  /** Index into `groups`. */
+  group: z.int().nonnegative(),
+  /** Indexes of nodes that must have completed. Not together with `start`. */
+  needs: z.array(z.int().nonnegative()).optional(),
+  /** Start condition. Neither `needs` nor `start`: starts with the run. */
+  start: z.string().optional(),
+  stop: z.string().optional(),
+  skip: z.string().optional(),
+  /** Indexes of the `prepare` nodes it needs. */
+  prepares: z.array(z.int().nonnegative()).optional(),
+  /** A list, or a template that is one expression and gives a list. */
+  forEach: binding.optional(),
+  maxParallel: z.int().positive().optional(),
+  inputs: z.record(z.string(), binding).optional(),
+  env: z.record(z.string(), template).optional(),
+  retry: retry.optional(),
+  timeout: duration.optional(),
+  /** Milliseconds between TERM and KILL. */
+  grace: duration.optional(),
+  resources: resources.optional(),
+  executor,
+});
+export type PlanNode = z.infer<typeof planNode>;
+
+export const planGroup = z.strictObject({
+  id: z.string(),
+  label: z.string().optional(),
+  kind: z.enum(['pipeline', 'stage', 'job', 'prepare']),
+  /** Index of the group round it; -1 for the pipeline itself, which is group 0. */
+  parent: z.int().min(-1),
+  env: z.record(z.string(), template).optional(),
+  timeout: duration.optional(),
+  failFast: z.boolean(),
+  maxParallel: z.int().positive().optional(),
+});
+export type PlanGroup = z.infer<typeof planGroup>;
+
+export const planInput = z.strictObject({
+  type: inputType,
+  default: json.optional(),
+  description: z.string().optional(),
+});
+export type PlanInput = z.infer<typeof planInput>;
+
+export const dialect = z.enum(['nodes', 'operators', 'steps', 'stages', 'docetl']);
+export type Dialect = z.infer<typeof dialect>;
+
+export const plan = z.strictObject({
+  v: format,
+  language: z.literal(LANGUAGE),
+  dialect,
+  id: z.string(),
+  version: z.string().optional(),
+  name: z.string().optional(),
+  description: z.string().optional(),
+  inputs: z.record(z.string(), planInput),
+  groups: z.array(planGroup).min(1).max(limits.planGroups),
+  /** In the user's order; those the compiler adds come last. */
+  nodes: z.array(planNode).max(limits.planNodes),
+});
+export type Plan = z.infer<typeof plan>;
+
+export const planDigest = digest;

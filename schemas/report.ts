@@ -1,0 +1,133 @@
+// What a reader gets of a run: the lines of `--json` and the report at their end.
+import * as z from 'zod';
+import { instant, runId } from './ids.ts';
+import { reason } from './reasons.ts';
+import { attemptItem, endStatus, peaks, runStatus, stepReport } from './run.ts';
+import { json, outputs } from './values.ts';
+
+/** States as they are shown. `queued` is told by a notice or by a place that is waited for. */
+export const shownStatus = z.enum(['pending', 'queued', 'running', ...endStatus.options]);
+export type ShownStatus = z.infer<typeof shownStatus>;
+
+/** One line of the event stream. `payload` carries reason, message and exit code, or what an external event brought. */
+export const eventLine = z.strictObject({
+  at: z.iso.datetime(),
+  run: runId,
+  event: z.string(),
+  node: z.string().optional(),
+  attempt: z.int().optional(),
+  payload: json.optional(),
+});
+export type EventLine = z.infer<typeof eventLine>;
+
+export const instanceReport = z.strictObject({
+  index: z.int(),
+  status: shownStatus,
+  attempts: z.int(),
+  outputs,
+  reason: reason.optional(),
+  message: z.string().optional(),
+});
+
+export const nodeReport = z.strictObject({
+  status: shownStatus,
+  /** Attempts used; of a forEach node the highest of its instances. 0 when it never started. */
+  attempts: z.int(),
+  outputs,
+  label: z.string().optional(),
+  reason: reason.optional(),
+  message: z.string().optional(),
+  exitCode: z.int().optional(),
+  startedAt: z.iso.datetime().optional(),
+  endedAt: z.iso.datetime().optional(),
+  peaks: peaks.optional(),
+  steps: z.array(stepReport).optional(),
+  progress: z.number().optional(),
+  progressText: z.string().optional(),
+  seededFrom: runId.optional(),
+  /** What a pending, ready or queued node waits for, in words. */
+  waitsFor: z.string().optional(),
+  instances: z.array(instanceReport).optional(),
+});
+export type NodeReport = z.infer<typeof nodeReport>;
+
+export const environmentReport = z.strictObject({
+  status: shownStatus,
+  operator: z.string(),
+  kind: z.string(),
+  commit: z.string().optional(),
+  dirty: z.boolean().optional(),
+  environment: z.string().optional(),
+  built: z.boolean().optional(),
+  seconds: z.number().optional(),
+  reason: reason.optional(),
+  message: z.string().optional(),
+});
+
+export const runReport = z.strictObject({
+  at: z.iso.datetime(),
+  run: runId,
+  event: z.literal('run.report'),
+  status: runStatus,
+  pipeline: z.string(),
+  reason: reason.optional(),
+  message: z.string().optional(),
+  startedAt: z.iso.datetime(),
+  endedAt: z.iso.datetime().optional(),
+  retryOf: runId.optional(),
+  inputs: z.record(z.string(), json),
+  nodes: z.record(z.string(), nodeReport),
+  environments: z.record(z.string(), environmentReport),
+  sources: z.record(
+    z.string(),
+    z.strictObject({ commit: z.string(), dirty: z.boolean().optional() }),
+  ),
+});
+export type RunReport = z.infer<typeof runReport>;
+
+/** A line of `millrace runs`. */
+export const runSummary = z.strictObject({
+  run: runId,
+  pipeline: z.string(),
+  status: runStatus,
+  startedAt: instant,
+  endedAt: instant.optional(),
+  retryOf: runId.optional(),
+  file: z.string().optional(),
+});
+export type RunSummary = z.infer<typeof runSummary>;
+
+/** A condition as a tree with its values: what `explain` answers. */
+export type Explanation = {
+  text: string;
+  kind: 'and' | 'or' | 'not' | 'event' | 'term' | 'needs' | 'prepare' | 'place';
+  truth: 'true' | 'never' | 'not_yet' | 'error';
+  because?: string | undefined;
+  /** Values of the variables that a term names. */
+  values?: Record<string, z.infer<typeof json>> | undefined;
+  parts?: readonly Explanation[] | undefined;
+};
+export const explanation: z.ZodType<Explanation> = z.lazy(() =>
+  z.strictObject({
+    text: z.string(),
+    kind: z.enum(['and', 'or', 'not', 'event', 'term', 'needs', 'prepare', 'place']),
+    truth: z.enum(['true', 'never', 'not_yet', 'error']),
+    because: z.string().optional(),
+    values: z.record(z.string(), json).optional(),
+    parts: z.array(explanation).optional(),
+  }),
+);
+
+export const nodeExplanation = z.strictObject({
+  run: runId,
+  node: z.string(),
+  status: shownStatus,
+  /** One sentence: why it has not started, why it was skipped, what it waits for. */
+  answer: z.string(),
+  deciding: z.string().optional(),
+  start: explanation.optional(),
+  stop: explanation.optional(),
+  skip: explanation.optional(),
+  attempts: z.array(attemptItem),
+});
+export type NodeExplanation = z.infer<typeof nodeExplanation>;
