@@ -109,6 +109,27 @@ export const limits = {
   runnerPrograms: 256,
   /** Processes of one step where the host can bound them. */
   stepProcesses: 4_096,
+  /** Programs at once for each core of the machine, when they ask for no resources. */
+  programsPerCore: 8,
+  /** Orders that may overtake one that waits for room, before all wait behind it. */
+  overtakings: 64,
+  /** Milliseconds an idle runner waits for a new engine after it lost its own. */
+  runnerLinger: 5 * SECOND,
+  /** Bytes of a runner's spool before it is written anew: when nothing in it is needed, and always. */
+  spoolIdleBytes: 256 * KIB,
+  spoolBytes: 8 * MIB,
+  /** Milliseconds between two notices of progress about one attempt. */
+  noticeInterval: 500,
+  /** Milliseconds between two looks for processes that left their group. */
+  sweepInterval: SECOND,
+  /** Milliseconds a killed process may take to be gone. */
+  killWait: 10 * SECOND,
+  /** Milliseconds that the pipes of a program may stay open after its process group was killed. */
+  pipeWait: 2 * SECOND,
+  /** Milliseconds between two looks at a progress file or a log that is followed. */
+  tailInterval: 200,
+  /** Milliseconds between two looks at the peaks of a program that has just started. */
+  firstLook: 50,
   /** Milliseconds between two looks at a process tree. */
   watchInterval: 250,
   /** Files a step may hand over. */
@@ -123,6 +144,14 @@ export const limits = {
 
   /** Items of one page of a listing. */
   page: 1_000,
+  /** Bytes of one page of items; it holds at least one, and its cursor tells that more follow. */
+  pageBytes: 4 * MIB,
+  /** Bytes of the key of an object. */
+  objectKeyBytes: 900,
+  /** Milliseconds a write waits for another process that is writing. */
+  databaseBusy: 5 * SECOND,
+  /** Pages (4 KiB) of the write-ahead log before it is brought into the database file. */
+  walPages: 4_000,
   /** Bytes of a request to the engine's socket. */
   requestBytes: 32 * MIB,
   /** Bytes of one secret. */
