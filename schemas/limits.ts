@@ -146,6 +146,12 @@ export const limits = {
   page: 1_000,
   /** Bytes of one page of items; it holds at least one, and its cursor tells that more follow. */
   pageBytes: 4 * MIB,
+  /** Milliseconds after which a waiting alarm looks at the clock again. */
+  alarmNap: MINUTE,
+  /** Milliseconds a command waits for the lock of a data directory before it says who holds it. */
+  lockWait: 500,
+  /** Bytes of the path of a Unix socket, by the smallest of the systems we run on. */
+  socketPathBytes: 103,
   /** Bytes of the key of an object. */
   objectKeyBytes: 900,
   /** Milliseconds a write waits for another process that is writing. */

@@ -1,0 +1,192 @@
+// Secrets on one machine: each value sealed with AES-256-GCM under a key in a file of its own (mode 0600). Names lie open.
+// A value is bound to its namespace and name, so that moving it in the file does not open it elsewhere.
+import { createCipheriv, createDecipheriv, randomBytes } from 'node:crypto';
+import {
+  closeSync,
+  existsSync,
+  fsyncSync,
+  openSync,
+  readFileSync,
+  renameSync,
+  writeSync,
+} from 'node:fs';
+import * as z from 'zod';
+import { MillraceError, Rejected } from '#errors/families.ts';
+import type { Secrets } from '#ports/small.ts';
+import { FORMAT, namespace as namespaceSchema } from '#schemas/ids.ts';
+import { limits } from '#schemas/limits.ts';
+import { refuseNewer } from './items.ts';
+import { whileLocked } from './lock.ts';
+import { keyOf } from './secret-key.ts';
+import { fromSystem } from './storage-errors.ts';
+
+const CIPHER = 'aes-256-gcm';
+const NONCE_BYTES = 12;
+const TAG_BYTES = 16;
+
+const sealed = z.strictObject({ nonce: z.base64(), tag: z.base64(), data: z.base64() });
+type Sealed = z.infer<typeof sealed>;
+
+const content = z.object({
+  v: z.int(),
+  namespaces: z.record(z.string(), z.record(z.string(), sealed)),
+});
+type Content = z.infer<typeof content>;
+
+export interface SecretsOptions {
+  readonly file: string;
+  readonly keyFile: string;
+}
+
+/** Secrets in `file`, sealed with the key in `keyFile`; both are made when the first secret is put. */
+export function createSecrets(options: SecretsOptions): Secrets {
+  const change = (act: (content: Content) => void): void => {
+    whileLocked(`${options.file}.lock`, () => {
+      const now = readContent(options.file);
+      act(now);
+      writeContent(options.file, now);
+    });
+  };
+  return {
+    get: async (namespace, name) => {
+      refuseName(namespace, name);
+      const all = readContent(options.file);
+      const value = sealedAt(all, namespace, name);
+      return value === undefined ? undefined : open(options, `${namespace}/${name}`, value);
+    },
+    put: async (namespace, name, value) => {
+      refuseName(namespace, name);
+      refuseValue(name, value);
+      change((all) => {
+        const those = namesakes(all, namespace);
+        if (!Object.hasOwn(those, name) && Object.keys(those).length >= limits.secrets) {
+          throw new Rejected(
+            'too_large',
+            `namespace ${namespace} holds ${limits.secrets} secrets already`,
+          );
+        }
+        // A key that does not open the others must not seal a new one.
+        const first = Object.entries(those)[0];
+        if (first !== undefined) open(options, `${namespace}/${first[0]}`, first[1]);
+        const key = keyOf(options.keyFile, Object.keys(all.namespaces).length === 0);
+        all.namespaces[namespace] = { ...those, [name]: seal(key, `${namespace}/${name}`, value) };
+      });
+    },
+    remove: async (namespace, name) => {
+      refuseName(namespace, name);
+      if (sealedAt(readContent(options.file), namespace, name) === undefined) return false;
+      let removed = false;
+      change((all) => {
+        const { [name]: gone, ...rest } = namesakes(all, namespace);
+        removed = gone !== undefined;
+        if (Object.keys(rest).length > 0) all.namespaces[namespace] = rest;
+        else delete all.namespaces[namespace];
+      });
+      return removed;
+    },
+    names: async (namespace) => Object.keys(namesakes(readContent(options.file), namespace)).sort(),
+  };
+}
+
+function namesakes(all: Content, namespace: string): Record<string, Sealed> {
+  return Object.hasOwn(all.namespaces, namespace) ? (all.namespaces[namespace] ?? {}) : {};
+}
+
+function sealedAt(all: Content, namespace: string, name: string): Sealed | undefined {
+  const those = namesakes(all, namespace);
+  return Object.hasOwn(those, name) ? those[name] : undefined;
+}
+
+function seal(key: Buffer, subject: string, value: string): Sealed {
+  const nonce = randomBytes(NONCE_BYTES);
+  const cipher = createCipheriv(CIPHER, key, nonce, { authTagLength: TAG_BYTES });
+  cipher.setAAD(Buffer.from(subject));
+  const data = Buffer.concat([cipher.update(value, 'utf8'), cipher.final()]);
+  const text = (bytes: Buffer): string => bytes.toString('base64');
+  return { nonce: text(nonce), tag: text(cipher.getAuthTag()), data: text(data) };
+}
+
+function open(options: SecretsOptions, subject: string, value: Sealed): string {
+  const key = keyOf(options.keyFile, false);
+  try {
+    const nonce = Buffer.from(value.nonce, 'base64');
+    const decipher = createDecipheriv(CIPHER, key, nonce, { authTagLength: TAG_BYTES });
+    decipher.setAAD(Buffer.from(subject));
+    decipher.setAuthTag(Buffer.from(value.tag, 'base64'));
+    const data = Buffer.concat([decipher.update(value.data, 'base64'), decipher.final()]);
+    return data.toString('utf8');
+  } catch (error) {
+    throw new Rejected(
+      'not_permitted',
+      `secret ${subject}: the key in ${options.keyFile} does not open it; put the right key back, or set the secret anew after removing ${options.file}`,
+      { keyFile: options.keyFile },
+      error,
+    );
+  }
+}
+
+function readContent(file: string): Content {
+  if (!existsSync(file)) return { v: FORMAT, namespaces: {} };
+  try {
+    const value: unknown = JSON.parse(readFileSync(file, 'utf8'));
+    const versioned = z.object({ v: z.int() }).safeParse(value);
+    if (versioned.success) refuseNewer(versioned.data.v, file);
+    return content.parse(value);
+  } catch (error) {
+    if (error instanceof MillraceError) throw error;
+    if (error instanceof SyntaxError || error instanceof z.ZodError) {
+      throw new Rejected(
+        'invalid',
+        `${file}: not a file of secrets any more; put a backup in its place, or remove it and set the secrets anew`,
+        { file },
+        error,
+      );
+    }
+    throw fromSystem(error, file);
+  }
+}
+
+function writeContent(file: string, all: Content): void {
+  const passing = `${file}.${process.pid}`;
+  try {
+    const descriptor = openSync(passing, 'w', 0o600);
+    try {
+      writeSync(descriptor, JSON.stringify(all));
+      fsyncSync(descriptor);
+    } finally {
+      closeSync(descriptor);
+    }
+    renameSync(passing, file);
+  } catch (error) {
+    throw fromSystem(error, file);
+  }
+}
+
+function refuseName(namespace: string, name: string): void {
+  if (!namespaceSchema.safeParse(namespace).success) {
+    throw new Rejected('invalid', `${JSON.stringify(namespace)} is no namespace`);
+  }
+  if (
+    !/^[A-Za-z_][A-Za-z0-9_]*$/.test(name) ||
+    name === '__proto__' ||
+    name.length > limits.idLength
+  ) {
+    throw new Rejected(
+      'invalid',
+      `secret ${JSON.stringify(name.slice(0, 200))}: a name has letters, digits and "_", no digit first, at most ${limits.idLength}`,
+    );
+  }
+}
+
+function refuseValue(name: string, value: string): void {
+  const bytes = Buffer.byteLength(value);
+  if (bytes > limits.secretBytes) {
+    throw new Rejected(
+      'too_large',
+      `secret ${name}: ${bytes} bytes, at most ${limits.secretBytes}`,
+    );
+  }
+  if (value.includes('\0') || !value.isWellFormed()) {
+    throw new Rejected('invalid', `secret ${name}: it is no text that a program could be given`);
+  }
+}
