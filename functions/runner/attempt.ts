@@ -1,0 +1,166 @@
+// One attempt of one node: makes its places, walks its steps, reports what it came to, and takes its places away.
+import { rmdirSync } from 'node:fs';
+import { rm } from 'node:fs/promises';
+import path from 'node:path';
+import type { AttemptReport, AttemptResult, StepReport } from '#schemas/run.ts';
+import type { Outputs } from '#schemas/values.ts';
+import type { WorkOrder } from '#schemas/work-order.ts';
+import type { Cage } from './cage.ts';
+import { makePlaces } from './contract.ts';
+import { bounded, reasonOf, StepFailure } from './failure.ts';
+import { Halter } from './halt.ts';
+import { checkSize } from './keep.ts';
+import { LogWriter } from './log-writer.ts';
+import { Mask } from './mask.ts';
+import { type Places, places } from './names.ts';
+import { runPrepare } from './prepare.ts';
+import { signal } from './processes.ts';
+import { type StepsOutcome, walkSteps } from './walk-steps.ts';
+import { joinPeaks, type World } from './world.ts';
+
+const LONGEST_TIMER = 2 ** 31 - 1;
+
+export class Attempt {
+  readonly order: WorkOrder;
+  /** Marks every process of this attempt. */
+  readonly mark: string;
+  readonly #world: World;
+  readonly #halter = new Halter();
+  readonly #places: Places;
+
+  constructor(order: WorkOrder, mark: string, world: World) {
+    this.order = order;
+    this.mark = mark;
+    this.#world = world;
+    this.#places = places(world.dataDir, order.name);
+  }
+
+  stop(grace: number, message: string): void {
+    this.#halter.now({ kind: 'cancelled', grace, message });
+  }
+
+  /** Never rejects: whatever goes wrong is in the report. */
+  async run(): Promise<AttemptReport> {
+    const startedAt = Date.now();
+    const log = new LogWriter(this.#places.logs);
+    const timer = this.#timer();
+    try {
+      const report = await this.#work(log);
+      return { ...report, startedAt, endedAt: Date.now() };
+    } catch (error) {
+      const { reason, message } = reasonOf(error);
+      log.say('', message);
+      const result: AttemptResult = { result: 'failed', reason, message: bounded(message) };
+      return { result, startedAt, endedAt: Date.now() };
+    } finally {
+      clearTimeout(timer);
+      log.close();
+      await this.#clear();
+    }
+  }
+
+  async #work(log: LogWriter): Promise<Omit<AttemptReport, 'endedAt'>> {
+    const { work } = this.order;
+    if (work.kind === 'prepare')
+      return runPrepare(this.#world, { order: this.order, work, log, halter: this.#halter });
+    makePlaces(this.#places);
+    const secrets = await this.#secrets(work.secrets);
+    const cage = this.#cage(log);
+    try {
+      const outcome = await walkSteps(this.#world, {
+        order: this.order,
+        work,
+        secrets,
+        cage,
+        log,
+        places: this.#places,
+        mask: new Mask(Object.values(secrets)),
+        mark: this.mark,
+        halter: this.#halter,
+      });
+      return reportOf(outcome);
+    } finally {
+      await removeCage(cage);
+    }
+  }
+
+  async #secrets(names: readonly string[]): Promise<Readonly<Record<string, string>>> {
+    if (names.length === 0) return {};
+    const answer = await this.#world.secrets(this.order.name, names);
+    if (answer.missing.length === 0) return answer.values;
+    const list = answer.missing.map((name) => `"${name}"`).join(', ');
+    throw new StepFailure(
+      'secret_missing',
+      `node "${this.order.node}" names ${list} of secret.*, which is not set; set it with: millrace secret set NAME`,
+    );
+  }
+
+  /** Only what has limits pays for a control group. */
+  #cage(log: LogWriter): Cage | undefined {
+    const bounds = this.order.resources?.limits;
+    if (bounds?.cpu === undefined && bounds?.memory === undefined) return undefined;
+    const cage = this.#world.cages.make({ cpu: bounds.cpu, memory: bounds.memory });
+    if (cage === undefined && bounds.cpu !== undefined)
+      log.say(
+        '',
+        'this host does not let Millrace bound processor time: the limit of cpu is not enforced',
+      );
+    return cage;
+  }
+
+  #timer(): NodeJS.Timeout | undefined {
+    const { timeout, grace, node, label } = this.order;
+    if (timeout === undefined) return undefined;
+    const message = `node "${label ?? node}" took longer than its timeout of ${timeout / 1000} s`;
+    return setTimeout(
+      () => this.#halter.now({ kind: 'timed_out', grace, message }),
+      Math.min(timeout, LONGEST_TIMER),
+    );
+  }
+
+  async #clear(): Promise<void> {
+    const { base, work, artifacts } = this.#places;
+    // Empty ones are the rule for small programs, and taking those away costs next to nothing.
+    removeIfEmpty(artifacts);
+    removeIfEmpty(path.dirname(artifacts));
+    removeIfEmpty(work);
+    if (!removeIfEmpty(base))
+      await rm(base, { recursive: true, force: true, maxRetries: 3 }).catch(() => undefined);
+    removeIfEmpty(path.dirname(base));
+  }
+}
+
+function reportOf(outcome: StepsOutcome): Omit<AttemptReport, 'endedAt'> {
+  const peaks = joinPeaks(outcome.steps.map((step: StepReport) => step.peaks));
+  return {
+    result: sized(outcome.result),
+    steps: [...outcome.steps],
+    ...(Object.keys(peaks).length === 0 ? {} : { peaks }),
+  };
+}
+
+function sized(result: AttemptResult): AttemptResult {
+  if (result.result !== 'completed') return result;
+  const outputs: Outputs = result.outputs;
+  checkSize(outputs);
+  return result;
+}
+
+/** A control group goes when the last process in it is gone; killed ones take a moment. */
+async function removeCage(cage: Cage | undefined): Promise<void> {
+  if (cage === undefined) return;
+  for (let round = 0; round < 50; round += 1) {
+    for (const pid of cage.processes) signal(pid, 'SIGKILL');
+    if (cage.remove()) return;
+    await new Promise((resolve) => setTimeout(resolve, 20));
+  }
+}
+
+function removeIfEmpty(folder: string): boolean {
+  try {
+    rmdirSync(folder);
+    return true;
+  } catch {
+    return false;
+  }
+}

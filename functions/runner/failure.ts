@@ -1,0 +1,36 @@
+// How an attempt or a step fails on the way, apart from what a program does: with a reason and a message for people.
+import { MillraceError } from '#errors/families.ts';
+import { limits } from '#schemas/limits.ts';
+import type { Reason } from '#schemas/reasons.ts';
+import { MalformedOutputs, OutputsTooLarge } from './outputs.ts';
+
+/** Ends the step it is thrown in; never leaves the attempt. */
+export class StepFailure extends MillraceError {
+  override readonly family = 'rejected' as const;
+  readonly reason: Reason;
+  constructor(reason: Reason, message: string) {
+    super('invalid', message);
+    this.reason = reason;
+  }
+}
+
+/** What any error of the way comes to. */
+export function reasonOf(error: unknown): { reason: Reason; message: string } {
+  if (error instanceof StepFailure) return { reason: error.reason, message: error.message };
+  if (error instanceof MalformedOutputs)
+    return { reason: 'malformed_outputs', message: error.message };
+  if (error instanceof OutputsTooLarge)
+    return { reason: 'outputs_too_large', message: error.message };
+  if (error instanceof MillraceError && error.code === 'environment_failed')
+    return { reason: 'environment_failed', message: error.message };
+  return {
+    reason: 'start_failed',
+    message: error instanceof Error ? error.message : String(error),
+  };
+}
+
+/** A message within its bound: the beginning is what matters. */
+export function bounded(message: string): string {
+  if (message.length <= limits.messageLength) return message;
+  return `${message.slice(0, limits.messageLength - 1)}…`;
+}

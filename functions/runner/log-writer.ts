@@ -1,0 +1,161 @@
+// Writes the log of one attempt: JSON Lines in numbered segments, the first and the newest ones kept.
+import { closeSync, existsSync, mkdirSync, openSync, rmSync, writeSync } from 'node:fs';
+import path from 'node:path';
+import { StringDecoder } from 'node:string_decoder';
+import { limits } from '#schemas/limits.ts';
+import type { LogLine } from '#schemas/runner-protocol.ts';
+import type { Mask } from './mask.ts';
+
+type Stream = LogLine['stream'];
+
+export function segmentName(number: number): string {
+  return `${String(number).padStart(6, '0')}.jsonl`;
+}
+
+/** Nothing is created before the first line: most small programs print none. */
+export class LogWriter {
+  readonly #folder: string;
+  #descriptor: number | undefined;
+  #segment = 0;
+  #bytes = 0;
+  #lines = 0;
+  /** Where each segment's lines begin, for saying what was dropped. */
+  readonly #kept: { number: number; first: number }[] = [];
+  #droppedFrom: number | undefined;
+  #broken: string | undefined;
+
+  constructor(folder: string) {
+    this.#folder = folder;
+  }
+
+  /** Why the log stopped, when the disk refused it. The program goes on without. */
+  get broken(): string | undefined {
+    return this.#broken;
+  }
+
+  say(step: string, text: string): void {
+    for (const line of text.split('\n')) this.write(step, 'millrace', [line]);
+  }
+
+  /** Appends lines in one write. A log that cannot be written does not end the work it tells of. */
+  write(step: string, stream: Stream, lines: readonly string[]): void {
+    if (this.#broken !== undefined || lines.length === 0) return;
+    try {
+      const head = `{"at":${Date.now()},"n":`;
+      const tail = `,"step":${JSON.stringify(step)},"stream":"${stream}","text":`;
+      let text = '';
+      for (const line of lines) {
+        this.#lines += 1;
+        text += `${head}${this.#lines}${tail}${JSON.stringify(line)}}\n`;
+      }
+      this.#append(text, lines.length);
+    } catch (error) {
+      this.#broken = error instanceof Error ? error.message : String(error);
+    }
+  }
+
+  close(): void {
+    if (this.#descriptor !== undefined) closeSync(this.#descriptor);
+    this.#descriptor = undefined;
+  }
+
+  #append(text: string, lines: number): void {
+    const size = Buffer.byteLength(text);
+    const full = this.#bytes > 0 && this.#bytes + size > limits.logSegmentBytes;
+    if (this.#descriptor === undefined || full) this.#rotate(this.#lines - lines + 1);
+    if (this.#descriptor === undefined) return;
+    const buffer = Buffer.from(text);
+    let written = 0;
+    while (written < buffer.length) written += writeSync(this.#descriptor, buffer, written);
+    this.#bytes += size;
+  }
+
+  #rotate(first: number): void {
+    this.close();
+    if (this.#segment === 0) mkdirSync(this.#folder, { recursive: true });
+    this.#segment += 1;
+    this.#bytes = 0;
+    this.#descriptor = openSync(path.join(this.#folder, segmentName(this.#segment)), 'a', 0o600);
+    this.#kept.push({ number: this.#segment, first });
+    if (this.#kept.length > limits.logSegments) this.#drop();
+  }
+
+  /** The second oldest goes: how a program began is worth more than its middle. */
+  #drop(): void {
+    const [dropped] = this.#kept.splice(1, 1);
+    const next = this.#kept[1];
+    if (dropped === undefined || next === undefined) return;
+    const file = path.join(this.#folder, segmentName(dropped.number));
+    if (existsSync(file)) rmSync(file);
+    this.#droppedFrom ??= dropped.first;
+    const last = next.first - 1;
+    const text = `the log is longer than its bounds: lines ${this.#droppedFrom} to ${last} were dropped`;
+    // The note takes the number of the last line that was dropped, so that numbers still grow and none comes twice.
+    const note = `{"at":${Date.now()},"n":${last},"step":"","stream":"millrace","text":${JSON.stringify(text)}}\n`;
+    this.#note(note);
+  }
+
+  #note(note: string): void {
+    const file = path.join(this.#folder, 'dropped.jsonl');
+    const descriptor = openSync(file, 'w', 0o600);
+    writeSync(descriptor, note);
+    closeSync(descriptor);
+  }
+}
+
+/** One stream of one step on its way into the log: decoded, masked, cut into lines. */
+export class LogStream {
+  readonly #writer: LogWriter;
+  readonly #step: string;
+  readonly #stream: Stream;
+  readonly #decoder = new StringDecoder('utf8');
+  readonly #mask;
+  #rest = '';
+  /** The last line that was not empty. */
+  last = '';
+
+  constructor(writer: LogWriter, source: { step: string; stream: Stream; mask: Mask }) {
+    this.#writer = writer;
+    this.#step = source.step;
+    this.#stream = source.stream;
+    this.#mask = source.mask.stream();
+  }
+
+  push(chunk: Buffer): void {
+    this.#take(this.#mask.push(this.#decoder.write(chunk)));
+  }
+
+  end(): void {
+    this.#take(this.#mask.push(this.#decoder.end()) + this.#mask.end());
+    if (this.#rest !== '') this.#emit([this.#rest]);
+    this.#rest = '';
+  }
+
+  #take(text: string): void {
+    if (text === '') return;
+    const parts = (this.#rest + text).split('\n');
+    this.#rest = parts.pop() ?? '';
+    const lines: string[] = [];
+    for (const part of parts) cut(part.endsWith('\r') ? part.slice(0, -1) : part, lines);
+    while (this.#rest.length > limits.logLineLength) {
+      lines.push(this.#rest.slice(0, limits.logLineLength));
+      this.#rest = this.#rest.slice(limits.logLineLength);
+    }
+    this.#emit(lines);
+  }
+
+  #emit(lines: readonly string[]): void {
+    this.#writer.write(this.#step, this.#stream, lines);
+    const last = lines.findLast((line) => line.trim() !== '');
+    if (last !== undefined) this.last = last;
+  }
+}
+
+function cut(line: string, into: string[]): void {
+  if (line.length <= limits.logLineLength) {
+    into.push(line);
+    return;
+  }
+  for (let from = 0; from < line.length; from += limits.logLineLength)
+    into.push(line.slice(from, from + limits.logLineLength));
+}

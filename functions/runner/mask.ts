@@ -1,0 +1,108 @@
+// Hides secrets in whatever leaves a program: its log, outputs, progress and errors.
+import type { Json } from '#schemas/values.ts';
+
+const MASK = '***';
+
+/** Shorter texts would hide half of every log. */
+const SHORTEST = 3;
+
+/** All spellings of the secrets that are looked for, longest first. */
+export function spellings(secrets: readonly string[]): string[] {
+  const found = new Set<string>();
+  for (const secret of secrets) {
+    for (const part of [secret, ...secret.split(/\r?\n/)]) {
+      const trimmed = part.trim();
+      if (trimmed.length >= SHORTEST) addSpellings(found, part, trimmed);
+    }
+  }
+  return [...found].filter((text) => text.length >= SHORTEST).sort((a, b) => b.length - a.length);
+}
+
+function addSpellings(found: Set<string>, part: string, trimmed: string): void {
+  found.add(trimmed);
+  const bytes = Buffer.from(part, 'utf8');
+  found.add(bytes.toString('base64').replace(/=+$/, ''));
+  found.add(bytes.toString('base64url'));
+  found.add(Buffer.from(trimmed).toString('base64').replace(/=+$/, ''));
+  found.add(encodeURIComponent(trimmed));
+  found.add(encodeURIComponent(trimmed).replaceAll('%20', '+'));
+  found.add(JSON.stringify(trimmed).slice(1, -1));
+}
+
+export class Mask {
+  readonly #texts: readonly string[];
+  readonly #pattern: RegExp | undefined;
+
+  constructor(secrets: readonly string[]) {
+    this.#texts = spellings(secrets);
+    const escaped = this.#texts.map((text) => text.replace(/[\\^$.*+?()[\]{}|/]/g, '\\$&'));
+    this.#pattern = escaped.length === 0 ? undefined : new RegExp(escaped.join('|'), 'g');
+  }
+
+  get isEmpty(): boolean {
+    return this.#pattern === undefined;
+  }
+
+  text(text: string): string {
+    return this.#pattern === undefined ? text : text.replace(this.#pattern, MASK);
+  }
+
+  json(value: Json): Json {
+    if (this.#pattern === undefined) return value;
+    if (typeof value === 'string') return this.text(value);
+    if (value === null || typeof value !== 'object') return value;
+    if (isList(value)) return value.map((item) => this.json(item));
+    return Object.fromEntries(
+      Object.entries(value).map(([name, member]) => [this.text(name), this.json(member)]),
+    );
+  }
+
+  /** A mask for text that comes in pieces: what may be the beginning of a secret is held back until more is known. */
+  stream(): MaskStream {
+    return new MaskStream(this, this.#texts);
+  }
+}
+
+export class MaskStream {
+  readonly #mask: Mask;
+  readonly #texts: readonly string[];
+  #held = '';
+
+  constructor(mask: Mask, texts: readonly string[]) {
+    this.#mask = mask;
+    this.#texts = texts;
+  }
+
+  push(text: string): string {
+    if (this.#mask.isEmpty) return text;
+    const all = this.#held + text;
+    const masked = this.#mask.text(all);
+    const hold = this.#beginning(masked);
+    this.#held = masked.slice(masked.length - hold);
+    return masked.slice(0, masked.length - hold);
+  }
+
+  end(): string {
+    const rest = this.#mask.text(this.#held);
+    this.#held = '';
+    return rest;
+  }
+
+  /** How many of the last characters may begin a secret. */
+  #beginning(text: string): number {
+    let longest = 0;
+    for (const secret of this.#texts) {
+      for (let size = Math.min(secret.length - 1, text.length); size > longest; size -= 1) {
+        if (text.endsWith(secret.slice(0, size))) {
+          longest = size;
+          break;
+        }
+      }
+    }
+    return longest;
+  }
+}
+
+function isList(value: Json): value is readonly Json[] {
+  return Array.isArray(value);
+}

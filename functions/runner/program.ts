@@ -1,0 +1,161 @@
+// One program: started in a process group of its own, watched, bounded, and ended with everything it left behind.
+import { type ChildProcessByStdio, spawn } from 'node:child_process';
+import type { Readable } from 'node:stream';
+import { limits } from '#schemas/limits.ts';
+import type { Peaks } from '#schemas/run.ts';
+import type { Cage } from './cage.ts';
+import { markOf, type ProcessMark, signal } from './processes.ts';
+import { type Watch, Watched } from './watch.ts';
+
+export interface ProgramOrder {
+  readonly command: string;
+  readonly folder: string;
+  readonly environment: Record<string, string>;
+  readonly cage?: Cage | undefined;
+  /** Bytes, where no cage bounds them. */
+  readonly memory?: number | undefined;
+  readonly watch: Watch;
+  onOutput(stream: 'stdout' | 'stderr', chunk: Buffer): void;
+  /** Called in the same turn in which the process was made. */
+  onSpawn(mark: ProcessMark): void;
+}
+
+export type ProgramEnd = { readonly peaks: Peaks } & (
+  | { readonly how: 'exit'; readonly code: number }
+  | { readonly how: 'signal'; readonly signal: string }
+  /** Killed because of a bound: what was found when it was. */
+  | { readonly how: 'memory' | 'processes'; readonly found: number }
+  | { readonly how: 'not_started'; readonly message: string }
+);
+
+type Child = ChildProcessByStdio<null, Readable, Readable>;
+
+// Enters the cage before anything of the user's runs, then becomes the user's shell.
+const ENTER =
+  'command=$1; shift; for door do echo 0 > "$door" || exit 125; done; exec /bin/sh -c -- "$command"';
+
+export class Program {
+  readonly ended: Promise<ProgramEnd>;
+  readonly #order: ProgramOrder;
+  readonly #child: Child | undefined;
+  #watched: Watched | undefined;
+  #over: { how: 'memory' | 'processes'; found: number } | undefined;
+  #kill: NodeJS.Timeout | undefined;
+
+  constructor(order: ProgramOrder) {
+    this.#order = order;
+    let child: Child;
+    try {
+      child = start(order);
+    } catch (error) {
+      this.ended = Promise.resolve(notStarted(error));
+      return;
+    }
+    this.#child = child;
+    this.ended = this.#wait(child);
+    this.#watchOver(child);
+  }
+
+  /** TERM now, KILL after `grace` milliseconds. Asking again can only make it sooner. */
+  stop(grace: number): void {
+    const pid = this.#child?.pid;
+    if (pid === undefined) return;
+    clearTimeout(this.#kill);
+    if (grace <= 0) {
+      this.#killAll(pid);
+      return;
+    }
+    signal(-pid, 'SIGTERM');
+    // A stopped program does not see TERM before it goes on.
+    signal(-pid, 'SIGCONT');
+    this.#kill = setTimeout(() => this.#killAll(pid), grace);
+  }
+
+  #watchOver(child: Child): void {
+    const { pid } = child;
+    if (pid === undefined) return;
+    const mark = markOf(pid);
+    if (mark !== undefined) this.#order.onSpawn(mark);
+    const bounds = { memory: this.#order.memory, processes: limits.stepProcesses };
+    this.#watched = new Watched(pid, bounds, (how, found) => {
+      this.#over = { how, found };
+      this.#killAll(pid);
+    });
+    this.#order.watch.add(this.#watched);
+  }
+
+  #wait(child: Child): Promise<ProgramEnd> {
+    for (const stream of ['stdout', 'stderr'] as const)
+      child[stream].on('data', (chunk: Buffer) => this.#order.onOutput(stream, chunk));
+    return new Promise((resolve) => {
+      let end: ProgramEnd | undefined;
+      let late: NodeJS.Timeout | undefined;
+      child.on('error', (error) => resolve(notStarted(error)));
+      child.on('exit', (code, name) => {
+        end = this.#onExit(child, code, name);
+        // Somebody who left the group may hold the pipes open: what it says later belongs to nobody.
+        late = setTimeout(() => {
+          child.stdout.destroy();
+          child.stderr.destroy();
+        }, limits.pipeWait);
+      });
+      child.on('close', () => {
+        clearTimeout(late);
+        if (end !== undefined) resolve(end);
+      });
+    });
+  }
+
+  #onExit(child: Child, code: number | null, name: NodeJS.Signals | null): ProgramEnd {
+    clearTimeout(this.#kill);
+    if (child.pid !== undefined) this.#killAll(child.pid);
+    if (this.#watched !== undefined) this.#order.watch.remove(this.#watched);
+    const peaks = this.#peaks();
+    const { cage } = this.#order;
+    if (cage !== undefined && cage.memoryKills > 0 && code !== 0)
+      return { how: 'memory', found: cage.peakMemory ?? 0, peaks };
+    if (this.#over !== undefined) return { ...this.#over, peaks };
+    if (code !== null) return { how: 'exit', code, peaks };
+    return { how: 'signal', signal: name ?? 'unknown', peaks };
+  }
+
+  #peaks(): Peaks {
+    const seen = this.#watched?.peaks ?? {};
+    const { cage } = this.#order;
+    if (cage === undefined) return seen;
+    const memory = seen.memoryBytes ?? cage.peakMemory;
+    const cpu = cage.cpuSeconds;
+    return {
+      ...(cpu === undefined ? {} : { cpuSeconds: cpu }),
+      ...(memory === undefined ? {} : { memoryBytes: memory }),
+    };
+  }
+
+  #killAll(pid: number): void {
+    signal(-pid, 'SIGKILL');
+    for (const inside of this.#order.cage?.processes ?? []) signal(inside, 'SIGKILL');
+  }
+}
+
+function start(order: ProgramOrder): Child {
+  const doors = order.cage?.doors;
+  const args =
+    doors === undefined
+      ? ['-c', '--', order.command]
+      : ['-c', ENTER, 'sh', order.command, ...doors];
+  // A group and session of its own: signals of the terminal do not reach it, ours reach all of it.
+  return spawn('/bin/sh', args, {
+    cwd: order.folder,
+    env: order.environment,
+    detached: true,
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
+}
+
+function notStarted(error: unknown): ProgramEnd {
+  return {
+    how: 'not_started',
+    message: error instanceof Error ? error.message : String(error),
+    peaks: {},
+  };
+}

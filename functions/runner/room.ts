@@ -1,0 +1,99 @@
+// Room on this machine: who may start now, and who waits for what. Pure.
+import type { Resources } from '#schemas/plan.ts';
+
+export interface Machine {
+  readonly cpu: number;
+  /** Bytes. */
+  readonly memory: number;
+  readonly gpu: number;
+  /** Programs at once that asked for nothing in particular. */
+  readonly programs: number;
+}
+
+export interface Share {
+  readonly cpu: number;
+  readonly memory: number;
+  readonly gpu: number;
+  readonly programs: number;
+}
+
+/** What a node takes: what it asks for, or one of the places for those that ask for nothing. */
+export function shareOf(resources: Resources | undefined): Share {
+  const cpu = resources?.cpu ?? 0;
+  const memory = resources?.memory ?? 0;
+  const gpu = resources?.gpu ?? 0;
+  return { cpu, memory, gpu, programs: cpu + memory + gpu === 0 ? 1 : 0 };
+}
+
+export class Room {
+  #machine: Machine;
+  #taken: Share = { cpu: 0, memory: 0, gpu: 0, programs: 0 };
+
+  constructor(machine: Machine) {
+    this.#machine = machine;
+  }
+
+  resize(machine: Machine): void {
+    this.#machine = machine;
+  }
+
+  fits(share: Share): boolean {
+    return this.#lacking(share).length === 0;
+  }
+
+  take(share: Share): void {
+    this.#taken = add(this.#taken, share, 1);
+  }
+
+  give(share: Share): void {
+    this.#taken = add(this.#taken, share, -1);
+  }
+
+  /** What a waiting node is told: what it asks for, and what is free. */
+  explain(share: Share): string {
+    return this.#lacking(share)
+      .map((kind) => {
+        const free = this.#machine[kind] - this.#taken[kind];
+        if (kind === 'programs') return `waits for one of ${this.#machine.programs} places`;
+        return `asks for ${amount(kind, share[kind])}, free are ${amount(kind, free)} of ${amount(kind, this.#machine[kind])}`;
+      })
+      .join('; ');
+  }
+
+  #lacking(share: Share): (keyof Share)[] {
+    const kinds = ['cpu', 'memory', 'gpu', 'programs'] as const;
+    return kinds.filter(
+      (kind) =>
+        share[kind] > 0 &&
+        this.#taken[kind] + share[kind] > this.#machine[kind] + 1e-9 &&
+        // What asks for more than there is runs alone: refusing it is the business of the pre-flight, hanging nobody's.
+        this.#taken[kind] > 1e-9,
+    );
+  }
+}
+
+function add(a: Share, b: Share, sign: 1 | -1): Share {
+  return {
+    cpu: a.cpu + sign * b.cpu,
+    memory: a.memory + sign * b.memory,
+    gpu: a.gpu + sign * b.gpu,
+    programs: a.programs + sign * b.programs,
+  };
+}
+
+function amount(kind: Exclude<keyof Share, 'programs'>, value: number): string {
+  if (kind === 'memory') return bytes(value);
+  return `${Number(value.toFixed(2))} ${kind === 'cpu' ? 'CPU' : 'GPU'}`;
+}
+
+/** Bytes for people. */
+export function bytes(value: number): string {
+  const units = ['B', 'KiB', 'MiB', 'GiB', 'TiB'];
+  let rest = value;
+  let unit = 0;
+  while (Math.abs(rest) >= 1024 && unit < units.length - 1) {
+    rest /= 1024;
+    unit += 1;
+  }
+  return `${Number(rest.toFixed(rest < 10 ? 1 : 0))} ${units[unit]}`;
+}

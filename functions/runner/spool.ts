@@ -1,0 +1,190 @@
+// The spool: what a runner must not lose when the engine is away, and what an engine needs to know when it finds a dead runner.
+//
+// One append-only file for each runner process, DIR/runner/spool-<job>.jsonl. It survives the death of the process, not of
+// the machine: nothing here is synced, because a report that a power cut took is an interrupted attempt like any other.
+import {
+  appendFileSync,
+  closeSync,
+  existsSync,
+  mkdirSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+  writeSync,
+} from 'node:fs';
+import path from 'node:path';
+import * as z from 'zod';
+import { limits } from '#schemas/limits.ts';
+import { attemptReport } from '#schemas/run.ts';
+import { attemptName } from '#schemas/work-order.ts';
+import { attemptKey } from './names.ts';
+import { type ProcessMark, processMark } from './processes.ts';
+
+const spooledReport = z.strictObject({
+  number: z.int().positive(),
+  name: attemptName,
+  report: attemptReport,
+});
+export type SpooledReport = z.infer<typeof spooledReport>;
+
+const line = z.discriminatedUnion('line', [
+  z.strictObject({ line: z.literal('runner'), v: z.int(), job: z.string(), mark: processMark }),
+  z.strictObject({ line: z.literal('spawned'), name: attemptName, mark: processMark }),
+  z.strictObject({ line: z.literal('report'), ...spooledReport.shape }),
+  z.strictObject({ line: z.literal('acknowledged'), upTo: z.int() }),
+]);
+type Line = z.infer<typeof line>;
+
+export interface SpoolContent {
+  readonly job: string;
+  /** The runner process itself. */
+  readonly runner: ProcessMark | undefined;
+  /** Reports never acknowledged, in order. */
+  readonly reports: readonly SpooledReport[];
+  /** Programs that were started; most have ended long since. */
+  readonly spawned: readonly { readonly name: SpooledReport['name']; readonly mark: ProcessMark }[];
+}
+
+function folder(dataDir: string): string {
+  return path.join(dataDir, 'runner');
+}
+
+function fileOf(dataDir: string, job: string): string {
+  return path.join(folder(dataDir), `spool-${job}.jsonl`);
+}
+
+/** The writing side; belongs to one runner process. */
+export class Spool {
+  readonly #file: string;
+  readonly #header: string;
+  readonly #reports = new Map<number, SpooledReport>();
+  readonly #spawned = new Map<number, { key: string; text: string }>();
+  #descriptor: number;
+  #bytes = 0;
+  #next = 1;
+
+  constructor(dataDir: string, job: string, mark: ProcessMark) {
+    mkdirSync(folder(dataDir), { recursive: true, mode: 0o700 });
+    this.#file = fileOf(dataDir, job);
+    this.#header = encode({ line: 'runner', v: 1, job, mark });
+    this.#descriptor = openSync(this.#file, 'a', 0o600);
+    this.#append(this.#header);
+  }
+
+  /** Reports that nobody acknowledged yet, in order. */
+  get unacknowledged(): readonly SpooledReport[] {
+    return [...this.#reports.values()];
+  }
+
+  spawned(name: SpooledReport['name'], mark: ProcessMark): void {
+    const text = encode({ line: 'spawned', name, mark });
+    this.#spawned.set(mark.pid, { key: attemptKey(name), text });
+    this.#append(text);
+  }
+
+  /** A program ended and was waited for: nobody needs to look for it. */
+  ended(pid: number): void {
+    this.#spawned.delete(pid);
+  }
+
+  /** Kept before it is sent; answers it with its number. */
+  report(name: SpooledReport['name'], report: SpooledReport['report']): SpooledReport {
+    const spooled = { number: this.#next, name, report };
+    this.#next += 1;
+    this.#reports.set(spooled.number, spooled);
+    this.#append(encode({ line: 'report', ...spooled }));
+    return spooled;
+  }
+
+  acknowledge(upTo: number): void {
+    for (const number of this.#reports.keys()) {
+      if (number > upTo) break;
+      this.#reports.delete(number);
+    }
+    this.#append(encode({ line: 'acknowledged', upTo }));
+    const empty = this.#reports.size === 0 && this.#spawned.size === 0;
+    if (this.#bytes > (empty ? limits.spoolIdleBytes : limits.spoolBytes)) this.#rewrite();
+  }
+
+  /** Takes the file away when nothing in it is needed any more. */
+  close(): void {
+    closeSync(this.#descriptor);
+    if (this.#reports.size === 0) rmSync(this.#file, { force: true });
+  }
+
+  #append(text: string): void {
+    writeSync(this.#descriptor, text);
+    this.#bytes += text.length;
+  }
+
+  #rewrite(): void {
+    const draft = `${this.#file}.draft`;
+    const reports = [...this.#reports.values()].map((one) => encode({ line: 'report', ...one }));
+    const spawned = [...this.#spawned.values()].map(({ text }) => text);
+    const text = [this.#header, ...spawned, ...reports].join('');
+    writeFileSync(draft, text, { mode: 0o600 });
+    renameSync(draft, this.#file);
+    closeSync(this.#descriptor);
+    this.#descriptor = openSync(this.#file, 'a', 0o600);
+    // Reports that stay make the next rewrite due later, or each acknowledgement would copy them.
+    this.#bytes = 0;
+  }
+}
+
+/** What runners left in this data directory, those that still live included. */
+export function readSpool(dataDir: string): SpoolContent[] {
+  if (!existsSync(folder(dataDir))) return [];
+  return readdirSync(folder(dataDir))
+    .map((name) => /^spool-(.+)\.jsonl$/.exec(name)?.[1])
+    .filter((job) => job !== undefined)
+    .map((job) => contentOf(job, readFileSync(fileOf(dataDir, job), 'utf8')));
+}
+
+/** Call it when every report of this spool is durable elsewhere and its programs have ended. */
+export function forgetSpool(dataDir: string, job: string): void {
+  rmSync(fileOf(dataDir, job), { force: true });
+}
+
+/** Marks a spool's reports as durable without its runner. */
+export function acknowledgeSpool(dataDir: string, job: string, upTo: number): void {
+  appendFileSync(fileOf(dataDir, job), encode({ line: 'acknowledged', upTo }));
+}
+
+function contentOf(job: string, text: string): SpoolContent {
+  let runner: ProcessMark | undefined;
+  let upTo = 0;
+  const reports: SpooledReport[] = [];
+  const spawned: { name: SpooledReport['name']; mark: ProcessMark }[] = [];
+  for (const entry of linesOf(text)) {
+    if (entry.line === 'runner') runner = entry.mark;
+    else if (entry.line === 'spawned') spawned.push({ name: entry.name, mark: entry.mark });
+    else if (entry.line === 'acknowledged') upTo = Math.max(upTo, entry.upTo);
+    else reports.push({ number: entry.number, name: entry.name, report: entry.report });
+  }
+  return { job, runner, reports: reports.filter(({ number }) => number > upTo), spawned };
+}
+
+/** Whole lines only: the last one may have been cut by the end of the process. */
+function linesOf(text: string): Line[] {
+  const lines: Line[] = [];
+  for (const part of text.split('\n')) {
+    const parsed = part === '' ? undefined : line.safeParse(parseJson(part));
+    if (parsed?.success === true) lines.push(parsed.data);
+  }
+  return lines;
+}
+
+function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}
+
+function encode(entry: Line): string {
+  return `${JSON.stringify(entry)}\n`;
+}

@@ -1,0 +1,36 @@
+// What attempts need of the runner they run in.
+import type { Peaks } from '#schemas/run.ts';
+import type { AttemptName } from '#schemas/work-order.ts';
+import type { Cages } from './cage.ts';
+import type { Spool } from './spool.ts';
+import type { Watch } from './watch.ts';
+
+export interface World {
+  readonly dataDir: string;
+  readonly cacheDir: string;
+  readonly job: string;
+  readonly host: NodeJS.ProcessEnv;
+  readonly spool: Spool;
+  readonly watch: Watch;
+  readonly cages: Cages;
+  secrets(
+    name: AttemptName,
+    names: readonly string[],
+  ): Promise<{ values: Readonly<Record<string, string>>; missing: readonly string[] }>;
+  progress(name: AttemptName, progress: number, message: string): void;
+}
+
+/** The peaks of steps that ran one after another or side by side: time adds up, memory is the highest. */
+export function joinPeaks(all: readonly (Peaks | undefined)[]): Peaks {
+  let cpuSeconds: number | undefined;
+  let memoryBytes: number | undefined;
+  for (const peaks of all) {
+    if (peaks?.cpuSeconds !== undefined) cpuSeconds = (cpuSeconds ?? 0) + peaks.cpuSeconds;
+    if (peaks?.memoryBytes !== undefined)
+      memoryBytes = Math.max(memoryBytes ?? 0, peaks.memoryBytes);
+  }
+  return {
+    ...(cpuSeconds === undefined ? {} : { cpuSeconds }),
+    ...(memoryBytes === undefined ? {} : { memoryBytes }),
+  };
+}
