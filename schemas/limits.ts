@@ -16,8 +16,10 @@ export const limits = {
   planGroups: 10_000,
   /** Problems reported for one source; the rest are counted. */
   problems: 200,
-  /** Expansions of YAML aliases in one file. */
+  /** Expansions of YAML aliases inside what other aliases name, in one file. */
   yamlAliases: 100,
+  /** Values of a YAML file, aliases expanded. */
+  yamlValues: 4_000_000,
   /** Nesting of a YAML file. */
   yamlDepth: 64,
   /** Inputs a pipeline may declare. */
@@ -95,6 +97,17 @@ export const limits = {
   heartbeat: 2 * SECOND,
   /** Milliseconds without a changed heartbeat after which a runner counts as gone. */
   lease: 15 * SECOND,
+  /** Reports or claims that are handed to the service at once. */
+  reportBatch: 1_000,
+  /** Milliseconds before the service is told again what it could not take; grows to the second. */
+  deskRetry: 100,
+  deskRetryMax: 5 * SECOND,
+  /** Milliseconds a runner may take from its start to its greeting. */
+  runnerStart: 20 * SECOND,
+  /** Milliseconds to wait for the end of a runner that has nothing left to do. */
+  runnerFarewell: SECOND,
+  /** Bytes of what runners print before it is begun anew. */
+  runnerLogBytes: MIB,
   /** Bytes of one frame of the runner protocol. */
   frameBytes: 64 * MIB,
   /** Characters of one log line; the rest of a longer one follows as further lines. */
@@ -160,6 +173,8 @@ export const limits = {
   walPages: 4_000,
   /** Bytes of a request to the engine's socket. */
   requestBytes: 32 * MIB,
+  /** Milliseconds a question may wait for something to come. */
+  pollWait: 30 * SECOND,
   /** Bytes of one secret. */
   secretBytes: 64 * KIB,
   /** Secrets of one namespace. */

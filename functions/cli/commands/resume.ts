@@ -1,0 +1,33 @@
+import type { Control } from '#service/control.ts';
+import type { Context } from '../context.ts';
+import type { ExitCode } from '../exit-codes.ts';
+import { foreground } from '../foreground.ts';
+import { refuseNested } from '../refuse-nested.ts';
+import { openSession } from '../session.ts';
+
+export async function resume(context: Context, name: string): Promise<ExitCode> {
+  refuseNested(context);
+  const session = await openSession(context);
+  let run: string;
+  let after: string;
+  try {
+    run = await session.control.find(name);
+    // What happened before was shown before.
+    after = await endOfEvents(session.control, run);
+    await session.control.resume(run);
+    await session.adopt(run);
+  } catch (error) {
+    await session.close({ park: true });
+    throw error;
+  }
+  return foreground(context, { run, session, after, output: context.host.stdout });
+}
+
+async function endOfEvents(control: Control, run: string): Promise<string> {
+  let after = '';
+  for (;;) {
+    const page = await control.events(run, { after });
+    if (page.events.length === 0 || page.last) return page.cursor;
+    after = page.cursor;
+  }
+}

@@ -1,0 +1,61 @@
+// What every command gets beside its own arguments.
+import path from 'node:path';
+import type { Backend } from './backend.ts';
+import type { Host, Output } from './host.ts';
+import { type Palette, paletteFor } from './render/palette.ts';
+
+/** Options that every command understands. Commander sets `color` to false for --no-color. */
+export interface GlobalOptions {
+  readonly dataDir?: string;
+  readonly json?: boolean;
+  readonly color?: boolean;
+  readonly quiet?: boolean;
+}
+
+export interface Context {
+  readonly host: Host;
+  readonly backend: Backend;
+  readonly dataDir: string;
+  /** The data directory was named, by option or by variable. */
+  readonly dataDirNamed: boolean;
+  readonly json: boolean;
+  readonly quiet: boolean;
+  /** A person watches this stream: what happens may be drawn instead of listed. */
+  isWatched(output: Output): boolean;
+  readonly paint: Palette;
+  readonly paintError: Palette;
+  /** One line to standard output. */
+  say(line: string): void;
+  /** One line to standard error: what is said beside the answer. Silent under --quiet. */
+  note(line: string): void;
+  /** One object to standard output, as one line. */
+  sayJson(value: unknown): void;
+}
+
+export function contextOf(host: Host, backend: Backend, options: GlobalOptions): Context {
+  const named = options.dataDir ?? (host.env['MILLRACE_DATA_DIR'] || undefined);
+  const json = options.json === true;
+  const quiet = options.quiet === true;
+  const colour = options.color !== false;
+  return {
+    host,
+    backend,
+    dataDir: path.resolve(host.cwd, named ?? '.millrace'),
+    dataDirNamed: named !== undefined,
+    json,
+    quiet,
+    isWatched: (output) => output.isTerminal && !json && !quiet && !isDumb(host.env),
+    paint: paletteFor(host.stdout, host.env, colour),
+    paintError: paletteFor(host.stderr, host.env, colour),
+    say: (line) => host.stdout.write(`${line}\n`),
+    note: (line) => {
+      if (!quiet) host.stderr.write(`${line}\n`);
+    },
+    sayJson: (value) => host.stdout.write(`${JSON.stringify(value)}\n`),
+  };
+}
+
+/** A log of CI, or a terminal that cannot move its cursor: lines, no tree. */
+function isDumb(env: Host['env']): boolean {
+  return env['TERM'] === 'dumb' || (env['CI'] !== undefined && env['CI'] !== 'false');
+}

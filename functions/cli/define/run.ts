@@ -1,0 +1,102 @@
+import { type Command, Option } from 'commander';
+import type { Act } from '../program.ts';
+import { examples, gather } from './examples.ts';
+
+/** How a run may be given, the same for `run` and `plan`. */
+export interface GivenOptions {
+  readonly input?: readonly string[];
+  readonly inputs?: string;
+  readonly with?: readonly string[];
+  readonly allowEnv?: readonly string[];
+  readonly allowAllEnv?: boolean;
+  readonly offline?: boolean;
+  readonly timeout?: string;
+}
+
+export function defineRunCommands(program: Command, act: Act): void {
+  defineRun(program, act);
+  defineResume(program, act);
+  definePlan(program, act);
+  defineValidate(program, act);
+}
+
+function defineRun(program: Command, act: Act): void {
+  const command = withGivenOptions(
+    program
+      .command('run')
+      .description('run a pipeline and watch it until it ends')
+      .argument('[file]', 'default: pipeline.yaml, .pipeline.yaml or .go-idp/pipeline.yaml'),
+  ).action((file: string | undefined, options: GivenOptions) =>
+    act(async (context) => (await import('../commands/run.ts')).run(context, file, options)),
+  );
+  examples(command, [
+    ['millrace run', 'the pipeline of this folder'],
+    ['millrace run flights.yaml -i year=2013', 'with an input'],
+    ['millrace run flights.yaml --inputs in.json --json', 'for a program'],
+    ['millrace run flights.yaml --with clean=../clean', 'with an operator you work on'],
+  ]).addHelpText(
+    'after',
+    '\nCtrl-C cancels the run, twice at once. SIGTERM and SIGHUP park it: `millrace resume` goes on.',
+  );
+}
+
+function defineResume(program: Command, act: Act): void {
+  const command = program
+    .command('resume')
+    .description('go on with a run that was parked, paused, halted or killed, and watch it')
+    .argument('<run>', 'id, unique prefix of one, or latest')
+    .action((name: string) =>
+      act(async (context) => (await import('../commands/resume.ts')).resume(context, name)),
+    );
+  examples(command, [['millrace resume latest', 'go on where it was']]);
+}
+
+function definePlan(program: Command, act: Act): void {
+  const command = withGivenOptions(
+    program
+      .command('plan')
+      .description('what would happen: nodes, order, environments, what cannot fit')
+      .argument('[file]', 'default: as `run`'),
+  ).action((file: string | undefined, options: GivenOptions) =>
+    act(async (context) => (await import('../commands/plan.ts')).plan(context, file, options)),
+  );
+  examples(command, [
+    ['millrace plan flights.yaml', 'for reading'],
+    ['millrace plan flights.yaml --json', 'for a program'],
+  ]);
+}
+
+function defineValidate(program: Command, act: Act): void {
+  const command = program
+    .command('validate')
+    .description('every problem of a pipeline file, with line and column')
+    .argument('[file]', 'default: as `run`')
+    .action((file: string | undefined) =>
+      act(async (context) => (await import('../commands/validate.ts')).validate(context, file)),
+    );
+  examples(command, [
+    ['millrace validate flights.yaml', 'exits 0 without errors, 2 with'],
+    ['millrace validate flights.yaml --json', '{ "problems": [...] }'],
+  ]);
+}
+
+function withGivenOptions(command: Command): Command {
+  return command
+    .addOption(
+      new Option('-i, --input <name=value>', 'an input; may be given several times').argParser(
+        gather,
+      ),
+    )
+    .option('--inputs <file>', 'inputs from a JSON or YAML file')
+    .addOption(
+      new Option('--with <operator=folder>', 'a working tree in place of an operator').argParser(
+        gather,
+      ),
+    )
+    .addOption(
+      new Option('--allow-env <name>', 'a variable that programs inherit').argParser(gather),
+    )
+    .option('--allow-all-env', 'programs inherit every variable')
+    .option('--offline', 'no network: what is not there already is a problem')
+    .option('--timeout <duration>', 'longest the run may take: 90s, 2h, 1h30m');
+}

@@ -1,0 +1,153 @@
+import type { Command } from 'commander';
+import type { Act } from '../program.ts';
+import { examples } from './examples.ts';
+
+export function defineToolCommands(program: Command, act: Act): void {
+  defineEval(program, act);
+  defineSecret(program, act);
+  defineEnv(program, act);
+  defineCodec(program, act);
+  defineSchema(program, act);
+}
+
+function defineEval(program: Command, act: Act): void {
+  const command = program
+    .command('eval')
+    .description('try an expression or a condition without a run')
+    .argument('<expression>', 'with or without {{ }}; `event:` makes it a condition')
+    .option('--vars <file>', 'variables from a JSON or YAML file')
+    .action((text: string, options: { vars?: string }) =>
+      act(async (context) =>
+        (await import('../commands/eval.ts')).evaluateText(context, text, options.vars),
+      ),
+    );
+  examples(command, [
+    ["millrace eval '1 + 1'", ''],
+    ["millrace eval 'len(clean.carriers) > 3' --vars vars.yaml", '{ clean: { carriers: [...] } }'],
+    [
+      "millrace eval 'event:a.completed && {{ a.n > 1 }}' --vars vars.yaml",
+      '{ events: [a.completed], a: { n: 2 } }',
+    ],
+  ]);
+}
+
+function defineSecret(program: Command, act: Act): void {
+  const secret = program
+    .command('secret')
+    .description('secrets that pipelines name: {{ secret.X }}');
+  const set = secret
+    .command('set')
+    .description('store a secret; its value is read from standard input')
+    .argument('<name>', 'letters, digits and _')
+    .action((name: string) =>
+      act(async (context) => (await import('../commands/secret.ts')).setSecret(context, name)),
+    );
+  examples(set, [
+    ['millrace secret set API_KEY', 'asks for it, without showing it'],
+    ['millrace secret set API_KEY < key.txt', ''],
+  ]);
+  const list = secret
+    .command('list')
+    .description('names of the secrets, never their values')
+    .action(() =>
+      act(async (context) => (await import('../commands/secret.ts')).listSecrets(context)),
+    );
+  examples(list, [['millrace secret list', '']]);
+  const rm = secret
+    .command('rm')
+    .description('forget a secret')
+    .argument('<name>')
+    .action((name: string) =>
+      act(async (context) => (await import('../commands/secret.ts')).removeSecret(context, name)),
+    );
+  examples(rm, [['millrace secret rm API_KEY', '']]);
+  examples(secret, [
+    ['millrace secret set API_KEY < key.txt', ''],
+    ['millrace secret list', ''],
+  ]);
+}
+
+function defineEnv(program: Command, act: Act): void {
+  const env = program.command('env').description('environments that steps run in');
+  const list = env
+    .command('list')
+    .description('environments that are built')
+    .action(() =>
+      act(async (context) => (await import('../commands/env.ts')).listEnvironments(context)),
+    );
+  examples(list, [['millrace env list', '']]);
+  const build = env
+    .command('build')
+    .description('build the environments of a pipeline before it runs')
+    .argument('[file]', 'default: as `run`')
+    .option('--offline', 'no network')
+    .action((file: string | undefined, options: { offline?: boolean }) =>
+      act(async (context) =>
+        (await import('../commands/env.ts')).buildEnvironments(
+          context,
+          file,
+          options.offline === true,
+        ),
+      ),
+    );
+  examples(build, [['millrace env build flights.yaml', '']]);
+  const prune = env
+    .command('prune')
+    .description('remove environments that were not used for long')
+    .option('--older-than <duration>', 'not used for so long', '30d')
+    .option('--all', 'all of them')
+    .action((options: { olderThan: string; all?: boolean }) =>
+      act(async (context) =>
+        (await import('../commands/env.ts')).pruneEnvironments(
+          context,
+          options.all === true ? '0s' : options.olderThan,
+        ),
+      ),
+    );
+  examples(prune, [['millrace env prune --older-than 7d', '']]);
+  const why = env
+    .command('why')
+    .description('what an environment was built from')
+    .argument('<environment>', 'its digest, or the beginning of it')
+    .action((name: string) =>
+      act(async (context) => (await import('../commands/env.ts')).whyEnvironment(context, name)),
+    );
+  examples(why, [['millrace env why 3f2a91', '']]);
+  examples(env, [
+    ['millrace env list', ''],
+    ['millrace env build flights.yaml', ''],
+  ]);
+}
+
+function defineCodec(program: Command, act: Act): void {
+  const encode = program
+    .command('encode')
+    .description('write any text as one plain word: base64://…')
+    .argument('[text]', 'default: standard input')
+    .action((text: string | undefined) =>
+      act(async (context) => (await import('../commands/codec.ts')).encodeText(context, text)),
+    );
+  examples(encode, [
+    ["millrace encode 'a b'", 'base64://YSBi'],
+    ['millrace encode < query.sql', ''],
+  ]);
+  const decode = program
+    .command('decode')
+    .description('read what `encode` wrote')
+    .argument('[text]', 'default: standard input')
+    .action((text: string | undefined) =>
+      act(async (context) => (await import('../commands/codec.ts')).decodeText(context, text)),
+    );
+  examples(decode, [['millrace decode base64://YSBi', 'a b']]);
+}
+
+function defineSchema(program: Command, act: Act): void {
+  const command = program
+    .command('schema')
+    .description('the JSON Schema of a dialect, for editors')
+    .argument('<dialect>', 'nodes or operators')
+    .action((dialect: string) =>
+      act(async (context) => (await import('../commands/schema.ts')).printSchema(context, dialect)),
+    );
+  examples(command, [['millrace schema nodes > nodes.schema.json', '']]);
+}

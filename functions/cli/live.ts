@@ -1,0 +1,83 @@
+// A run as a tree that is drawn again and again. Events say that something changed; what it is now, the report says.
+import { createLogUpdate } from 'log-update';
+import type { RunReport } from '#schemas/report.ts';
+import type { Context } from './context.ts';
+import { renderTree } from './render/tree.ts';
+import { summaryOf, type Viewer, type ViewerOptions } from './view.ts';
+
+/** Milliseconds between two drawings, and between two questions when no event asked for one. */
+const DRAW = 120;
+const ASK = 1_000;
+/** A large run's report takes its time: asking may use one part in so many. */
+const SHARE = 8;
+
+export function liveViewer(context: Context, options: ViewerOptions): Viewer {
+  const { host } = context;
+  const { output } = options;
+  const paint = output === host.stdout ? context.paint : context.paintError;
+  const draw = createLogUpdate(output.stream, { showCursor: false });
+  let report: RunReport | undefined;
+  const asking = asker(options, host.now, (fresh) => {
+    report = fresh;
+  });
+  const frame = (rows: number) => ({ now: host.now(), columns: output.columns, rows, paint });
+  const timer = setInterval(() => {
+    asking.tick();
+    // A line stays free for the cursor, or the terminal would scroll at each drawing.
+    if (report !== undefined) draw(renderTree(report, frame(output.rows - 1)));
+  }, DRAW);
+  let stopped = false;
+  const stop = (): void => {
+    if (stopped) return;
+    stopped = true;
+    clearInterval(timer);
+    draw.done();
+  };
+  return {
+    onEvents: () => asking.soon(),
+    note: (text) => draw.persist(text),
+    finish: async (last) => {
+      clearInterval(timer);
+      draw(renderTree(last, frame(Math.max(output.rows - 1, 20))));
+      stop();
+      output.write(await summaryOf(context, options, last, false));
+    },
+    stop,
+  };
+}
+
+/** Asks for the report when something happened or a while is over, one question at a time. */
+function asker(
+  options: ViewerOptions,
+  now: () => number,
+  take: (report: RunReport) => void,
+): { soon(): void; tick(): void } {
+  let wanted = true;
+  let busy = false;
+  let notBefore = 0;
+  const ask = async (): Promise<void> => {
+    const began = now();
+    wanted = false;
+    try {
+      take(await options.control().report(options.run));
+    } catch {
+      // Whoever follows the run deals with an engine that went away; the last picture stays.
+      wanted = true;
+    }
+    notBefore = now() + (now() - began) * SHARE;
+    busy = false;
+    asked = now();
+  };
+  let asked = 0;
+  return {
+    soon: () => {
+      wanted = true;
+    },
+    tick: () => {
+      const due = wanted || now() - asked > ASK;
+      if (busy || !due || now() < notBefore) return;
+      busy = true;
+      void ask();
+    },
+  };
+}

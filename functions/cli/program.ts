@@ -1,0 +1,87 @@
+// The command line as a whole: global options, groups of commands, help, and what becomes of wrong usage.
+// Only commander is loaded here; what a command does comes with its first call.
+import { Command, CommanderError } from 'commander';
+import { VERSION } from '#local/version.ts';
+import type { Backend } from './backend.ts';
+import { type Context, contextOf, type GlobalOptions } from './context.ts';
+import { defineControlCommands } from './define/control.ts';
+import { defineReadCommands } from './define/read.ts';
+import { defineRunCommands } from './define/run.ts';
+import { defineToolCommands } from './define/tools.ts';
+import { EXIT, type ExitCode } from './exit-codes.ts';
+import type { Host } from './host.ts';
+
+/** What a command does, once its arguments are known. */
+export type Act = (work: (context: Context) => Promise<ExitCode>) => Promise<void>;
+
+const EXAMPLES = `
+Examples:
+  millrace run                                run ./pipeline.yaml and watch it
+  millrace run flights.yaml -i year=2013      with an input
+  millrace explain latest publish             why has this node not started?
+  millrace resume latest                      go on after a stop, a crash included
+
+Exit codes: 0 done, 1 failed or cancelled, 2 rejected or wrong usage, 3 defect, 4 parked
+`;
+
+export async function commandLine(
+  args: readonly string[],
+  host: Host,
+  backend: Backend,
+): Promise<ExitCode> {
+  let code: ExitCode = EXIT.done;
+  const program = baseProgram(host);
+  const act: Act = async (work) => {
+    const context = contextOf(host, backend, program.opts<GlobalOptions>());
+    try {
+      code = await work(context);
+    } catch (error) {
+      const { reportFailure } = await import('./failures.ts');
+      code = await reportFailure(error, context);
+    }
+  };
+  program.commandsGroup('Running');
+  defineRunCommands(program, act);
+  program.commandsGroup('Looking');
+  defineReadCommands(program, act);
+  program.commandsGroup('Steering');
+  defineControlCommands(program, act);
+  program.commandsGroup('Tools');
+  defineToolCommands(program, act);
+  if (args.length === 0) {
+    program.outputHelp();
+    return EXIT.done;
+  }
+  try {
+    await program.parseAsync(args, { from: 'user' });
+  } catch (error) {
+    if (!(error instanceof CommanderError)) throw error;
+    return error.exitCode === 0 ? EXIT.done : EXIT.rejected;
+  }
+  return code;
+}
+
+function baseProgram(host: Host): Command {
+  const program = new Command('millrace');
+  program
+    .description('Runs data pipelines that are declared in YAML.')
+    .version(VERSION, '--version', 'print the version')
+    .helpOption('-h, --help', 'print help')
+    .option('--data-dir <folder>', 'where runs live (MILLRACE_DATA_DIR; default ./.millrace)')
+    .option('--json', 'one JSON object a line')
+    .option('--no-color', 'no colours (NO_COLOR)')
+    .option('-q, --quiet', 'only what went wrong')
+    .addHelpText('after', EXAMPLES)
+    .configureHelp({ showGlobalOptions: true })
+    .configureOutput({
+      writeOut: (text) => host.stdout.write(text),
+      writeErr: (text) => host.stderr.write(text),
+      getOutHelpWidth: () => host.stdout.columns,
+      getErrHelpWidth: () => host.stderr.columns,
+      getOutHasColors: () => false,
+      getErrHasColors: () => false,
+    })
+    .showHelpAfterError('(--help tells more)')
+    .exitOverride();
+  return program;
+}

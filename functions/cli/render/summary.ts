@@ -1,0 +1,86 @@
+// How a run ended: where its outputs lie, and what went wrong with the last words of each program.
+import type { NodeReport, RunReport } from '#schemas/report.ts';
+import { mark, statusWord } from './marks.ts';
+import type { Palette } from './palette.ts';
+import { filePath, plain, showValue, spell } from './words.ts';
+
+export interface SummaryOptions {
+  readonly paint: Palette;
+  readonly dataDir: string;
+  readonly cwd: string;
+  /** Last lines of the logs of failed nodes. */
+  readonly tails: ReadonlyMap<string, readonly string[]>;
+  /** A tree with the headline was printed already. */
+  readonly headline: boolean;
+}
+
+/** Lines of values that are no files; files are all shown. */
+const VALUES = 20;
+
+export function renderSummary(report: RunReport, options: SummaryOptions): string {
+  const lines = [
+    ...(options.headline ? [headline(report, options.paint)] : []),
+    ...failureLines(report, options),
+    ...outputLines(report, options),
+  ];
+  return lines.map((line) => `${line}\n`).join('');
+}
+
+function headline(report: RunReport, paint: Palette): string {
+  const end = report.endedAt === undefined ? report.at : report.endedAt;
+  const took = spell(Date.parse(end) - Date.parse(report.startedAt));
+  const why = report.message === undefined ? '' : `: ${plain(report.message)}`;
+  return `${mark(report.status, paint)} ${report.pipeline} ${paint.dim(report.run)} ${statusWord(report.status, paint)} in ${took}${why}`;
+}
+
+/** Nodes that went wrong themselves, not those that were skipped because of them. */
+export function failedNodes(report: RunReport): readonly (readonly [string, NodeReport])[] {
+  return Object.entries(report.nodes).filter(
+    ([, { status }]) => status === 'failed' || status === 'timed_out',
+  );
+}
+
+function failureLines(report: RunReport, options: SummaryOptions): readonly string[] {
+  const { paint } = options;
+  const environments = Object.entries(report.environments)
+    .filter(([, { status }]) => status === 'failed' || status === 'timed_out')
+    .map(([name, { message, operator }]) =>
+      paint.red(`✗ environment ${name} (${operator}): ${plain(message ?? 'failed')}`),
+    );
+  const nodes = failedNodes(report).flatMap(([id, node]) => {
+    const why = plain(node.message ?? node.reason ?? '');
+    const tail = options.tails.get(id) ?? [];
+    return [
+      `${paint.red(`✗ ${node.label ?? id} ${node.status.replace('_', ' ')}`)}: ${why}`,
+      ...tail.map((line) => paint.dim(`    │ ${plain(line)}`)),
+    ];
+  });
+  return [...environments, ...nodes];
+}
+
+function outputLines(report: RunReport, options: SummaryOptions): readonly string[] {
+  const named = Object.entries(report.nodes).flatMap(([id, node]) =>
+    node.instances === undefined
+      ? Object.entries(node.outputs).map(([name, value]) => ({
+          name: `${node.label ?? id}.${name}`,
+          value,
+          isFile: filePath(value, options) !== undefined,
+        }))
+      : [],
+  );
+  const values = named.filter(({ isFile }) => !isFile).slice(0, VALUES);
+  const shown = named.filter((output) => output.isFile || values.includes(output));
+  if (shown.length === 0) return [];
+  const width = Math.min(40, Math.max(...shown.map(({ name }) => name.length)));
+  const left = named.length - shown.length;
+  return [
+    'outputs',
+    ...shown.map(
+      ({ name, value }) =>
+        `  ${name.padEnd(width)}  ${options.paint.cyan(showValue(value, options))}`,
+    ),
+    ...(left === 0
+      ? []
+      : [options.paint.dim(`  … and ${left} more: millrace show ${report.run} --json`)]),
+  ];
+}

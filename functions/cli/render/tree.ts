@@ -1,0 +1,171 @@
+// The tree of a run, from its report: one line a node, folded to what fits. Pure: the caller gives the time and the room.
+import type { NodeReport, RunReport, ShownStatus } from '#schemas/report.ts';
+import { colourOf, mark, statusWord } from './marks.ts';
+import type { Palette } from './palette.ts';
+import { shorten, spell } from './words.ts';
+
+export interface Frame {
+  readonly now: number;
+  readonly columns: number;
+  /** Lines that may be used, the headline included. */
+  readonly rows: number;
+  readonly paint: Palette;
+}
+
+interface Line {
+  readonly status: ShownStatus;
+  readonly text: string;
+}
+
+const NAME_WIDTH = 32;
+const BAR_WIDTH = 12;
+
+/** Which lines stay when not all fit: the lower, the sooner. */
+const WEIGHT: Readonly<Record<ShownStatus, number>> = {
+  failed: 0,
+  timed_out: 0,
+  cancelled: 1,
+  running: 1,
+  queued: 2,
+  completed: 3,
+  pending: 4,
+  skipped: 5,
+};
+
+export function renderTree(report: RunReport, frame: Frame): string {
+  const environments = environmentLines(report, frame);
+  const width = nameWidth(Object.entries(report.nodes), frame);
+  const nodes = Object.entries(report.nodes).map(([id, node]) => ({
+    status: node.status,
+    text: nodeLine(node.label ?? id, node, width, frame),
+  }));
+  const room = Math.max(3, frame.rows - 1);
+  const shown = fold([...environments, ...nodes], room, frame.paint);
+  return [headline(report, frame), ...shown].join('\n');
+}
+
+function headline(report: RunReport, frame: Frame): string {
+  const { paint } = frame;
+  const took = spell(endOf(report.endedAt, frame.now) - Date.parse(report.startedAt));
+  const done = Object.values(report.nodes).filter(({ endedAt }) => endedAt !== undefined).length;
+  const all = Object.keys(report.nodes).length;
+  const counted = report.endedAt === undefined ? `  ${done} of ${all} nodes` : '';
+  return `${mark(report.status, paint)} ${paint.bold(report.pipeline)} ${paint.dim(report.run)}  ${statusWord(report.status, paint)}  ${took}${paint.dim(counted)}`;
+}
+
+function endOf(endedAt: string | undefined, now: number): number {
+  return endedAt === undefined ? now : Date.parse(endedAt);
+}
+
+function nameWidth(nodes: readonly (readonly [string, NodeReport])[], frame: Frame): number {
+  const most = Math.min(NAME_WIDTH, Math.max(8, Math.floor(frame.columns / 3)));
+  let width = 0;
+  for (const [id, { label }] of nodes) width = Math.max(width, [...(label ?? id)].length);
+  return Math.min(most, width);
+}
+
+function nodeLine(name: string, node: NodeReport, width: number, frame: Frame): string {
+  const { paint, columns } = frame;
+  const shown = shorten(name, width);
+  const padded = `${shown}${' '.repeat(Math.max(0, width - [...shown].length))}`;
+  const time = timeOf(node, frame.now).padStart(9);
+  // The rest must not wrap, or the terminal would count more lines than were drawn.
+  const room = Math.max(0, columns - width - 16);
+  const rest = shorten(restOf(node), room);
+  return `  ${mark(node.status, paint)} ${padded} ${paint.dim(time)}  ${paint[restColour(node.status)](rest)}`.trimEnd();
+}
+
+function restColour(status: ShownStatus): ReturnType<typeof colourOf> {
+  return status === 'completed' ? 'dim' : colourOf(status);
+}
+
+function timeOf(node: NodeReport, now: number): string {
+  if (node.startedAt === undefined) return '';
+  return spell(endOf(node.endedAt, now) - Date.parse(node.startedAt));
+}
+
+function restOf(node: NodeReport): string {
+  const attempt = node.attempts > 1 ? `attempt ${node.attempts}` : '';
+  const parts = [attempt, instancesOf(node), progressOf(node), whyOf(node)];
+  return parts.filter((part) => part !== '').join('  ');
+}
+
+function instancesOf(node: NodeReport): string {
+  const { instances } = node;
+  if (instances === undefined) return '';
+  const counts = tally(instances.map(({ status }) => status));
+  const done = counts.get('completed') ?? 0;
+  const others = [...counts].filter(([status]) => status !== 'completed').map(spellCount);
+  return [`${bar(done, instances.length)} ${done} of ${instances.length}`, ...others].join(', ');
+}
+
+function progressOf(node: NodeReport): string {
+  if (node.status !== 'running') return '';
+  const drawn =
+    node.progress === undefined
+      ? ''
+      : `${bar(node.progress, 1)} ${Math.floor(node.progress * 100)} %`;
+  return [drawn, node.progressText ?? ''].filter((part) => part !== '').join(' ');
+}
+
+function whyOf(node: NodeReport): string {
+  switch (node.status) {
+    case 'pending':
+    case 'queued':
+      return node.waitsFor === undefined ? '' : waiting(node.waitsFor);
+    case 'failed':
+    case 'timed_out':
+    case 'cancelled':
+    case 'skipped':
+      return node.message ?? node.reason ?? '';
+    case 'running':
+    case 'completed':
+      return node.seededFrom === undefined ? '' : 'from the earlier run';
+  }
+}
+
+function waiting(text: string): string {
+  return text.startsWith('wait') ? text : `waits for ${text}`;
+}
+
+function bar(done: number, all: number): string {
+  const share = all === 0 ? 1 : Math.min(1, Math.max(0, done / all));
+  const full = Math.floor(share * BAR_WIDTH);
+  return `${'█'.repeat(full)}${'░'.repeat(BAR_WIDTH - full)}`;
+}
+
+/** Environments that are being prepared or failed; those that are ready have nothing to say. */
+function environmentLines(report: RunReport, frame: Frame): readonly Line[] {
+  return Object.entries(report.environments)
+    .filter(([, { status }]) => !['completed', 'skipped', 'pending'].includes(status))
+    .map(([name, { status, kind, message }]) => {
+      const doing = status === 'running' ? 'being prepared' : (message ?? status);
+      const text = shorten(`${kind} environment ${name}: ${doing}`, frame.columns - 6);
+      return { status, text: `  ${mark(status, frame.paint)} ${frame.paint.dim(text)}` };
+    });
+}
+
+function fold(lines: readonly Line[], room: number, paint: Palette): readonly string[] {
+  if (lines.length <= room) return lines.map(({ text }) => text);
+  // Of what has completed the newest says most; of what is pending the next.
+  const ranked = lines
+    .map((line, at) => ({ line, at, turn: line.status === 'completed' ? -at : at }))
+    .sort((a, b) => WEIGHT[a.line.status] - WEIGHT[b.line.status] || a.turn - b.turn);
+  const kept = new Set(ranked.slice(0, room - 1).map(({ at }) => at));
+  const left = lines.filter((_, at) => !kept.has(at)).map(({ status }) => status);
+  const words = [...tally(left)].map(spellCount).join(', ');
+  return [
+    ...lines.filter((_, at) => kept.has(at)).map(({ text }) => text),
+    paint.dim(`  … and ${words}`),
+  ];
+}
+
+function tally(statuses: readonly ShownStatus[]): ReadonlyMap<ShownStatus, number> {
+  const counts = new Map<ShownStatus, number>();
+  for (const status of statuses) counts.set(status, (counts.get(status) ?? 0) + 1);
+  return counts;
+}
+
+function spellCount([status, count]: readonly [ShownStatus, number]): string {
+  return `${count} ${status.replace('_', ' ')}`;
+}

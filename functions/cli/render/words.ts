@@ -1,0 +1,96 @@
+// Times, sizes and values as they are shown.
+import path from 'node:path';
+import type { Json } from '#schemas/values.ts';
+
+const SECOND = 1000;
+const MINUTE = 60 * SECOND;
+const HOUR = 60 * MINUTE;
+const DAY = 24 * HOUR;
+
+/** `0.3 s`, `42 s`, `3 min 05 s`, `2 h 10 min`, `3 d 4 h`. */
+export function spell(milliseconds: number): string {
+  const ms = Math.max(0, milliseconds);
+  if (ms < 9_950) return `${(ms / SECOND).toFixed(1)} s`;
+  if (ms < MINUTE - 500) return `${Math.round(ms / SECOND)} s`;
+  const seconds = Math.round(ms / SECOND);
+  if (ms < HOUR)
+    return `${Math.floor(seconds / 60)} min ${String(seconds % 60).padStart(2, '0')} s`;
+  if (ms < DAY) return `${Math.floor(ms / HOUR)} h ${Math.floor((ms % HOUR) / MINUTE)} min`;
+  return `${Math.floor(ms / DAY)} d ${Math.floor((ms % DAY) / HOUR)} h`;
+}
+
+/** The time of day, here. */
+export function clock(at: string | number): string {
+  const when = new Date(at);
+  const two = (part: number) => String(part).padStart(2, '0');
+  return `${two(when.getHours())}:${two(when.getMinutes())}:${two(when.getSeconds())}`;
+}
+
+/** The day and the time of day, here. */
+export function dayAndClock(at: number): string {
+  const when = new Date(at);
+  const two = (part: number) => String(part).padStart(2, '0');
+  return `${when.getFullYear()}-${two(when.getMonth() + 1)}-${two(when.getDate())} ${clock(at)}`;
+}
+
+export function spellBytes(bytes: number): string {
+  const units = ['B', 'KiB', 'MiB', 'GiB', 'TiB'];
+  const step = bytes < 1 ? 0 : Math.min(units.length - 1, Math.floor(Math.log2(bytes) / 10));
+  const scaled = bytes / 1024 ** step;
+  return `${step === 0 || scaled >= 100 ? Math.round(scaled) : scaled.toFixed(1)} ${units[step] ?? ''}`;
+}
+
+/** One line, without what would move the cursor, at most so many characters. */
+export function shorten(text: string, width: number): string {
+  const line = plain(text);
+  const characters = [...line];
+  return characters.length <= width
+    ? line
+    : `${characters.slice(0, Math.max(0, width - 1)).join('')}…`;
+}
+
+// Written as text because control characters in a pattern look like mistakes, and here they are the point.
+const STEERING = /\u001b\[[0-9;?]*[ -/]*[@-~]/g;
+const CONTROL = /[\u0000-\u0008\u000a-\u001f\u007f-\u009f]/g;
+
+/** Without control characters: what a program printed must not steer the terminal. */
+export function plain(text: string): string {
+  return text.replace(STEERING, '').replace(CONTROL, ' ');
+}
+
+/** A value in a few characters; a file as the path one can open. */
+export function showValue(
+  value: Json,
+  place: { dataDir: string; cwd: string },
+  width = 60,
+): string {
+  const file = filePath(value, place);
+  if (file !== undefined) return file;
+  if (typeof value === 'string') return shorten(value, width);
+  return shorten(JSON.stringify(value), width);
+}
+
+/** The path of a file value on this machine, relative where that is shorter. */
+export function filePath(value: Json, place: { dataDir: string; cwd: string }): string | undefined {
+  const file = member(value, '$file');
+  if (file === undefined) return undefined;
+  const given = member(file, 'path');
+  const key = member(file, 'key');
+  if (typeof given === 'string') return nearer(given, place.cwd);
+  if (typeof key === 'string') return nearer(path.join(place.dataDir, 'objects', key), place.cwd);
+  return undefined;
+}
+
+function nearer(absolute: string, cwd: string): string {
+  const relative = path.relative(cwd, absolute);
+  return relative.length > 0 && relative.length < absolute.length ? relative : absolute;
+}
+
+function member(value: Json, name: string): Json | undefined {
+  if (value === null || typeof value !== 'object' || isList(value)) return undefined;
+  return Object.hasOwn(value, name) ? value[name] : undefined;
+}
+
+function isList(value: object): value is readonly Json[] {
+  return Array.isArray(value);
+}

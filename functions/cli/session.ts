@@ -1,0 +1,73 @@
+// The engine that a foreground command works with: its own, or the one that holds the data directory already.
+import { setTimeout as sleep } from 'node:timers/promises';
+import { Transient } from '#errors/families.ts';
+import type { Control } from '#service/control.ts';
+import type { Context } from './context.ts';
+
+export interface Session {
+  readonly control: Control;
+  /** False: a client of another process, which goes on without us. */
+  readonly own: boolean;
+  /** Makes the own engine go on with a run that another one left. */
+  adopt(run: string): Promise<void>;
+  close(how: { park: boolean }): Promise<void>;
+}
+
+/** Tries and milliseconds between them while one engine leaves and nobody answers yet. */
+const TRIES = 50;
+const BETWEEN = 200;
+
+export async function openSession(context: Context): Promise<Session> {
+  for (let attempt = 1; ; attempt += 1) {
+    try {
+      return await openOnce(context);
+    } catch (error) {
+      const mayPass = error instanceof Transient && isBetweenEngines(error);
+      if (!mayPass || attempt >= TRIES) throw error;
+    }
+    await sleep(BETWEEN);
+  }
+}
+
+/** Nobody answers: an engine is starting, or one has just ended. */
+export function isBetweenEngines(error: Transient): boolean {
+  return error.code === 'busy' || error.code === 'unavailable';
+}
+
+async function openOnce(context: Context): Promise<Session> {
+  try {
+    return await ownSession(context);
+  } catch (error) {
+    if (!(error instanceof Transient) || error.code !== 'busy') throw error;
+    return await clientSession(context);
+  }
+}
+
+async function ownSession(context: Context): Promise<Session> {
+  const engine = await context.backend.openEngine({
+    dataDir: context.dataDir,
+    adopt: 'none',
+    serve: true,
+  });
+  return {
+    control: engine.control,
+    own: true,
+    adopt: (run) => engine.adopt(run),
+    close: (how) => engine.close(how),
+  };
+}
+
+async function clientSession(context: Context): Promise<Session> {
+  const open = await context.backend.openControl(context.dataDir, { write: true });
+  if (open.kind !== 'client') {
+    // The engine that was in the way has just ended; the next try gets its place.
+    await open.close();
+    throw new Transient('busy', `${context.dataDir}: the engine there has just ended`);
+  }
+  return {
+    control: open.control,
+    own: false,
+    adopt: () => Promise.resolve(),
+    close: () => open.close(),
+  };
+}

@@ -1,0 +1,49 @@
+// How a run is shown while it goes on: as objects, as a tree, as lines, or not at all.
+import type { Context } from './context.ts';
+import { renderEvent } from './render/plain.ts';
+import { summaryOf, type Viewer, type ViewerOptions } from './view.ts';
+
+export async function openViewer(context: Context, options: ViewerOptions): Promise<Viewer> {
+  if (context.json) return objects(context);
+  if (context.quiet) return silent(context, options);
+  if (!context.isWatched(options.output)) return lines(context, options);
+  const { liveViewer } = await import('./live.ts');
+  return liveViewer(context, options);
+}
+
+function objects(context: Context): Viewer {
+  return {
+    onEvents: (events) => {
+      for (const event of events) context.sayJson(event);
+    },
+    note: (text) => context.host.stderr.write(`${text}\n`),
+    finish: async (report) => context.sayJson(report),
+    stop: () => undefined,
+  };
+}
+
+function lines(context: Context, options: ViewerOptions): Viewer {
+  const { output } = options;
+  return {
+    onEvents: (events) => {
+      const paint = output === context.host.stdout ? context.paint : context.paintError;
+      for (const event of events) output.write(`${renderEvent(event, paint)}\n`);
+    },
+    note: (text) => context.host.stderr.write(`${text}\n`),
+    finish: async (report) => output.write(await summaryOf(context, options, report, true)),
+    stop: () => undefined,
+  };
+}
+
+/** Only what went wrong. */
+function silent(context: Context, options: ViewerOptions): Viewer {
+  return {
+    onEvents: () => undefined,
+    note: (text) => context.host.stderr.write(`${text}\n`),
+    finish: async (report) => {
+      if (report.status === 'completed') return;
+      context.host.stderr.write(await summaryOf(context, options, report, true));
+    },
+    stop: () => undefined,
+  };
+}

@@ -1,0 +1,200 @@
+// The routes of the control plane: method, path, permission, and the shapes of what goes in and out. The application is
+// built from this table and the client speaks it; what declares no permission is refused.
+import * as z from 'zod';
+import { namespace, runId } from './ids.ts';
+import { limits } from './limits.ts';
+import { problem } from './problems.ts';
+import { eventLine, nodeExplanation, runReport, runSummary } from './report.ts';
+import { runStatus } from './run.ts';
+import { logLine } from './runner-protocol.ts';
+import { type Json, json } from './values.ts';
+
+/** What a caller must be allowed to do. */
+export const permission = z.enum(['runs.read', 'runs.start', 'runs.steer']);
+export type Permission = z.infer<typeof permission>;
+
+/** A run as people name it: its id, a unique prefix, `latest`. */
+export const runName = z.string().min(1).max(64);
+
+/** What was read as JSON already: looking through a large plan twice would cost more than reading it. */
+const anyJson = z.custom<Json>((value) => value !== undefined);
+
+export const runRequest = z.strictObject({
+  plan: anyJson,
+  inputs: z.record(z.string(), json),
+  sources: z.record(
+    z.string(),
+    z.strictObject({ commit: z.string(), dirty: z.boolean().optional() }),
+  ),
+  with: z.record(z.string(), z.string()).exactOptional(),
+  folder: z.string().exactOptional(),
+  file: z.string().exactOptional(),
+  allowEnv: z.array(z.string()).exactOptional(),
+  offline: z.boolean().exactOptional(),
+  timeout: z.int().nonnegative().max(limits.longestDuration).exactOptional(),
+});
+
+const started = z.strictObject({ run: runId });
+const done = z.strictObject({});
+
+const cursor = z.string().max(1_000);
+const paging = {
+  after: cursor.exactOptional(),
+  limit: z.coerce.number().int().positive().max(limits.page).exactOptional(),
+  /** Milliseconds it may wait for something to come. */
+  wait: z.coerce.number().int().nonnegative().max(limits.pollWait).exactOptional(),
+};
+
+export const eventPage = z.strictObject({ events: z.array(eventLine), cursor, last: z.boolean() });
+export const logEntry = z.strictObject({
+  ...logLine.shape,
+  node: z.string(),
+  attempt: z.int(),
+});
+export const logPage = z.strictObject({ lines: z.array(logEntry), cursor, last: z.boolean() });
+
+export const variables = z.strictObject({
+  'pipeline.input': z.record(z.string(), json),
+  system: z.record(z.string(), json),
+  nodes: z.record(z.string(), z.record(z.string(), json)),
+});
+
+export type Method = 'GET' | 'POST';
+
+/** `params` stand in the path as `:name`, `query` behind it. A route without `permission` is refused. */
+export interface Route<
+  Params extends z.ZodType = z.ZodType,
+  Query extends z.ZodType = z.ZodType,
+  Body extends z.ZodType = z.ZodType,
+  Answer extends z.ZodType = z.ZodType,
+> {
+  readonly method: Method;
+  readonly path: string;
+  readonly permission?: Permission;
+  readonly params: Params;
+  readonly query: Query;
+  readonly body: Body;
+  readonly answer: Answer;
+}
+
+function route<P extends z.ZodType, Q extends z.ZodType, B extends z.ZodType, A extends z.ZodType>(
+  described: Route<P, Q, B, A>,
+): Route<P, Q, B, A> {
+  return described;
+}
+
+const nothing = z.strictObject({});
+const ofNamespace = z.strictObject({ namespace });
+const ofRun = z.strictObject({ namespace, run: runName });
+
+const read = { method: 'GET', permission: 'runs.read', query: nothing, body: nothing } as const;
+const steer = {
+  method: 'POST',
+  permission: 'runs.steer',
+  query: nothing,
+  body: nothing,
+  answer: done,
+} as const;
+
+export const routes = {
+  start: route({
+    method: 'POST',
+    path: '/v1/:namespace/runs',
+    permission: 'runs.start',
+    params: ofNamespace,
+    query: nothing,
+    body: runRequest,
+    answer: started,
+  }),
+  runs: route({
+    ...read,
+    path: '/v1/:namespace/runs',
+    params: ofNamespace,
+    query: z.strictObject({
+      limit: paging.limit,
+      pipeline: z.string().max(limits.idLength).exactOptional(),
+      status: runStatus.exactOptional(),
+    }),
+    answer: z.strictObject({ runs: z.array(runSummary) }),
+  }),
+  find: route({
+    ...read,
+    path: '/v1/:namespace/runs/:run/id',
+    params: ofRun,
+    answer: started,
+  }),
+  report: route({
+    ...read,
+    path: '/v1/:namespace/runs/:run',
+    params: ofRun,
+    answer: runReport,
+  }),
+  events: route({
+    ...read,
+    path: '/v1/:namespace/runs/:run/events',
+    params: ofRun,
+    query: z.strictObject(paging),
+    answer: eventPage,
+  }),
+  logs: route({
+    ...read,
+    path: '/v1/:namespace/runs/:run/logs',
+    params: ofRun,
+    query: z.strictObject({ ...paging, node: z.string().exactOptional() }),
+    answer: logPage,
+  }),
+  variables: route({
+    ...read,
+    path: '/v1/:namespace/runs/:run/variables',
+    params: ofRun,
+    answer: variables,
+  }),
+  explain: route({
+    ...read,
+    path: '/v1/:namespace/runs/:run/nodes/:node/explanation',
+    params: z.strictObject({ namespace, run: runName, node: z.string().min(1) }),
+    answer: nodeExplanation,
+  }),
+  pause: route({ ...steer, path: '/v1/:namespace/runs/:run/pause', params: ofRun }),
+  resume: route({ ...steer, path: '/v1/:namespace/runs/:run/resume', params: ofRun }),
+  cancel: route({
+    ...steer,
+    path: '/v1/:namespace/runs/:run/cancel',
+    params: ofRun,
+    body: z.strictObject({ force: z.boolean().exactOptional() }),
+  }),
+  retry: route({
+    ...steer,
+    path: '/v1/:namespace/runs/:run/retry',
+    permission: 'runs.start',
+    params: ofRun,
+    body: z.strictObject({ from: z.string().exactOptional() }),
+    answer: started,
+  }),
+  emit: route({
+    ...steer,
+    path: '/v1/:namespace/runs/:run/events',
+    params: ofRun,
+    body: z.strictObject({
+      event: z.string().min(1),
+      payload: json.exactOptional(),
+      key: z.string().min(1).exactOptional(),
+    }),
+  }),
+} as const;
+export type Routes = typeof routes;
+export type RouteName = keyof Routes;
+
+/** What comes back when something goes wrong. `family` says who must act, `code` what it is. */
+export const errorAnswer = z.strictObject({
+  error: z.strictObject({
+    family: z.enum(['rejected', 'conflict', 'transient', 'defect']),
+    code: z.string(),
+    message: z.string(),
+    details: z.record(z.string(), z.unknown()),
+    problems: z.array(problem).optional(),
+    /** Milliseconds after which asking again makes sense. */
+    afterMs: z.number().optional(),
+  }),
+});
+export type ErrorAnswer = z.infer<typeof errorAnswer>;
