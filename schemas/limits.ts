@@ -114,6 +114,8 @@ export const limits = {
   logLineLength: 16 * KIB,
   /** Bytes of one log segment before it is rotated. */
   logSegmentBytes: 10 * MIB,
+  /** Milliseconds after which no line with an earlier time is expected any more. */
+  logSettle: 300,
   /** Log segments kept of one attempt; the first and the newest ones stay. */
   logSegments: 10,
   /** Bytes of one progress line. */
@@ -173,6 +175,8 @@ export const limits = {
   walPages: 4_000,
   /** Bytes of a request to the engine's socket. */
   requestBytes: 32 * MIB,
+  /** Characters of a cursor; one into the logs names every attempt that was read. */
+  cursorLength: 512 * KIB,
   /** Milliseconds a question may wait for something to come. */
   pollWait: 30 * SECOND,
   /** Bytes of one secret. */

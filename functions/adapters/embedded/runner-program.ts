@@ -1,0 +1,81 @@
+// Starts the runner as a process of its own that outlives this one.
+import { type ChildProcess, spawn } from 'node:child_process';
+import { closeSync, openSync, readFileSync, statSync } from 'node:fs';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { Transient } from '#errors/families.ts';
+import { limits } from '#schemas/limits.ts';
+import type { DataDirectory } from './data-directory.ts';
+
+export interface RunnerCommand {
+  readonly command: string;
+  readonly args: readonly string[];
+}
+
+/** The runner beside this very file: a bundle in a bundle, a source in a checkout. */
+export function defaultRunner(): RunnerCommand {
+  const source = import.meta.url.endsWith('.ts');
+  const program = new URL(source ? '../../runner/main.ts' : './runner.mjs', import.meta.url);
+  return { command: process.execPath, args: [fileURLToPath(program)] };
+}
+
+export interface RunnerProcess {
+  /** Resolves, with what it said last, when the process has ended or could not be started. */
+  readonly ended: Promise<string>;
+  kill(): void;
+}
+
+/** Starts it. What it prints goes to `runner/runner.log`. */
+export function startRunner(
+  runner: RunnerCommand,
+  directory: DataDirectory,
+  cacheDirectory: string,
+): RunnerProcess {
+  const log = join(directory.runner, 'runner.log');
+  const output = openSync(log, isLarge(log) ? 'w' : 'a', 0o600);
+  try {
+    const child = spawn(
+      runner.command,
+      [
+        ...runner.args,
+        '--data-dir',
+        directory.path,
+        '--socket',
+        directory.runnerSocket,
+        '--cache-dir',
+        cacheDirectory,
+      ],
+      { detached: true, stdio: ['ignore', output, output] },
+    );
+    child.unref();
+    return { ended: endOf(child, runner, log), kill: () => void child.kill('SIGKILL') };
+  } finally {
+    closeSync(output);
+  }
+}
+
+/** What to say when a runner does not come up. */
+export function runnerFailed(why: string): Transient {
+  return new Transient('unavailable', `the runner did not start: ${why}`, { afterMs: 5_000 });
+}
+
+function endOf(child: ChildProcess, runner: RunnerCommand, log: string): Promise<string> {
+  return new Promise((resolve) => {
+    child.once('error', (error) => resolve(`${runner.command}: ${error.message}`));
+    child.once('exit', (code, signal) => {
+      resolve(`it ended with ${signal ?? `code ${code}`}; ${log} says: ${tailOf(log)}`);
+    });
+  });
+}
+
+function tailOf(log: string): string {
+  try {
+    return readFileSync(log, 'utf8').slice(-limits.buildLogTail).trim();
+  } catch {
+    return '';
+  }
+}
+
+function isLarge(log: string): boolean {
+  return (statSync(log, { throwIfNoEntry: false })?.size ?? 0) > limits.runnerLogBytes;
+}
