@@ -73,7 +73,7 @@ export class Runner {
     await this.#connection.close();
     this.#sweeper.close();
     this.#world.cages.close();
-    this.#spool.close();
+    this.#spool.close(this.#leaving && this.#queue.size === 0);
   }
 
   /** Stops everything; what it held is reported as interrupted by whoever finds the spool. */
@@ -240,7 +240,8 @@ export class Runner {
   }
 
   #dropUnclaimed(): void {
-    for (const held of [...this.#queue.all]) if (held.state !== 'claimed') this.#queue.remove(held);
+    // Those whose claim is on its way stay: it may have been granted.
+    for (const held of [...this.#queue.all]) if (held.state === 'waiting') this.#queue.remove(held);
   }
 
   #endWhenIdle(): void {

@@ -3,7 +3,6 @@
 // One append-only file for each runner process, DIR/runner/spool-<job>.jsonl. It survives the death of the process, not of
 // the machine: nothing here is synced, because a report that a power cut took is an interrupted attempt like any other.
 import {
-  appendFileSync,
   closeSync,
   existsSync,
   mkdirSync,
@@ -16,27 +15,13 @@ import {
   writeSync,
 } from 'node:fs';
 import path from 'node:path';
-import * as z from 'zod';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { Transient } from '#errors/families.ts';
 import { limits } from '#schemas/limits.ts';
-import { attemptReport } from '#schemas/run.ts';
-import { attemptName } from '#schemas/work-order.ts';
 import { attemptKey } from './names.ts';
-import { type ProcessMark, processMark } from './processes.ts';
-
-const spooledReport = z.strictObject({
-  number: z.int().positive(),
-  name: attemptName,
-  report: attemptReport,
-});
-export type SpooledReport = z.infer<typeof spooledReport>;
-
-const line = z.discriminatedUnion('line', [
-  z.strictObject({ line: z.literal('runner'), v: z.int(), job: z.string(), mark: processMark }),
-  z.strictObject({ line: z.literal('spawned'), name: attemptName, mark: processMark }),
-  z.strictObject({ line: z.literal('report'), ...spooledReport.shape }),
-  z.strictObject({ line: z.literal('acknowledged'), upTo: z.int() }),
-]);
-type Line = z.infer<typeof line>;
+import { allProcesses, isAlive, type ProcessMark, signal } from './processes.ts';
+import { encode, linesOf, type SpooledReport } from './spool-lines.ts';
+import { markedProcesses } from './sweep.ts';
 
 export interface SpoolContent {
   readonly job: string;
@@ -109,10 +94,10 @@ export class Spool {
     if (this.#bytes > (empty ? limits.spoolIdleBytes : limits.spoolBytes)) this.#rewrite();
   }
 
-  /** Takes the file away when nothing in it is needed any more. */
-  close(): void {
+  /** `clean`: whatever was claimed is acknowledged, so that nobody needs to know of this runner any more. */
+  close(clean: boolean): void {
     closeSync(this.#descriptor);
-    if (this.#reports.size === 0) rmSync(this.#file, { force: true });
+    if (clean && this.#reports.size === 0) rmSync(this.#file, { force: true });
   }
 
   #append(text: string): void {
@@ -148,9 +133,58 @@ export function forgetSpool(dataDir: string, job: string): void {
   rmSync(fileOf(dataDir, job), { force: true });
 }
 
-/** Marks a spool's reports as durable without its runner. */
-export function acknowledgeSpool(dataDir: string, job: string, upTo: number): void {
-  appendFileSync(fileOf(dataDir, job), encode({ line: 'acknowledged', upTo }));
+/**
+ * Ends the runners of this data directory and all that they started: recorded process groups whose leader is the very process
+ * that was recorded, and whatever carries a runner's mark. Answers how many processes there were; rejects when one does not go.
+ */
+export async function endLeftovers(dataDir: string): Promise<number> {
+  let ended = 0;
+  for (const spool of readSpool(dataDir)) ended += await endLeftoversOf(spool);
+  return ended;
+}
+
+async function endLeftoversOf(spool: SpoolContent): Promise<number> {
+  const found = new Set<number>();
+  const until = performance.now() + limits.killWait;
+  if (spool.runner !== undefined && isAlive(spool.runner)) {
+    // First the runner, or it would go on starting programs.
+    signal(spool.runner.pid, 'SIGKILL');
+    await eventually(() => spool.runner === undefined || !isAlive(spool.runner), until);
+    found.add(spool.runner.pid);
+  }
+  await eventually(() => {
+    const left = leftoversOf(spool);
+    for (const pid of left) {
+      found.add(pid);
+      signal(pid, 'SIGKILL');
+    }
+    return left.length === 0;
+  }, until);
+  return found.size;
+}
+
+/** Processes of a spool that live. A group's leader was checked by its start time, so its id is not somebody else's. */
+function leftoversOf(spool: SpoolContent): number[] {
+  const groups = new Set(
+    spool.spawned.filter(({ mark }) => isAlive(mark)).map(({ mark }) => mark.pid),
+  );
+  const inGroups =
+    groups.size === 0
+      ? []
+      : allProcesses().filter(({ group, state }) => groups.has(group) && state !== 'Z');
+  const marked = markedProcesses(spool.job);
+  return [...new Set([...inGroups, ...marked].map(({ pid }) => pid))];
+}
+
+async function eventually(holds: () => boolean, until: number): Promise<void> {
+  while (!holds()) {
+    if (performance.now() > until)
+      throw new Transient(
+        'busy',
+        'processes of an earlier runner do not end although they were killed',
+      );
+    await sleep(10);
+  }
 }
 
 function contentOf(job: string, text: string): SpoolContent {
@@ -165,26 +199,4 @@ function contentOf(job: string, text: string): SpoolContent {
     else reports.push({ number: entry.number, name: entry.name, report: entry.report });
   }
   return { job, runner, reports: reports.filter(({ number }) => number > upTo), spawned };
-}
-
-/** Whole lines only: the last one may have been cut by the end of the process. */
-function linesOf(text: string): Line[] {
-  const lines: Line[] = [];
-  for (const part of text.split('\n')) {
-    const parsed = part === '' ? undefined : line.safeParse(parseJson(part));
-    if (parsed?.success === true) lines.push(parsed.data);
-  }
-  return lines;
-}
-
-function parseJson(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined;
-  }
-}
-
-function encode(entry: Line): string {
-  return `${JSON.stringify(entry)}\n`;
 }

@@ -1,7 +1,7 @@
 // Walks the steps of one node on this machine.
 import type { PlanNode } from '#schemas/plan.ts';
 import type { AttemptResult, StepReport } from '#schemas/run.ts';
-import type { Json, Outputs } from '#schemas/values.ts';
+import type { Outputs } from '#schemas/values.ts';
 import type { WorkOrder } from '#schemas/work-order.ts';
 import type { Cage } from './cage.ts';
 import { contractVariables, stepFiles, writeInputs } from './contract.ts';
@@ -11,7 +11,14 @@ import { inherited, type Variables } from './host-environment.ts';
 import type { LogWriter } from './log-writer.ts';
 import type { Mask } from './mask.ts';
 import type { Places } from './names.ts';
-import { type Rendering, renderCommandLine, renderInputs, renderText } from './render.ts';
+import {
+  type Inputs,
+  plainInputs,
+  type Rendering,
+  renderCommandLine,
+  renderInputs,
+  renderText,
+} from './render.ts';
 import { runStep, type StepEnd, stepReport } from './run-step.ts';
 import { stepRoot } from './step-root.ts';
 import type { World } from './world.ts';
@@ -38,7 +45,7 @@ export interface StepsOutcome {
 /** What is the same for all steps of the node. */
 interface Prepared {
   readonly rendering: Rendering;
-  readonly inputs: { readonly [name: string]: Json };
+  readonly inputs: Inputs;
   readonly inputsFile: string;
   readonly environment: Variables;
 }
@@ -79,13 +86,13 @@ function prepare(world: World, node: StepsOrder, steps: ReadonlyMap<string, Outp
     rendering,
     inputs,
     environment,
-    inputsFile: writeInputs(world.dataDir, node.places, inputs),
+    inputsFile: writeInputs(world.dataDir, node.places, plainInputs(inputs, world.dataDir)),
   };
 }
 
 function renderLayer(
   layer: Readonly<Record<string, string>>,
-  target: { rendering: Rendering; inputs: { readonly [name: string]: Json }; into: Variables },
+  target: { rendering: Rendering; inputs: Inputs; into: Variables },
 ): void {
   for (const [name, text] of Object.entries(layer))
     target.into[name] = renderText(text, `variable ${name}`, target);
