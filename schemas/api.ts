@@ -37,7 +37,7 @@ export const runRequest = z.strictObject({
 const started = z.strictObject({ run: runId });
 const done = z.strictObject({});
 
-const cursor = z.string().max(1_000);
+const cursor = z.string().max(limits.cursorLength);
 const paging = {
   after: cursor.exactOptional(),
   limit: z.coerce.number().int().positive().max(limits.page).exactOptional(),

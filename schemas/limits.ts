@@ -67,6 +67,8 @@ export const limits = {
   advanceStarts: 500,
   /** Entries one advance may change. */
   advanceChanges: 2_000,
+  /** Conditions that one fact is passed on to; the rest follow in facts of their own. */
+  factEdges: 500,
   /** Items of one transaction on a table that bounds them. */
   transactItems: 96,
   /** Failed advances in a row before the run is halted. */

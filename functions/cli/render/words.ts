@@ -1,5 +1,6 @@
 // Times, sizes and values as they are shown.
 import path from 'node:path';
+import { stripVTControlCharacters } from 'node:util';
 import type { Json } from '#schemas/values.ts';
 
 const SECOND = 1000;
@@ -49,13 +50,9 @@ export function shorten(text: string, width: number): string {
     : `${characters.slice(0, Math.max(0, width - 1)).join('')}…`;
 }
 
-// Written as text because control characters in a pattern look like mistakes, and here they are the point.
-const STEERING = /\u001b\[[0-9;?]*[ -/]*[@-~]/g;
-const CONTROL = /[\u0000-\u0008\u000a-\u001f\u007f-\u009f]/g;
-
-/** Without control characters: what a program printed must not steer the terminal. */
+/** Without control characters but tabs: what a program printed must not steer the terminal. */
 export function plain(text: string): string {
-  return text.replace(STEERING, '').replace(CONTROL, ' ');
+  return stripVTControlCharacters(text).replace(/[^\P{Cc}\t]/gu, ' ');
 }
 
 /** A value in a few characters; a file as the path one can open. */

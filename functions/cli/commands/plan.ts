@@ -1,0 +1,85 @@
+import { digestOf } from '#core/compile/canonical.ts';
+import { inherited } from '#runner/host-environment.ts';
+import type { Plan } from '#schemas/plan.ts';
+import type { RunRequest } from '#service/control.ts';
+import type { Context } from '../context.ts';
+import type { GivenOptions } from '../define/run.ts';
+import { EXIT, type ExitCode } from '../exit-codes.ts';
+import { findPipeline } from '../find-pipeline.ts';
+import { prepareOptions } from '../given.ts';
+import {
+  inOrder,
+  nameOf,
+  type Planned,
+  type PlannedEnvironment,
+  renderPlan,
+} from '../render/plan.ts';
+import { printProblems, renderProblems } from '../render/print-problems.ts';
+
+export async function plan(
+  context: Context,
+  named: string | undefined,
+  options: GivenOptions,
+): Promise<ExitCode> {
+  const file = await findPipeline(context, named);
+  const given = prepareOptions(context, file, options);
+  const prepared = await context.backend.prepareRun(given);
+  if ('problems' in prepared) {
+    printProblems(context, prepared.problems, file);
+    return EXIT.rejected;
+  }
+  const planned: Planned = {
+    plan: prepared.plan,
+    digest: digestOf(prepared.plan),
+    environments: environmentsOf(prepared.plan, prepared.request.sources),
+    inherited: Object.keys(inherited({ ...context.host.env }, given.allowEnv)).sort(),
+  };
+  if (context.json) context.sayJson(asJson(planned, prepared));
+  else {
+    if (prepared.warnings.length > 0)
+      context.host.stderr.write(renderProblems(prepared.warnings, file, context.paintError));
+    context.say(renderPlan(planned, context.paint));
+  }
+  return EXIT.done;
+}
+
+function asJson(
+  { plan: compiled, digest, environments, inherited: variables }: Planned,
+  { request, warnings }: { request: RunRequest; warnings: readonly unknown[] },
+): unknown {
+  return {
+    pipeline: compiled.id,
+    digest,
+    nodes: inOrder(compiled).map(({ id, label, needs, start }) => ({
+      id,
+      ...(label === undefined ? {} : { label }),
+      ...(needs === undefined ? {} : { needs: needs.map((index) => nameOf(compiled, index)) }),
+      ...(start === undefined ? {} : { startWhen: start }),
+    })),
+    environments,
+    inherited: variables,
+    inputs: request.inputs,
+    warnings,
+    plan: compiled,
+  };
+}
+
+function environmentsOf(
+  compiled: Plan,
+  sources: RunRequest['sources'],
+): readonly PlannedEnvironment[] {
+  return compiled.nodes.flatMap(({ id, label, executor }) => {
+    if (executor.kind !== 'prepare') return [];
+    const { operator, environment } = executor;
+    const from = 'git' in operator ? `${operator.git}#${operator.tag}` : operator.path;
+    const commit = sources[from]?.commit;
+    return [
+      {
+        name: label ?? id.replace(/^@/, ''),
+        kind: environment.kind,
+        operator: from,
+        ...(commit === undefined ? {} : { commit }),
+      },
+    ];
+  });
+}

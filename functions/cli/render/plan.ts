@@ -1,0 +1,115 @@
+// A plan for people: nodes in order with what they wait for, environments, what programs inherit.
+import { formatDuration, formatSize } from '#core/compile/units.ts';
+import type { Plan, PlanNode } from '#schemas/plan.ts';
+import type { Palette } from './palette.ts';
+import { renderTable } from './table.ts';
+import { shorten } from './words.ts';
+
+export interface Planned {
+  readonly plan: Plan;
+  readonly digest: string;
+  readonly environments: readonly PlannedEnvironment[];
+  readonly inherited: readonly string[];
+}
+
+export interface PlannedEnvironment {
+  readonly name: string;
+  readonly kind: string;
+  /** `<git>#<tag>`, or the folder. */
+  readonly operator: string;
+  readonly commit?: string;
+  /** Whether it is there already; absent where nobody could tell. */
+  readonly built?: boolean;
+}
+
+export function renderPlan(planned: Planned, paint: Palette): string {
+  const { plan, environments } = planned;
+  const version = plan.version === undefined ? '' : ` ${plan.version}`;
+  const nodes = inOrder(plan).map((node, index) => row(plan, node, index, paint));
+  return [
+    `${paint.bold(plan.id)}${version}  ${paint.dim(`plan ${planned.digest}`)}`,
+    '',
+    renderTable(nodes),
+    '',
+    ...(environments.length === 0 ? [] : [...environmentLines(environments, paint), '']),
+    `programs inherit ${planned.inherited.length === 0 ? 'nothing' : planned.inherited.join(' ')}`,
+  ].join('\n');
+}
+
+/** The user's nodes, each behind all that it names in `needs`; where conditions decide, as they are written. */
+export function inOrder(plan: Plan): readonly PlanNode[] {
+  const depth = new Map<number, number>();
+  // Nodes may need later ones: settle from what waits for nothing, one rank after another.
+  let open = plan.nodes.map((_, index) => index);
+  while (open.length > 0) {
+    const left = open.filter((index) => {
+      const needs = plan.nodes[index]?.needs ?? [];
+      if (needs.some((needed) => !depth.has(needed))) return true;
+      depth.set(index, Math.max(0, ...needs.map((needed) => (depth.get(needed) ?? 0) + 1)));
+      return false;
+    });
+    if (left.length === open.length) break;
+    open = left;
+  }
+  return plan.nodes
+    .map((node, index) => ({ node, rank: depth.get(index) ?? 0, index }))
+    .filter(({ node }) => node.executor.kind !== 'prepare')
+    .sort((a, b) => a.rank - b.rank || a.index - b.index)
+    .map(({ node }) => node);
+}
+
+function row(plan: Plan, node: PlanNode, index: number, paint: Palette): readonly string[] {
+  return [
+    paint.dim(String(index + 1).padStart(3)),
+    paint.bold(node.label ?? node.id),
+    waitsFor(plan, node),
+    paint.dim(details(node)),
+  ];
+}
+
+export function waitsFor(plan: Plan, node: PlanNode): string {
+  if (node.start !== undefined) return `when ${shorten(node.start, 80)}`;
+  const names = (node.needs ?? []).map((index) => nameOf(plan, index));
+  return names.length === 0 ? 'starts with the run' : `after ${shorten(names.join(', '), 80)}`;
+}
+
+export function nameOf(plan: Plan, index: number): string {
+  const node = plan.nodes[index];
+  return node === undefined ? String(index) : (node.label ?? node.id);
+}
+
+function details(node: PlanNode): string {
+  const { executor, retry, timeout, resources } = node;
+  const asked = [
+    resources?.cpu === undefined ? '' : `${resources.cpu} cpu`,
+    resources?.memory === undefined ? '' : formatSize(resources.memory),
+    resources?.gpu === undefined || resources.gpu === 0 ? '' : `${resources.gpu} gpu`,
+  ];
+  return [
+    executor.kind === 'steps' ? count(executor.plan.nodes.length, 'step') : executor.kind,
+    node.forEach === undefined ? '' : 'for each',
+    retry === undefined ? '' : `up to ${retry.maxAttempts} attempts`,
+    timeout === undefined ? '' : `within ${formatDuration(timeout)}`,
+    ...asked,
+  ]
+    .filter((part) => part !== '')
+    .join(', ');
+}
+
+function count(many: number, what: string): string {
+  return `${many} ${what}${many === 1 ? '' : 's'}`;
+}
+
+function environmentLines(
+  environments: readonly PlannedEnvironment[],
+  paint: Palette,
+): readonly string[] {
+  const rows = environments.map(({ name, kind, operator, commit, built }) => [
+    `  ${name}`,
+    kind,
+    operator,
+    paint.dim(commit === undefined ? '' : commit.slice(0, 12)),
+    built === undefined ? '' : built ? paint.green('reused') : paint.yellow('to build'),
+  ]);
+  return ['environments', renderTable(rows)];
+}
