@@ -22,16 +22,21 @@ export interface SpoolContent {
   readonly reports: readonly { readonly name: AttemptName; readonly report: AttemptReport }[];
 }
 
+/** What the runner's side knows of the traces of runners in a data directory. */
+export interface Remains {
+  /** The spools, that of a living runner too. */
+  read(dataDirectory: string): readonly SpoolContent[];
+  /** Ends dead runners' programs, and a runner that lives but does not answer, by recorded id and start time; makes sure that they are gone. */
+  end(dataDirectory: string): unknown;
+  /** Removes the spool of that runner. */
+  forget(dataDirectory: string, job: string): void;
+}
+
 export interface JobsOptions {
   readonly directory: DataDirectory;
-  readonly cacheDir: string;
+  readonly cacheDirectory: string;
   readonly desk: AttemptDesk;
-  /** The spools in a data directory, that of a living runner too. */
-  readonly readSpool: (dataDirectory: string) => readonly SpoolContent[];
-  /** Ends dead runners' programs, and a runner that lives but does not answer, by recorded id and start time; makes sure that they are gone. */
-  readonly endLeftovers: (dataDirectory: string) => unknown;
-  /** Removes the spool of that runner. */
-  readonly forgetSpool: (dataDirectory: string, job: string) => void;
+  readonly remains: Remains;
   /** Names this engine and its version to the runner. */
   readonly engine?: string;
   /** What there is to share out; all of this machine by default. Memory in bytes. */
@@ -45,7 +50,7 @@ export interface JobsOptions {
 
 export interface LocalJobs extends Jobs {
   /** Finds a runner that lives and clears up after dead ones; `start`, `stop` and `adopt` do it too. */
-  open(): Promise<void>;
+  settle(): Promise<void>;
   /** Starts the runner ahead of its first work. */
   warm(): void;
   /** The process id of the runner, while there is one. */
@@ -74,10 +79,10 @@ export function createJobs(options: JobsOptions): LocalJobs {
       engine: options.engine ?? 'millrace',
       machine: options.machine ?? wholeMachine(),
     },
-    start: () => startRunner(options.runner ?? defaultRunner(), directory, options.cacheDir),
+    start: () => startRunner(options.runner ?? defaultRunner(), directory, options.cacheDirectory),
     linked: (link, found) => {
       if (found) {
-        const spools = options.readSpool(directory.path);
+        const spools = options.remains.read(directory.path);
         takeOver(link, { book, heir, spools, again: gone.delete(link.hello.job) });
       }
       office = openOffice(link, { desk: options.desk, book, problem });
@@ -87,9 +92,9 @@ export function createJobs(options: JobsOptions): LocalJobs {
       await office?.stop();
     },
     clear: async () => {
-      await options.endLeftovers(directory.path);
+      await options.remains.end(directory.path);
       book.clear();
-      for (const spool of options.readSpool(directory.path)) {
+      for (const spool of options.remains.read(directory.path)) {
         gone.delete(spool.job);
         heir.inherit(spool);
       }
@@ -116,7 +121,7 @@ export function createJobs(options: JobsOptions): LocalJobs {
       await keeper.settle();
       return names.filter((name) => book.has(name));
     },
-    open: keeper.settle,
+    settle: keeper.settle,
     warm: () => void keeper.ensure().catch(problem),
     get pid() {
       return keeper.link?.hello.pid;
@@ -127,7 +132,7 @@ export function createJobs(options: JobsOptions): LocalJobs {
       if (link !== undefined && office !== undefined) {
         await part(link, office, { leave, idle: book.size === 0 });
       }
-      if (!leave) await options.endLeftovers(directory.path);
+      if (!leave) await options.remains.end(directory.path);
     },
   };
 }
@@ -172,7 +177,7 @@ function createHeir(
         if (reports.length > 0) await desk.report(job, reports);
         for (const { name } of reports) book.remove(name);
         await desk.lost(job);
-        if (dead) options.forgetSpool(directory.path, job);
+        if (dead) options.remains.forget(directory.path, job);
       }
     },
     problem: options.problem,

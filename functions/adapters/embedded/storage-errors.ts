@@ -5,6 +5,8 @@ const SQLITE_BUSY = 5;
 const SQLITE_LOCKED = 6;
 const SQLITE_READONLY = 8;
 const SQLITE_IOERR = 10;
+/** A write that failed for another reason than a full disk: a quota, a bound on file sizes, or a broken disk. */
+const SQLITE_IOERR_WRITE = 778;
 const SQLITE_CORRUPT = 11;
 const SQLITE_FULL = 13;
 const SQLITE_CANTOPEN = 14;
@@ -17,11 +19,16 @@ export function systemCode(error: unknown): string | undefined {
     : undefined;
 }
 
+function extendedCode(error: unknown): number | undefined {
+  return error instanceof Error && 'errcode' in error && typeof error.errcode === 'number'
+    ? error.errcode
+    : undefined;
+}
+
 /** SQLite's primary result code; extended codes keep it in their lowest byte. */
 export function sqliteCode(error: unknown): number | undefined {
-  return error instanceof Error && 'errcode' in error && typeof error.errcode === 'number'
-    ? error.errcode & 0xff
-    : undefined;
+  const code = extendedCode(error);
+  return code === undefined ? undefined : code & 0xff;
 }
 
 function textOf(error: unknown): string {
@@ -29,11 +36,15 @@ function textOf(error: unknown): string {
 }
 
 const noSpace = (path: string, cause: unknown) =>
-  new Transient('no_space', `${path}: no space left on the disk; free some, then go on`, {
-    afterMs: 5_000,
-    details: { path },
-    cause,
-  });
+  new Transient(
+    'no_space',
+    `${path}: cannot be written any further: no space left, or a quota is used up; make room, then go on`,
+    {
+      afterMs: 5_000,
+      details: { path },
+      cause,
+    },
+  );
 
 const readOnly = (path: string, cause: unknown) =>
   new Rejected(
@@ -68,6 +79,7 @@ export function fromSqlite(error: unknown, path: string): MillraceError {
     case SQLITE_NOTADB:
       return corrupt(path, text, error);
     case SQLITE_IOERR:
+      if (extendedCode(error) === SQLITE_IOERR_WRITE) return noSpace(path, error);
       return new Transient('unavailable', `${path}: the disk refused (${text})`, { cause: error });
     case SQLITE_CANTOPEN:
       return new Rejected('invalid', `${path}: cannot be opened (${text})`, { path }, error);
