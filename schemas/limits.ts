@@ -77,6 +77,8 @@ export const limits = {
   interruptions: 5,
   /** Attempts of one node that `retry` may ask for. */
   retryAttempts: 100,
+  /** Nodes whose outputs one process remembers of a run. */
+  rememberedOutputs: 20_000,
   /** Times an advance begins again in one call before it leaves the rest to the next one. */
   advanceRounds: 10_000,
   /** Conflicts in a row before an advance gives up and is rung again. */
@@ -152,6 +154,12 @@ export const limits = {
   /** Files a step may hand over. */
   artifactFiles: 1_000,
 
+  /** Milliseconds between two tries to take a lease that another process holds. */
+  leaseInterval: 50,
+  /** Bytes of a tool's output that are kept in memory. */
+  toolOutputBytes: 16 * MIB,
+  /** Files of a working tree that count for its digest. */
+  workingTreeFiles: 100_000,
   /** Milliseconds a git command may take. */
   gitTimeout: 10 * MINUTE,
   /** Milliseconds a build of an environment may take. */

@@ -1,0 +1,65 @@
+// What reading a dialect leaves for the checks: nodes as they will stand in the plan, with the places of their texts.
+import type { Condition, Template } from '#core/expression/types.ts';
+import type { Environment, OperatorSource, PlanGroup, PlanInput, PlanNode } from '#schemas/plan.ts';
+import type { Place, ScalarTree } from './tree.ts';
+
+export type ConditionUse = 'startWhen' | 'stopWhen' | 'skipWhen';
+
+export type ScalarPlace = Place & { readonly tree: ScalarTree };
+
+/** A condition that parsed. */
+export interface ConditionText {
+  readonly use: ConditionUse;
+  readonly place: ScalarPlace;
+  readonly condition: Condition;
+}
+
+/** A text with `{{ }}` in it. */
+export interface Binding {
+  readonly place: ScalarPlace;
+  readonly template: Template;
+  /** Where a secret stays one: `env` and `command`. */
+  readonly secrets: boolean;
+  /** Whether the node's own inputs are bare names here. */
+  readonly own: boolean;
+  /** Whether `item` and `index` are there. */
+  readonly element: boolean;
+}
+
+export interface Draft {
+  readonly place: Place;
+  /** Built up while it is read; `needs` is set when all names are known. */
+  readonly node: PlanNode;
+  readonly needs: readonly { readonly name: string; readonly place: Place }[];
+  readonly conditions: readonly ConditionText[];
+  readonly bindings: readonly Binding[];
+  /** Names of the node's own inputs. */
+  readonly own: ReadonlySet<string>;
+  /** Programs it needs, by index into `Reading.operators`. */
+  readonly operators: readonly number[];
+}
+
+/** An operator as the plan uses it, once however many steps do. */
+export interface PlanOperator {
+  /** How it is called: its id, or the last part of its repository's name. `--with` takes this name. */
+  readonly name: string;
+  readonly source: OperatorSource;
+  readonly environment: Environment;
+  readonly place: Place;
+}
+
+/** All that was read of one source. */
+export interface Reading {
+  readonly id: string;
+  readonly version?: string | undefined;
+  readonly name?: string | undefined;
+  readonly description?: string | undefined;
+  readonly inputs: Readonly<Record<string, PlanInput>>;
+  readonly group: PlanGroup;
+  /** Of the pipeline's own `env`. */
+  readonly bindings: readonly Binding[];
+  readonly drafts: readonly Draft[];
+  readonly operators: readonly PlanOperator[];
+  /** Whether every node waits for all environments. */
+  readonly preparesFirst: boolean;
+}

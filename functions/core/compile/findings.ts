@@ -1,0 +1,227 @@
+// Gathers the problems of one source, with line, column and excerpt, and says what a place is called.
+import { limits } from '#schemas/limits.ts';
+import type { ProblemCode } from '#schemas/problem-codes.ts';
+import type { Problem } from '#schemas/problems.ts';
+import { type Place, pathOf, type Tree } from './tree.ts';
+
+/** What may be said of a problem besides code, place and message. */
+export interface Detail {
+  readonly expected?: string | undefined;
+  readonly suggestion?: string | undefined;
+  /** Offset in the source, where it is not the beginning of the place. */
+  readonly at?: number | undefined;
+  /** The key of the place is meant, which may be missing in it. */
+  readonly key?: string | undefined;
+}
+
+interface Found extends Detail {
+  readonly code: ProblemCode;
+  readonly severity: Problem['severity'];
+  readonly path: string;
+  readonly at: number;
+  readonly message: string;
+}
+
+/** Characters of a source line that an excerpt shows. */
+const EXCERPT = 160;
+
+export class Findings {
+  readonly source: string;
+  readonly #found: Found[] = [];
+  #errors = 0;
+  #left = 0;
+  readonly #seen = new Set<string>();
+  readonly #broken = new Map<number, number>();
+  #lineStarts: number[] | undefined;
+
+  constructor(source: string) {
+    this.source = source;
+  }
+
+  /** Whether an error was found so far. */
+  get failed(): boolean {
+    return this.#errors > 0;
+  }
+
+  /** Whether there is room for more: checks that cost much may stop looking. */
+  get full(): boolean {
+    return this.#found.length >= limits.problems;
+  }
+
+  error(code: ProblemCode, place: Place | undefined, message: string, detail: Detail = {}): void {
+    this.#errors += 1;
+    this.#add('error', code, place, message, detail);
+  }
+
+  warn(code: ProblemCode, place: Place | undefined, message: string, detail: Detail = {}): void {
+    this.#add('warning', code, place, message, detail);
+  }
+
+  #add(
+    severity: Problem['severity'],
+    code: ProblemCode,
+    place: Place | undefined,
+    message: string,
+    detail: Detail,
+  ): void {
+    if (this.full && (severity === 'warning' || !this.#dropWarning())) {
+      this.#left += 1;
+      return;
+    }
+    let path = place === undefined ? '' : pathOf(place);
+    if (detail.key !== undefined) path = path === '' ? detail.key : `${path}.${detail.key}`;
+    this.#found.push({
+      ...detail,
+      severity,
+      code,
+      path,
+      at: detail.at ?? keyAt(place, detail.key) ?? place?.tree.at ?? 0,
+      message,
+    });
+  }
+
+  /** Errors are worth more than warnings when there is no room for both. */
+  #dropWarning(): boolean {
+    const index = this.#found.findLastIndex((found) => found.severity === 'warning');
+    if (index < 0) return false;
+    this.#found.splice(index, 1);
+    this.#left += 1;
+    return true;
+  }
+
+  /** All problems, by line and column. The last message tells how many more there are than were kept. */
+  problems(): readonly Problem[] {
+    const sorted = this.#found.toSorted((a, b) => a.at - b.at);
+    const problems = sorted.map((found) => this.#problem(found));
+    const last = problems.at(-1);
+    if (last !== undefined && this.#left > 0) {
+      problems[problems.length - 1] = {
+        ...last,
+        message: `${last.message} (and ${this.#left} more problems that are not shown)`,
+      };
+    }
+    return problems;
+  }
+
+  #problem(found: Found): Problem {
+    const { line, column } = this.position(found.at);
+    const { expected, suggestion } = found;
+    return {
+      code: found.code,
+      severity: found.severity,
+      path: found.path,
+      line,
+      column,
+      message: found.message,
+      ...(expected === undefined ? {} : { expected }),
+      ...(suggestion === undefined ? {} : { suggestion }),
+      excerpt: excerpt(this.lineText(line), column),
+    };
+  }
+
+  /** Whether this was asked before: several errors of the YAML library may come from one slip. */
+  seen(key: string): boolean {
+    if (this.#seen.has(key)) return true;
+    this.#seen.add(key);
+    return false;
+  }
+
+  /** The value that begins here was misread: nothing more is said of what YAML made of the rest of its line. */
+  breakAt(at: number): void {
+    this.#broken.set(this.position(at).line, at);
+  }
+
+  isBroken(at: number): boolean {
+    if (this.#broken.size === 0) return false;
+    const from = this.#broken.get(this.position(at).line);
+    return from !== undefined && at >= from;
+  }
+
+  /** Offset of the beginning of a line. */
+  startOf(line: number): number {
+    return this.#starts()[line - 1] ?? this.source.length;
+  }
+
+  /** Line and column, from 1, of an offset. */
+  position(at: number): { line: number; column: number } {
+    const starts = this.#starts();
+    let low = 0;
+    let high = starts.length - 1;
+    while (low < high) {
+      const middle = (low + high + 1) >> 1;
+      if ((starts[middle] ?? 0) <= at) low = middle;
+      else high = middle - 1;
+    }
+    return { line: low + 1, column: at - (starts[low] ?? 0) + 1 };
+  }
+
+  /** A line of the source without its end. */
+  lineText(line: number): string {
+    const starts = this.#starts();
+    const text = this.source.slice(starts[line - 1] ?? this.source.length, starts[line]);
+    return text.replace(/[\r\n]+$/, '');
+  }
+
+  #starts(): readonly number[] {
+    if (this.#lineStarts !== undefined) return this.#lineStarts;
+    const starts = [0];
+    for (let at = this.source.indexOf('\n'); at >= 0; at = this.source.indexOf('\n', at + 1)) {
+      starts.push(at + 1);
+    }
+    this.#lineStarts = starts;
+    return starts;
+  }
+}
+
+function keyAt(place: Place | undefined, key: string | undefined): number | undefined {
+  if (key === undefined || place?.tree.kind !== 'map') return undefined;
+  return place.tree.entries.get(key)?.at;
+}
+
+/** The line with a caret below the column; a long line is cut to what stands round it. */
+function excerpt(line: string, column: number): string {
+  const from = column > EXCERPT - 20 ? column - EXCERPT / 2 : 0;
+  const shown = line.slice(from, from + EXCERPT).replaceAll('\t', ' ');
+  const caret = Math.min(column - 1 - from, shown.length);
+  return `${shown}\n${' '.repeat(Math.max(0, caret))}^`;
+}
+
+/** What people call a place: `"timeout" of node "extract"`. */
+export function subjectOf(place: Place): string {
+  const owner = ownerOf(place);
+  if (place.up === undefined) return 'the pipeline';
+  if (owner?.place === place) return owner.name;
+  const inside = pathBelow(place, owner?.place);
+  return owner === undefined ? `"${inside}"` : `"${inside}" of ${owner.name}`;
+}
+
+const OWNERS: Readonly<Record<string, { word: string; key: string }>> = {
+  nodes: { word: 'node', key: 'id' },
+  operators: { word: 'operator', key: 'operator_id' },
+  steps: { word: 'step', key: 'id' },
+};
+
+/** The node, operator or step that a place belongs to, with its name. */
+function ownerOf(place: Place): { place: Place; name: string } | undefined {
+  for (let at: Place | undefined = place; at?.up !== undefined; at = at.up) {
+    const kind = typeof at.key === 'number' ? OWNERS[`${at.up.key}`] : undefined;
+    if (kind === undefined || typeof at.key !== 'number') continue;
+    const outer = at.up.up === undefined ? undefined : ownerOf(at.up.up);
+    const id = idOf(at.tree, kind.key) ?? idOf(at.tree, 'node_id');
+    const own = id === undefined ? `${kind.word} ${at.key + 1}` : `${kind.word} "${id}"`;
+    return { place: at, name: outer === undefined ? own : `${own} of ${outer.name}` };
+  }
+  return undefined;
+}
+
+function idOf(tree: Tree, key: string): string | undefined {
+  const value = tree.kind === 'map' ? tree.entries.get(key)?.value : undefined;
+  return value?.kind === 'scalar' && value.value !== null ? `${value.value}` : undefined;
+}
+
+function pathBelow(place: Place, owner: Place | undefined): string {
+  const whole = pathOf(place);
+  if (owner === undefined) return whole;
+  const rest = whole.slice(pathOf(owner).length);
+  return rest.startsWith('.') ? rest.slice(1) : rest;
+}

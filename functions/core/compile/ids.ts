@@ -1,0 +1,84 @@
+// The grammar of ids, and ids made from other spellings.
+import { limits } from '#schemas/limits.ts';
+import { type Findings, subjectOf } from './findings.ts';
+import { shown } from './nearest.ts';
+import { text } from './read.ts';
+import type { Place } from './tree.ts';
+
+/** Letters of any script, digits and `_`, no digit first. */
+const ID = /^[\p{L}_][\p{L}\p{M}\p{Nd}_]*$/u;
+const PIPELINE_ID = /^[\p{L}_][\p{L}\p{M}\p{Nd}_-]*$/u;
+
+/** Words that mean something else in expressions. */
+export const RESERVED: ReadonlySet<string> = new Set([
+  'pipeline',
+  'system',
+  'external',
+  'secret',
+  'item',
+  'index',
+  'true',
+  'false',
+  'null',
+]);
+
+/** The id of a node, step or input; undefined when it is none, which is said. */
+export function id(findings: Findings, place: Place | undefined): string | undefined {
+  const value = text(findings, place);
+  if (value === undefined || place === undefined) return undefined;
+  const wanted = 'letters, digits and "_", no digit first';
+  if (value.length > limits.idLength)
+    return bad(findings, place, `at most ${limits.idLength} letters`);
+  if (!ID.test(value)) return bad(findings, place, wanted, idFrom(value));
+  if (!RESERVED.has(value)) return value.normalize('NFC');
+  findings.error(
+    'reserved_id',
+    place,
+    `${subjectOf(place)} is "${value}", a word of the expression language; choose another one`,
+    { suggestion: `${value}_` },
+  );
+  return undefined;
+}
+
+/** The id of a pipeline, which may have hyphens. */
+export function pipelineId(findings: Findings, place: Place | undefined): string | undefined {
+  const value = text(findings, place);
+  if (value === undefined || place === undefined) return undefined;
+  if (value.length > limits.idLength)
+    return bad(findings, place, `at most ${limits.idLength} letters`);
+  if (PIPELINE_ID.test(value)) return value.normalize('NFC');
+  return bad(findings, place, 'letters, digits, "_" and "-", no digit first', idFrom(value));
+}
+
+function bad(findings: Findings, place: Place, wanted: string, suggestion?: string): undefined {
+  const value = place.tree.kind === 'scalar' ? `${place.tree.value}` : '';
+  const hint = suggestion === undefined ? '' : `; did you mean "${suggestion}"?`;
+  findings.error(
+    'bad_id',
+    place,
+    `${subjectOf(place)} is "${shown(value)}"; wanted ${wanted}${hint}`,
+    {
+      expected: wanted,
+      suggestion,
+    },
+  );
+}
+
+/** An id near to any spelling: what an id cannot hold becomes `_`. */
+export function idFrom(spelling: string): string {
+  const letters = spelling
+    .normalize('NFC')
+    .replaceAll(/[^\p{L}\p{M}\p{Nd}_]+/gu, '_')
+    .slice(0, limits.idLength - 8);
+  const first = /^[\p{L}_]/u.test(letters) ? letters : `_${letters}`;
+  return RESERVED.has(first) ? `${first}_` : first;
+}
+
+/** An id near to the spelling that is not taken yet; takes it. */
+export function freshId(spelling: string, taken: Set<string>): string {
+  const base = idFrom(spelling);
+  let candidate = base;
+  for (let count = 2; taken.has(candidate); count += 1) candidate = `${base}_${count}`;
+  taken.add(candidate);
+  return candidate;
+}

@@ -1,0 +1,266 @@
+// One node of the native dialect.
+import { parseTemplate } from '#core/expression/parse.ts';
+import { EXECUTORS_TO_COME, KEYS_TO_COME, nodesNode } from '#schemas/dialect-nodes.ts';
+import { limits } from '#schemas/limits.ts';
+import type { Executor, PlanNode } from '#schemas/plan.ts';
+import type { Binding, ConditionText, ConditionUse, Draft } from './draft.ts';
+import { type Findings, subjectOf } from './findings.ts';
+import { id } from './ids.ts';
+import type { OperatorTable } from './operator.ts';
+import { resources, retry, variables } from './parts.ts';
+import {
+  anyMapping,
+  duration,
+  entriesOf,
+  list,
+  type MapPlace,
+  mapping,
+  number,
+  required,
+  text,
+  toJson,
+  wrongType,
+} from './read.ts';
+import { innerPlan, type StepsRead, steps } from './step.ts';
+import { bindingsIn, conditionText, hasBraces } from './texts.ts';
+import { items, member, type Place } from './tree.ts';
+
+const LATER: readonly string[] = [...EXECUTORS_TO_COME, ...KEYS_TO_COME];
+const NODE_KEYS: readonly string[] = [...Object.keys(nodesNode.shape), ...LATER];
+const CONDITIONS: readonly ConditionUse[] = ['startWhen', 'stopWhen', 'skipWhen'];
+
+/** A node, or undefined when it has no id that others could name. */
+export function node(findings: Findings, place: Place, table: OperatorTable): Draft | undefined {
+  const map = mapping(findings, place, NODE_KEYS);
+  if (map === undefined) return undefined;
+  const own = id(findings, required(findings, map, 'id', 'an id'));
+  const conditions = CONDITIONS.flatMap((use) => condition(findings, map, use));
+  const element = member(map, 'forEach') !== undefined;
+  const work = executor(findings, map, { id: own ?? 'node', table, element });
+  const inputs = ownInputs(findings, map);
+  const bindings = [...nodeBindings(findings, map, element), ...work.read.bindings];
+  const needs = needsOf(findings, map, conditions);
+  const settings = scheduling(findings, map);
+  if (own === undefined) return undefined;
+  const label = text(findings, member(map, 'name'));
+  const made: PlanNode = {
+    id: own,
+    ...(label === undefined ? {} : { label }),
+    group: 0,
+    ...textsOf(conditions),
+    ...(inputs === undefined ? {} : { inputs }),
+    ...settings,
+    executor: work.executor,
+  };
+  return {
+    place: map,
+    node: made,
+    needs,
+    conditions,
+    bindings,
+    own: new Set(Object.keys(inputs ?? {})),
+    operators: work.read.operators,
+  };
+}
+
+function textsOf(conditions: readonly ConditionText[]): Partial<PlanNode> {
+  const texts: Partial<PlanNode> = {};
+  for (const { use, place } of conditions) {
+    const value = `${place.tree.value}`.trim();
+    if (use === 'startWhen') texts.start = value;
+    else if (use === 'stopWhen') texts.stop = value;
+    else texts.skip = value;
+  }
+  return texts;
+}
+
+function condition(findings: Findings, map: MapPlace, use: ConditionUse): readonly ConditionText[] {
+  const place = member(map, use);
+  if (place === undefined) return [];
+  if (place.tree.kind === 'scalar' && typeof place.tree.value === 'boolean') {
+    const what = place.tree.value ? 'always true' : 'never true';
+    findings.error(
+      'constant_condition',
+      place,
+      `${subjectOf(place)} is ${what}; wanted a condition such as event:NODE.completed, or leave it out`,
+    );
+    return [];
+  }
+  if (text(findings, place) === undefined) return [];
+  const read = conditionText(findings, place, use);
+  return read === undefined ? [] : [read];
+}
+
+/** Names under `needs`; one alone may stand without a list. */
+function needsOf(
+  findings: Findings,
+  map: MapPlace,
+  conditions: readonly ConditionText[],
+): Draft['needs'] {
+  const place = member(map, 'needs');
+  if (place === undefined) return [];
+  const start = conditions.find((candidate) => candidate.use === 'startWhen');
+  const places = place.tree.kind === 'scalar' ? [place] : (list(findings, place) ?? []);
+  const names = places.flatMap((at) => {
+    const name = text(findings, at);
+    return name === undefined ? [] : [{ name: name.normalize('NFC'), place: at }];
+  });
+  if (member(map, 'startWhen') !== undefined) {
+    const events = names.map(({ name }) => `event:${name}.completed`);
+    const old = start === undefined ? [] : [`${start.place.tree.value}`];
+    findings.error(
+      'needs_and_start',
+      place,
+      `${subjectOf(map)} has both "needs" and "startWhen"; wanted one of them, because "needs" is short for a startWhen`,
+      {
+        suggestion: `startWhen: ${[...events, ...old.map((one) => (one.includes('||') ? `(${one})` : one))].join(' && ')}`,
+      },
+    );
+  }
+  return names;
+}
+
+function ownInputs(findings: Findings, map: MapPlace): PlanNode['inputs'] {
+  const inputs = anyMapping(findings, member(map, 'inputs'));
+  if (inputs === undefined) return undefined;
+  const made: NonNullable<PlanNode['inputs']> = {};
+  for (const entry of entriesOf(inputs)) {
+    const name = `${entry.key}`;
+    const wrong = inputName(name);
+    if (wrong === undefined) made[name] = toJson(entry.tree);
+    else
+      findings.error(
+        'bad_id',
+        inputs,
+        `${subjectOf(inputs)}: "${name}" cannot be the name of an input; ${wrong}`,
+        { key: name },
+      );
+  }
+  return made;
+}
+
+/** What is wrong with the name of an input, which is a bare name in expressions. */
+export function inputName(name: string): string | undefined {
+  if (!/^[\p{L}_][\p{L}\p{M}\p{Nd}_]*$/u.test(name))
+    return 'wanted letters, digits and "_", no digit first';
+  if (name.length > limits.idLength) return `at most ${limits.idLength} letters are allowed`;
+  const words = ['pipeline', 'system', 'secret', 'item', 'index', 'true', 'false', 'null'];
+  return words.includes(name) ? 'it is a word of the expression language' : undefined;
+}
+
+function nodeBindings(findings: Findings, map: MapPlace, element: boolean): readonly Binding[] {
+  const found: Binding[] = [];
+  const env = member(map, 'env');
+  const inputs = member(map, 'inputs');
+  const forEach = member(map, 'forEach');
+  if (inputs !== undefined) {
+    found.push(...bindingsIn(findings, inputs, { secrets: false, own: false, element }));
+  }
+  if (env !== undefined)
+    found.push(...bindingsIn(findings, env, { secrets: true, own: true, element }));
+  if (forEach !== undefined) {
+    found.push(...bindingsIn(findings, forEach, { secrets: false, own: false, element: false }));
+  }
+  return found;
+}
+
+function scheduling(findings: Findings, map: MapPlace): Partial<PlanNode> {
+  const env = variables(findings, member(map, 'env'));
+  const each = forEach(findings, member(map, 'forEach'));
+  const most = number(findings, member(map, 'maxParallel'), { from: 1, whole: true });
+  const again = retry(findings, member(map, 'retry'));
+  const asked = resources(findings, member(map, 'resources'));
+  const timeout = duration(findings, member(map, 'timeout'));
+  const grace = duration(findings, member(map, 'grace'));
+  if (most !== undefined && member(map, 'forEach') === undefined) {
+    findings.warn(
+      'wrong_value',
+      map,
+      `${subjectOf(map)} has "maxParallel" without "forEach", where it means nothing`,
+      { key: 'maxParallel' },
+    );
+  }
+  return {
+    ...(env === undefined ? {} : { env }),
+    ...(each === undefined ? {} : { forEach: each }),
+    ...(most === undefined ? {} : { maxParallel: most }),
+    ...(again === undefined ? {} : { retry: again }),
+    ...(asked === undefined ? {} : { resources: asked }),
+    ...(timeout === undefined ? {} : { timeout }),
+    ...(grace === undefined ? {} : { grace }),
+  };
+}
+
+/** A list, or a text that is one `{{ }}` and nothing else. */
+function forEach(findings: Findings, place: Place | undefined): PlanNode['forEach'] {
+  if (place === undefined) return undefined;
+  const { tree } = place;
+  const wanted = 'a list, or one {{ expression }} that gives a list';
+  if (tree.kind === 'map') {
+    wrongType(findings, place, wanted);
+    return undefined;
+  }
+  if (tree.kind === 'list') {
+    if (tree.items.length > limits.instances) {
+      findings.error(
+        'too_many',
+        place,
+        `${subjectOf(place)} has ${tree.items.length} elements; at most ${limits.instances} are allowed`,
+      );
+      return undefined;
+    }
+    return items(place).map((item) => toJson(item.tree));
+  }
+  if (tree.broken === true) return undefined;
+  if (!hasBraces(tree)) {
+    wrongType(findings, place, wanted);
+    return undefined;
+  }
+  // What does not parse is said with the other bindings.
+  const parsed = parseTemplate(`${tree.kind === 'scalar' ? tree.value : ''}`);
+  if (parsed.ok && (parsed.value.parts.length !== 1 || typeof parsed.value.parts[0] === 'string')) {
+    findings.error(
+      'wrong_value',
+      place,
+      `${subjectOf(place)} is a text with {{ }} in it; wanted ${wanted}`,
+    );
+  }
+  return toJson(tree);
+}
+
+interface Work {
+  readonly id: string;
+  readonly table: OperatorTable;
+  readonly element: boolean;
+}
+
+const NO_STEPS: StepsRead = { steps: [], bindings: [], operators: [] };
+
+function executor(
+  findings: Findings,
+  map: MapPlace,
+  work: Work,
+): { executor: Executor; read: StepsRead } {
+  const named = ['steps', ...EXECUTORS_TO_COME].filter((key) => member(map, key) !== undefined);
+  if (named.length > 1) {
+    findings.error(
+      'several_executors',
+      map,
+      `${subjectOf(map)} has ${named.join(' and ')}; wanted one executor`,
+      { key: named[1] },
+    );
+  }
+  for (const key of LATER) {
+    if (member(map, key) === undefined) continue;
+    findings.error(
+      'executor_missing',
+      map,
+      `${subjectOf(map)} has "${key}", which this version lacks; it has steps, and nodes without an executor`,
+      { key },
+    );
+  }
+  const place = member(map, 'steps');
+  if (place === undefined) return { executor: { kind: 'join' }, read: NO_STEPS };
+  const read = steps(findings, place, work.table, work.element);
+  return { executor: { kind: 'steps', plan: innerPlan(work.id, 'nodes', read.steps) }, read };
+}

@@ -1,0 +1,180 @@
+// The native dialect: a pipeline of nodes with conditions.
+import { nodesInput, nodesPipeline } from '#schemas/dialect-nodes.ts';
+import { limits } from '#schemas/limits.ts';
+import type { PlanGroup, PlanInput } from '#schemas/plan.ts';
+import { type InputType, inputType, type Json } from '#schemas/values.ts';
+import type { Draft, Reading } from './draft.ts';
+import { type Findings, subjectOf } from './findings.ts';
+import { pipelineId } from './ids.ts';
+import { inputName, node } from './node.ts';
+import { OperatorTable } from './operator.ts';
+import { variables } from './parts.ts';
+import {
+  anyMapping,
+  boolean,
+  duration,
+  entriesOf,
+  list,
+  type MapPlace,
+  mapping,
+  number,
+  required,
+  text,
+  toJson,
+  word,
+  written,
+  writtenText,
+} from './read.ts';
+import { bindingsIn } from './texts.ts';
+import { member, type Place } from './tree.ts';
+
+const KEYS = Object.keys(nodesPipeline.shape);
+const INPUT_KEYS = Object.keys(nodesInput.shape);
+
+/** What a file of the native dialect says. */
+export function nodesDialect(findings: Findings, root: Place): Reading | undefined {
+  const map = mapping(findings, root, KEYS);
+  if (map === undefined) return undefined;
+  const id = pipelineId(findings, required(findings, map, 'id', 'an id of the pipeline'));
+  const table = new OperatorTable();
+  const drafts = nodes(findings, map, table);
+  const env = member(map, 'env');
+  const version = writtenText(findings, member(map, 'version'));
+  const name = text(findings, member(map, 'name'));
+  const description = text(findings, member(map, 'description'));
+  return {
+    id: id ?? 'pipeline',
+    version,
+    name,
+    description,
+    inputs: inputs(findings, member(map, 'inputs')),
+    group: group(findings, map, id ?? 'pipeline'),
+    bindings:
+      env === undefined
+        ? []
+        : bindingsIn(findings, env, { secrets: true, own: false, element: false }),
+    drafts,
+    operators: table.list,
+    preparesFirst: false,
+  };
+}
+
+function nodes(findings: Findings, map: MapPlace, table: OperatorTable): readonly Draft[] {
+  const place = required(findings, map, 'nodes', 'a list of nodes');
+  const places = list(findings, place);
+  if (places === undefined || place === undefined) return [];
+  if (places.length === 0) {
+    findings.error('empty_value', place, 'the pipeline has no nodes; wanted one node or more');
+  }
+  if (places.length > limits.planNodes) {
+    findings.error(
+      'too_many',
+      place,
+      `the pipeline has ${places.length} nodes; at most ${limits.planNodes} are allowed`,
+    );
+    return [];
+  }
+  const drafts: Draft[] = [];
+  const taken = new Map<string, Place>();
+  for (const at of places) {
+    const draft = node(findings, at, table);
+    if (draft === undefined) continue;
+    const first = taken.get(draft.node.id);
+    if (first === undefined) {
+      taken.set(draft.node.id, at);
+      drafts.push(draft);
+      continue;
+    }
+    const line = findings.position(first.tree.at).line;
+    findings.error(
+      'duplicate_id',
+      member(at, 'id'),
+      `there is a node "${draft.node.id}" already, in line ${line}; wanted another id`,
+    );
+  }
+  return drafts;
+}
+
+function group(findings: Findings, map: MapPlace, id: string): PlanGroup {
+  const env = variables(findings, member(map, 'env'));
+  const timeout = duration(findings, member(map, 'timeout'));
+  const failFast = boolean(findings, member(map, 'failFast'));
+  const maxParallel = number(findings, member(map, 'maxParallel'), { from: 1, whole: true });
+  return {
+    id,
+    kind: 'pipeline',
+    parent: -1,
+    ...(env === undefined ? {} : { env }),
+    ...(timeout === undefined ? {} : { timeout }),
+    failFast: failFast ?? false,
+    ...(maxParallel === undefined ? {} : { maxParallel }),
+  };
+}
+
+function inputs(findings: Findings, place: Place | undefined): Record<string, PlanInput> {
+  const map = anyMapping(findings, place);
+  const made: Record<string, PlanInput> = {};
+  if (map === undefined) return made;
+  const entries = entriesOf(map);
+  if (entries.length > limits.pipelineInputs) {
+    findings.error(
+      'too_many',
+      map,
+      `the pipeline has ${entries.length} inputs; at most ${limits.pipelineInputs} are allowed`,
+    );
+  }
+  for (const entry of entries.slice(0, limits.pipelineInputs)) {
+    const name = `${entry.key}`;
+    const wrong = inputName(name);
+    if (wrong !== undefined) {
+      findings.error('bad_id', map, `"${name}" cannot be the name of an input; ${wrong}`, {
+        key: name,
+      });
+    }
+    const read = input(findings, entry);
+    if (read !== undefined && wrong === undefined) made[name] = read;
+  }
+  return made;
+}
+
+function input(findings: Findings, place: Place): PlanInput | undefined {
+  const map = mapping(findings, place, INPUT_KEYS);
+  if (map === undefined) return undefined;
+  const typePlace = required(findings, map, 'type', `one of ${inputType.options.join(', ')}`);
+  const type = word(findings, typePlace, inputType.options);
+  const description = text(findings, member(map, 'description'));
+  const fallback = member(map, 'default');
+  // An input of a type that is none still counts as declared.
+  if (type === undefined) return { type: 'string' };
+  if (fallback !== undefined) checkDefault(findings, fallback, type);
+  return {
+    type,
+    ...(fallback === undefined ? {} : { default: toJson(fallback.tree) }),
+    ...(description === undefined ? {} : { description }),
+  };
+}
+
+function checkDefault(findings: Findings, place: Place, type: InputType): void {
+  if (fitsType(toJson(place.tree), type)) return;
+  findings.error(
+    'wrong_type',
+    place,
+    `${subjectOf(place)} is ${written(place.tree)}; wanted ${nameOfType(type)}, as its "type" says`,
+    { expected: nameOfType(type) },
+  );
+}
+
+/** Whether a value is of the type of an input. Files and datasets are named by a text until they are resolved. */
+export function fitsType(value: Json, type: InputType): boolean {
+  if (type === 'array') return Array.isArray(value);
+  if (type === 'object')
+    return typeof value === 'object' && value !== null && !Array.isArray(value);
+  if (type === 'number' || type === 'boolean') return typeof value === type;
+  return typeof value === 'string';
+}
+
+/** `an array`, `a number`. */
+export function nameOfType(type: InputType): string {
+  if (type === 'file') return 'the path of a file, a text';
+  return /^[ao]/.test(type) ? `an ${type}` : `a ${type}`;
+}

@@ -1,0 +1,272 @@
+// From text to positioned values. The only file that knows the YAML library. Every way in which a file can fail to be
+// plain YAML becomes a problem of its own here: tabs, several documents, duplicate keys, bombs, and the slips of slips.ts.
+
+import {
+  type Document,
+  isAlias,
+  isMap,
+  isScalar,
+  isSeq,
+  type Node,
+  parseDocument,
+  type YAMLError,
+  type YAMLMap,
+} from 'yaml';
+import { limits } from '#schemas/limits.ts';
+import type { Findings } from './findings.ts';
+import { shown } from './nearest.ts';
+import { slipAtBang, slipAtBraces, slipAtError } from './slips.ts';
+import type { Entry, Style, Tree } from './tree.ts';
+
+/** Member names that reach into the host's objects. */
+export const FORBIDDEN_KEYS: ReadonlySet<string> = new Set([
+  '__proto__',
+  'constructor',
+  'prototype',
+]);
+
+const STYLES: Readonly<Record<string, Style>> = {
+  PLAIN: 'plain',
+  QUOTE_SINGLE: 'single',
+  QUOTE_DOUBLE: 'double',
+  BLOCK_LITERAL: 'block',
+  BLOCK_FOLDED: 'block',
+};
+
+/** The document's value, or undefined when there is none that could be looked at further. */
+export function readYaml(findings: Findings): Tree | undefined {
+  const document = parse(findings);
+  if (document === undefined) return undefined;
+  let syntax = false;
+  for (const error of document.errors) syntax = !reportError(findings, error) || syntax;
+  // What the library makes of the rest of a broken file would only give problems that nobody has.
+  if (syntax) return undefined;
+  if (document.contents === null) {
+    if (!findings.failed)
+      findings.error('empty_value', undefined, 'the file is empty; wanted a pipeline');
+    return undefined;
+  }
+  return new Reader(findings).read(document.contents, 0);
+}
+
+function parse(findings: Findings): Document.Parsed | undefined {
+  try {
+    return parseDocument(findings.source, {
+      version: '1.2',
+      schema: 'core',
+      merge: false,
+      // Checked while converting: the library compares each key with each.
+      uniqueKeys: false,
+      prettyErrors: false,
+      logLevel: 'silent',
+    });
+  } catch (error) {
+    // The library recurses: only nesting without end gets here.
+    const why = error instanceof RangeError ? 'it is nested too deeply' : 'it cannot be read';
+    findings.error('yaml_aliases', undefined, `the file is refused: ${why}`);
+    return undefined;
+  }
+}
+
+/** False when nothing can be said of the rest of the file. */
+function reportError(findings: Findings, error: YAMLError): boolean {
+  const at = error.pos[0];
+  if (error.code === 'MULTIPLE_DOCS') {
+    findings.error(
+      'yaml_documents',
+      undefined,
+      'the file holds more than one document (a line "---" begins another one); wanted one pipeline in one file',
+      { at },
+    );
+    return true;
+  }
+  if (error.code === 'TAB_AS_INDENT') {
+    findings.error(
+      'yaml_tab',
+      undefined,
+      'a tab stands where YAML wants spaces; indent with spaces',
+      { at, suggestion: findings.lineText(findings.position(at).line).replaceAll('\t', '  ') },
+    );
+    return false;
+  }
+  if (error.code === 'RESOURCE_EXHAUSTION') {
+    findings.error('yaml_aliases', undefined, 'the file is refused: it is nested too deeply', {
+      at,
+    });
+    return false;
+  }
+  if (slipAtError(findings, at)) return true;
+  const why = shown(error.message, 200);
+  findings.error('yaml_syntax', undefined, `this is not YAML: ${why}`, { at });
+  return false;
+}
+
+interface Anchored {
+  readonly tree: Tree;
+  /** Values in it, aliases expanded. */
+  readonly values: number;
+  /** Aliases in it, aliases expanded. */
+  readonly aliases: number;
+}
+
+const NOTHING = { kind: 'scalar', value: null, style: 'plain' } as const;
+
+class Reader {
+  readonly #findings: Findings;
+  readonly #anchors = new Map<string, Anchored>();
+  #values = 0;
+  #aliases = 0;
+  #expansions = 0;
+  #refused = false;
+
+  constructor(findings: Findings) {
+    this.#findings = findings;
+  }
+
+  read(node: Node | null, at: number, depth = 0): Tree {
+    const start = node?.range?.[0] ?? at;
+    const nothing: Tree = { ...NOTHING, at: start, end: start };
+    if (node === null || this.#refused) return nothing;
+    if (this.#findings.isBroken(start)) return { ...nothing, broken: true };
+    this.#values += 1;
+    if (depth > limits.yamlDepth)
+      return this.#refuse(nothing, `it is nested deeper than ${limits.yamlDepth} levels`);
+    if (this.#values > limits.yamlValues) {
+      return this.#refuse(
+        nothing,
+        `it holds more than ${limits.yamlValues} values when aliases are expanded`,
+      );
+    }
+    if (isAlias(node)) return this.#alias(node.source, nothing);
+    const before = { values: this.#values, aliases: this.#aliases };
+    const tree = this.#content(node, start, depth);
+    if (node.anchor !== undefined && node.anchor !== '') {
+      this.#anchors.set(node.anchor, {
+        tree,
+        values: this.#values - before.values + 1,
+        aliases: this.#aliases - before.aliases,
+      });
+    }
+    return tree;
+  }
+
+  #content(node: Node, at: number, depth: number): Tree {
+    const end = node.range?.[1] ?? at;
+    if (this.#hasTag(node, at)) return { ...NOTHING, at, end, broken: true };
+    if (isScalar(node))
+      return this.#scalar(node.value, STYLES[node.type ?? ''] ?? 'plain', at, end);
+    if (isMap(node)) return this.#map(node, at, end, depth);
+    if (!isSeq(node)) return { ...NOTHING, at, end };
+    const list: Tree[] = [];
+    for (const item of node.items) list.push(this.read(asNode(item), at, depth + 1));
+    return { kind: 'list', at, end, items: list };
+  }
+
+  #scalar(value: unknown, style: Style, at: number, end: number): Tree {
+    if (value === null || typeof value === 'boolean' || typeof value === 'string') {
+      return { kind: 'scalar', at, end, value, style };
+    }
+    if (typeof value === 'number' && Number.isFinite(value)) {
+      return { kind: 'scalar', at, end, value, style };
+    }
+    this.#findings.error(
+      'wrong_value',
+      undefined,
+      `${String(value)} is no value that JSON can hold; quote it to mean the text`,
+      { at },
+    );
+    return { ...NOTHING, at, end };
+  }
+
+  #map(map: YAMLMap, at: number, end: number, depth: number): Tree {
+    if (slipAtBraces(this.#findings, at)) return { ...NOTHING, at, end, broken: true };
+    const entries = new Map<string, Entry>();
+    for (const pair of map.items) {
+      const key = asNode(pair.key);
+      const keyAt = key?.range?.[0] ?? at;
+      const name = this.#key(key, keyAt);
+      const value = this.read(asNode(pair.value), key?.range?.[1] ?? keyAt, depth + 1);
+      if (name === undefined) continue;
+      if (entries.has(name)) {
+        const first = this.#findings.position(entries.get(name)?.at ?? 0).line;
+        this.#findings.error(
+          'yaml_duplicate_key',
+          undefined,
+          `the key "${shown(name)}" stands twice in one mapping, first in line ${first}`,
+          { at: keyAt },
+        );
+        continue;
+      }
+      entries.set(name, { at: keyAt, value });
+    }
+    return { kind: 'map', at, end, entries };
+  }
+
+  /** The name of a key, or undefined when it is none. */
+  #key(key: Node | null, at: number): string | undefined {
+    if (key !== null && isAlias(key)) {
+      const found = this.#anchors.get(key.source)?.tree;
+      if (found?.kind === 'scalar' && typeof found.value === 'string') return found.value;
+    }
+    const value = key !== null && isScalar(key) ? key.value : undefined;
+    const name =
+      typeof value === 'string' ? value : typeof value === 'number' ? `${value}` : undefined;
+    if (name !== undefined && !FORBIDDEN_KEYS.has(name)) return name;
+    if (name !== undefined) {
+      this.#findings.error(
+        'reserved_id',
+        undefined,
+        `"${name}" cannot be a key: it is refused as a name of members`,
+        { at },
+      );
+      return undefined;
+    }
+    if (typeof value === 'boolean') return `${value}`;
+    if (key !== null && isMap(key) && slipAtBraces(this.#findings, at)) return undefined;
+    const what = key === null || isScalar(key) ? 'nothing' : isMap(key) ? 'a mapping' : 'a list';
+    this.#findings.error('wrong_type', undefined, `a key is ${what}; wanted a text`, { at });
+    return undefined;
+  }
+
+  #alias(source: string, nothing: Tree): Tree {
+    const anchored = this.#anchors.get(source);
+    if (anchored === undefined) {
+      // The library reports aliases of unknown anchors; what is left is one inside its own anchor.
+      return this.#refuse(nothing, `the alias "*${source}" stands inside what it names`);
+    }
+    this.#values += anchored.values;
+    // Many aliases of one plain mapping are common and cheap; what multiplies is an alias of something that holds aliases.
+    this.#expansions += anchored.aliases;
+    this.#aliases += anchored.aliases + 1;
+    if (this.#expansions > limits.yamlAliases) {
+      return this.#refuse(nothing, `aliases of aliases expand to more than ${limits.yamlAliases}`);
+    }
+    return anchored.tree;
+  }
+
+  #refuse(nothing: Tree, why: string): Tree {
+    this.#findings.error('yaml_aliases', undefined, `the file is refused: ${why}`, {
+      at: nothing.at,
+    });
+    this.#refused = true;
+    return nothing;
+  }
+
+  #hasTag(node: Node, at: number): boolean {
+    const tag = node.tag;
+    if (tag === undefined || tag.startsWith('tag:yaml.org,2002:')) return false;
+    if (slipAtBang(this.#findings, at)) return true;
+    this.#findings.error(
+      'yaml_syntax',
+      undefined,
+      `the tag "${shown(tag)}" is not known; a pipeline needs no tags`,
+      { at },
+    );
+    return true;
+  }
+}
+
+/** The library types what it parsed as unknown. */
+function asNode(value: unknown): Node | null {
+  return isScalar(value) || isMap(value) || isSeq(value) || isAlias(value) ? value : null;
+}

@@ -1,0 +1,257 @@
+// Readers of single values: each says what is wrong with what it finds and answers undefined then.
+import type { ProblemCode } from '#schemas/problem-codes.ts';
+import type { Json } from '#schemas/values.ts';
+import { type Findings, subjectOf } from './findings.ts';
+import { listed, nearest, shown } from './nearest.ts';
+import {
+  items,
+  kindOf,
+  type MapTree,
+  member,
+  type Place,
+  type ScalarTree,
+  type Tree,
+} from './tree.ts';
+import { parseDuration, parseSize } from './units.ts';
+
+/** Whether a value was misread by YAML, or is absent: then there is nothing to say of it. */
+function silent(place: Place | undefined): place is undefined {
+  return place === undefined || (place.tree.kind === 'scalar' && place.tree.broken === true);
+}
+
+/** Says that a value is of the wrong kind. */
+export function wrongType(
+  findings: Findings,
+  place: Place,
+  wanted: string,
+  suggestion?: string,
+): void {
+  findings.error(
+    'wrong_type',
+    place,
+    `${subjectOf(place)} is ${kindOf(place.tree)}; wanted ${wanted}`,
+    {
+      expected: wanted,
+      suggestion,
+    },
+  );
+}
+
+export function wrongValue(
+  findings: Findings,
+  place: Place,
+  wanted: string,
+  code: ProblemCode = 'wrong_value',
+): undefined {
+  findings.error(code, place, `${subjectOf(place)} is ${written(place.tree)}; wanted ${wanted}`, {
+    expected: wanted,
+  });
+}
+
+/** A value as it is shown in messages. */
+export function written(tree: Tree): string {
+  if (tree.kind !== 'scalar') return kindOf(tree);
+  return typeof tree.value === 'string' ? `"${shown(tree.value)}"` : `${tree.value}`;
+}
+
+/** A place that holds a mapping. */
+export type MapPlace = Place & { readonly tree: MapTree };
+
+export function isMap(place: Place): place is MapPlace {
+  return place.tree.kind === 'map';
+}
+
+/** A mapping with these keys and no others. An unknown key is an error, or a warning where upstream ignores it. */
+export function mapping(
+  findings: Findings,
+  place: Place | undefined,
+  known: readonly string[],
+  unknown: 'error' | 'warn' = 'error',
+): MapPlace | undefined {
+  const map = anyMapping(findings, place);
+  if (map === undefined) return undefined;
+  for (const key of map.tree.entries.keys()) {
+    if (known.includes(key)) continue;
+    const near = nearest(key, known);
+    const more =
+      near === undefined ? `; known are ${listed(known, 12)}` : `; did you mean "${near}"?`;
+    findings[unknown]('unknown_key', map, `${subjectOf(map)} has no key "${shown(key)}"${more}`, {
+      key,
+      expected: near === undefined ? listed(known, 30) : undefined,
+      suggestion: near,
+    });
+  }
+  return map;
+}
+
+/** A mapping whose keys the user chooses. */
+export function anyMapping(findings: Findings, place: Place | undefined): MapPlace | undefined {
+  if (silent(place)) return undefined;
+  if (isMap(place)) return place;
+  wrongType(findings, place, 'a mapping');
+  return undefined;
+}
+
+/** Values of a mapping whose keys the user chooses. */
+export function entriesOf(place: MapPlace): readonly Place[] {
+  return [...place.tree.entries.keys()].flatMap((key) => member(place, key) ?? []);
+}
+
+export function list(findings: Findings, place: Place | undefined): readonly Place[] | undefined {
+  if (silent(place)) return undefined;
+  if (place.tree.kind === 'list') return items(place);
+  wrongType(findings, place, 'a list');
+  return undefined;
+}
+
+function scalar(
+  findings: Findings,
+  place: Place | undefined,
+  wanted: string,
+): (Place & { readonly tree: ScalarTree }) | undefined {
+  if (silent(place)) return undefined;
+  if (isScalar(place) && place.tree.value !== null) return place;
+  wrongType(findings, place, wanted);
+  return undefined;
+}
+
+function isScalar(place: Place): place is Place & { readonly tree: ScalarTree } {
+  return place.tree.kind === 'scalar';
+}
+
+/** A text; a number or a truth is refused, because YAML may have changed it. */
+export function text(findings: Findings, place: Place | undefined): string | undefined {
+  const found = scalar(findings, place, 'a text');
+  if (found === undefined) return undefined;
+  const { value } = found.tree;
+  if (typeof value !== 'string') {
+    wrongType(findings, found, 'a text', `"${source(findings, found.tree)}"`);
+    return undefined;
+  }
+  if (value.trim() !== '') return value;
+  findings.error('empty_value', found, `${subjectOf(found)} is empty; wanted a text`);
+  return undefined;
+}
+
+/** A text, or a number or truth as it is written: `TOP: 10` is the text `10`, `1.10` stays `1.10`. May be empty. */
+export function writtenText(findings: Findings, place: Place | undefined): string | undefined {
+  const found = scalar(findings, place, 'a text, a number, true or false');
+  if (found === undefined) return undefined;
+  return typeof found.tree.value === 'string' ? found.tree.value : source(findings, found.tree);
+}
+
+function source(findings: Findings, tree: ScalarTree): string {
+  return findings.source.slice(tree.at, tree.end);
+}
+
+export function boolean(findings: Findings, place: Place | undefined): boolean | undefined {
+  if (silent(place)) return undefined;
+  if (place.tree.kind === 'scalar' && typeof place.tree.value === 'boolean')
+    return place.tree.value;
+  wrongType(findings, place, 'true or false');
+  return undefined;
+}
+
+/** What a number must be. Both bounds are allowed values. */
+export interface NumberRule {
+  readonly from: number;
+  readonly to?: number;
+  readonly whole?: boolean;
+  /** In place of `from`: greater than it. */
+  readonly above?: boolean;
+}
+
+export function number(
+  findings: Findings,
+  place: Place | undefined,
+  rule: NumberRule,
+): number | undefined {
+  if (silent(place)) return undefined;
+  const value = place.tree.kind === 'scalar' ? place.tree.value : undefined;
+  const kind = rule.whole === true ? 'a whole number' : 'a number';
+  const low = rule.above === true ? `greater than ${rule.from}` : `of at least ${rule.from}`;
+  const wanted = `${kind} ${low}${rule.to === undefined ? '' : `, at most ${rule.to}`}`;
+  if (typeof value !== 'number') {
+    wrongType(findings, place, wanted);
+    return undefined;
+  }
+  const fits =
+    (rule.above === true ? value > rule.from : value >= rule.from) &&
+    value <= (rule.to ?? Number.MAX_SAFE_INTEGER) &&
+    (rule.whole !== true || Number.isInteger(value));
+  return fits ? value : wrongValue(findings, place, wanted);
+}
+
+/** Milliseconds. */
+export function duration(findings: Findings, place: Place | undefined): number | undefined {
+  return unit(findings, place, 'bad_duration');
+}
+
+/** Bytes. */
+export function size(findings: Findings, place: Place | undefined): number | undefined {
+  return unit(findings, place, 'bad_size');
+}
+
+function unit(
+  findings: Findings,
+  place: Place | undefined,
+  code: 'bad_duration' | 'bad_size',
+): number | undefined {
+  const wanted = code === 'bad_duration' ? 'a duration such as 90s or 2h' : 'a size such as 8GiB';
+  const found = scalar(findings, place, wanted);
+  if (found === undefined) return undefined;
+  const word = source(findings, found.tree);
+  const value = typeof found.tree.value === 'string' ? found.tree.value.trim() : word;
+  const parsed = code === 'bad_duration' ? parseDuration(value) : parseSize(value);
+  if (parsed.ok) return parsed.value;
+  const bare = typeof found.tree.value === 'number';
+  findings.error(code, found, `${subjectOf(found)}: ${parsed.why}`, {
+    expected: wanted,
+    suggestion: bare ? `${word}${code === 'bad_duration' ? 's' : 'GiB'}` : undefined,
+  });
+  return undefined;
+}
+
+/** One of a few words. */
+export function word<T extends string>(
+  findings: Findings,
+  place: Place | undefined,
+  words: readonly T[],
+): T | undefined {
+  const value = text(findings, place);
+  if (value === undefined || place === undefined) return undefined;
+  const found = words.find((candidate) => candidate === value);
+  if (found !== undefined) return found;
+  const near = nearest(value, words);
+  const hint = near === undefined ? '' : `; did you mean "${near}"?`;
+  findings.error(
+    'wrong_value',
+    place,
+    `${subjectOf(place)} is "${shown(value)}"; wanted ${listed(words, 20)}${hint}`,
+    { expected: listed(words, 20), suggestion: near },
+  );
+  return undefined;
+}
+
+/** Any value as JSON. Its depth was bounded when it was read. */
+export function toJson(tree: Tree): Json {
+  if (tree.kind === 'scalar') return tree.value;
+  if (tree.kind === 'list') return tree.items.map(toJson);
+  return Object.fromEntries([...tree.entries].map(([key, entry]) => [key, toJson(entry.value)]));
+}
+
+/** A key that must be there; says so when it is not. */
+export function required(
+  findings: Findings,
+  place: MapPlace,
+  key: string,
+  wanted: string,
+): Place | undefined {
+  const found = member(place, key);
+  if (found !== undefined) return found;
+  findings.error('missing_key', place, `${subjectOf(place)} has no "${key}"; wanted ${wanted}`, {
+    expected: wanted,
+    key,
+  });
+  return undefined;
+}
