@@ -16,6 +16,8 @@ export interface Engine {
   /** Goes on with a run that an earlier engine left. */
   adopt(run: string): Promise<void>;
   wait(run: string): Promise<RunReport>;
+  /** Rejects when nothing can be saved any more. */
+  readonly failed: Promise<never>;
   close(how: { park: boolean }): Promise<void>;
 }
 

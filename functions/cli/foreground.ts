@@ -28,6 +28,8 @@ export async function foreground(context: Context, watch: Watch): Promise<ExitCo
     control: () => session.control,
   });
   const parking = Promise.withResolvers<'parked'>();
+  const broken = Promise.withResolvers<never>();
+  session.failed.catch(broken.reject);
   const signals = listen(context, {
     cancel: (force) => session.control.cancel(run, { force }),
     park: () => {
@@ -47,15 +49,18 @@ export async function foreground(context: Context, watch: Watch): Promise<ExitCo
       await session.close({ park: true }).catch(() => undefined);
       session = await openSession(context);
       if (session.own) await session.adopt(run);
+      session.failed.catch(broken.reject);
     },
   });
+  // When a signal or a broken engine was faster nobody asks any more how following ended.
+  followed.catch(() => undefined);
+  broken.promise.catch(() => undefined);
   try {
-    const outcome = await Promise.race([followed, parking.promise]);
+    const outcome = await Promise.race([followed, parking.promise, broken.promise]);
     if (outcome !== 'parked') {
       await viewer.finish(outcome);
       return endOf(context, outcome);
     }
-    followed.catch(() => undefined);
     viewer.stop();
     return sayParked(context, run, session);
   } finally {

@@ -40,13 +40,13 @@ export async function commandLine(
       code = await reportFailure(error, context);
     }
   };
-  program.commandsGroup('Running');
+  program.commandsGroup('Running:');
   defineRunCommands(program, act);
-  program.commandsGroup('Looking');
+  program.commandsGroup('Looking:');
   defineReadCommands(program, act);
-  program.commandsGroup('Steering');
+  program.commandsGroup('Steering:');
   defineControlCommands(program, act);
-  program.commandsGroup('Tools');
+  program.commandsGroup('Tools:');
   defineToolCommands(program, act);
   if (args.length === 0) {
     program.outputHelp();
@@ -82,6 +82,9 @@ function baseProgram(host: Host): Command {
       getErrHasColors: () => false,
     })
     .showHelpAfterError('(--help tells more)')
+    .addHelpCommand(
+      new Command('help').argument('[command]').description('print help').helpGroup('Tools:'),
+    )
     .exitOverride();
   return program;
 }

@@ -10,6 +10,8 @@ export interface Session {
   readonly own: boolean;
   /** Makes the own engine go on with a run that another one left. */
   adopt(run: string): Promise<void>;
+  /** Rejects when the own engine can save nothing any more. */
+  readonly failed: Promise<never>;
   close(how: { park: boolean }): Promise<void>;
 }
 
@@ -53,6 +55,7 @@ async function ownSession(context: Context): Promise<Session> {
     control: engine.control,
     own: true,
     adopt: (run) => engine.adopt(run),
+    failed: engine.failed,
     close: (how) => engine.close(how),
   };
 }
@@ -68,6 +71,7 @@ async function clientSession(context: Context): Promise<Session> {
     control: open.control,
     own: false,
     adopt: () => Promise.resolve(),
+    failed: new Promise(() => undefined),
     close: () => open.close(),
   };
 }
