@@ -34,7 +34,8 @@ export function simulateWalk(
   return { walks: simulation.walks, facts: simulation.facts.length };
 }
 
-function compare(sketch: Sketch, ledger: Ledger): void {
+/** Insists that the run came to what the oracle says. */
+export function compare(sketch: Sketch, ledger: Ledger): void {
   const wanted = expected(sketch);
   if (ledger.end?.status !== wanted.run.status || ledger.end.reason !== wanted.run.reason) {
     throw new Defect(`the run ended ${text(ledger.end)}; expected ${text(wanted.run)}`);
@@ -65,7 +66,7 @@ function compareEnd(subject: string, ledger: Ledger, key: string, end: NodeEnd):
 const text = (value: unknown): string => JSON.stringify(value) ?? 'not at all';
 
 /** Holds for every run, whatever came between: each end fits the ends of the others. */
-function checkEnds(sketch: Sketch, ledger: Ledger): void {
+export function checkEnds(sketch: Sketch, ledger: Ledger): void {
   const ends = new Map<number, NodeEnd>();
   for (const [index, node] of sketch.nodes.entries()) {
     const found = ledger.ended.get(`${index}`);

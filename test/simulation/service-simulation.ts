@@ -1,0 +1,269 @@
+// Drives the real service through one run, in an order that a chooser decides, with faults; then asks whether everything is as it must be.
+import { isDeepStrictEqual } from 'node:util';
+import { encode, encodeChunk } from '#core/walk/codec.ts';
+import { fold } from '#core/walk/fold.ts';
+import { initialState } from '#core/walk/state.ts';
+import { Defect } from '#errors/families.ts';
+import { limits } from '#schemas/limits.ts';
+import { fact } from '#schemas/run.ts';
+import { tableBells } from '#service/bell.ts';
+import { activeKey, chunkKey, headKey, LOG, runKey, summaryKey } from '#service/keys.ts';
+import { loadRun, remember } from '#service/load-run.ts';
+import { createService } from '#service/service.ts';
+import { expected } from '#support/oracle.ts';
+import type { Sketch, SketchExternal } from '#support/sketch.ts';
+import type { Process, Waiting } from './scheduler.ts';
+import { ServiceWorld } from './service-world.ts';
+import { checkEnds, compare } from './walk-verdict.ts';
+
+const DAY = 24 * 60 * 60 * 1000;
+const MOST_STEPS = 20_000;
+
+/** How many of each may still come. */
+export interface Faults {
+  /** A tick dies between two calls and is called again. */
+  crashes: number;
+  /** A tick is taken for dead and goes on as a zombie beside its successor. */
+  timeouts: number;
+  /** A reporter dies between two calls. */
+  reporters: number;
+  /** A call has no answer, before or after it had its effect. */
+  lostAnswers: number;
+  /** An order is submitted twice, a report told again, a bell rung for nothing. */
+  duplicates: number;
+  cancels: number;
+  pauses: number;
+}
+
+export const NO_FAULTS: Faults = {
+  crashes: 0,
+  timeouts: 0,
+  reporters: 0,
+  lostAnswers: 0,
+  duplicates: 0,
+  cancels: 0,
+  pauses: 0,
+};
+
+/** One thing that could happen next. */
+export interface Option {
+  readonly label: string;
+  readonly kind: keyof Faults | 'call' | 'emit';
+  /** Who makes the call. */
+  readonly process?: Process;
+  readonly take: () => Promise<void>;
+}
+
+export interface Chooser {
+  /** Answers an index into the options; calls come first, in the order in which they came to wait. */
+  choose(options: readonly Option[]): number;
+}
+
+export interface ServiceRunOptions {
+  readonly faults: Faults;
+  readonly bounds?: { readonly advanceOutcomes: number; readonly advanceStarts: number };
+  /** What the run comes to depends on the order. */
+  readonly wild?: boolean;
+  readonly trace?: (line: string) => void;
+}
+
+export interface ServiceRun {
+  readonly steps: number;
+  readonly ticks: number;
+}
+
+/** Walks the sketch's run to its end. Throws with what is wrong. */
+export async function simulateRun(
+  sketch: Sketch,
+  chooser: Chooser,
+  options: ServiceRunOptions,
+): Promise<ServiceRun> {
+  const world = await ServiceWorld.open(sketch, {
+    transactItems: limits.transactItems,
+    advanceOutcomes: limits.advanceOutcomes,
+    advanceStarts: 40,
+    ...options.bounds,
+  });
+  try {
+    return await new Drive(world, sketch, chooser, options).run();
+  } finally {
+    world.close();
+  }
+}
+
+class Drive {
+  readonly #world: ServiceWorld;
+  readonly #sketch: Sketch;
+  readonly #chooser: Chooser;
+  readonly #options: ServiceRunOptions;
+  readonly #left: Faults;
+  readonly #unsent: SketchExternal[];
+  /** Whether the run must be ended by its own timeout. */
+  readonly #timesOut: boolean;
+
+  constructor(world: ServiceWorld, sketch: Sketch, chooser: Chooser, options: ServiceRunOptions) {
+    this.#world = world;
+    this.#sketch = sketch;
+    this.#chooser = chooser;
+    this.#options = options;
+    this.#left = { ...options.faults };
+    this.#unsent = [...sketch.externals];
+    this.#timesOut = options.wild === true || expected(sketch).run.status === 'timed_out';
+  }
+
+  async run(): Promise<ServiceRun> {
+    for (let step = 0; step < MOST_STEPS; step++) {
+      const world = this.#world;
+      if (world.failure !== undefined) throw world.failure;
+      if (world.scheduler.waiting.length === 0) {
+        if (world.machine.done) {
+          await this.#check();
+          return { steps: step, ticks: world.machine.tick };
+        }
+        await this.#nothingHappens();
+        continue;
+      }
+      const options = this.#possible();
+      const chosen = options[this.#chooser.choose(options)];
+      if (chosen === undefined) throw new Defect('chose what is not there');
+      this.#options.trace?.(`${step} ${chosen.label}`);
+      await chosen.take();
+    }
+    throw new Defect('the run does not end');
+  }
+
+  #possible(): Option[] {
+    const { scheduler, machine } = this.#world;
+    const options: Option[] = scheduler.waiting.map((each, index) => ({
+      kind: 'call',
+      label: `${each.process.name}: ${each.label}`,
+      process: each.process,
+      take: async () => scheduler.take(index)?.go(),
+    }));
+    for (const [index, each] of scheduler.waiting.entries())
+      options.push(...this.#faultsAt(each, index));
+    if (!machine.done) options.push(...this.#faultsAround());
+    return options;
+  }
+
+  #faultsAt(waiting: Waiting, index: number): Option[] {
+    const { scheduler, ticks } = this.#world;
+    const { process } = waiting;
+    const isTick = [...ticks.values()].includes(process);
+    const options: Option[] = [];
+    const kind = isTick ? 'crashes' : 'reporters';
+    if (this.#left[kind] > 0 && process.afterCrash !== undefined) {
+      options.push(
+        this.#fault(kind, `${process.name} CRASHES before ${waiting.label}`, () =>
+          this.#world.crash(process),
+        ),
+      );
+    }
+    if (this.#left.lostAnswers > 0 && process.afterCrash !== undefined) {
+      for (const after of [false, true]) {
+        const label = `${process.name}: NO ANSWER ${after ? 'after' : 'before'} ${waiting.label}`;
+        options.push(
+          this.#fault('lostAnswers', label, async () => scheduler.take(index)?.refuse(after)),
+        );
+      }
+    }
+    return options;
+  }
+
+  #fault(kind: keyof Faults, label: string, take: () => Promise<void>): Option {
+    return {
+      kind,
+      label,
+      take: async () => {
+        this.#left[kind]--;
+        await take();
+      },
+    };
+  }
+
+  #faultsAround(): Option[] {
+    const world = this.#world;
+    const options: Option[] = [];
+    if (this.#left.timeouts > 0) {
+      options.push(this.#fault('timeouts', 'TIMEOUT', () => world.nextTick(false)));
+    }
+    if (this.#left.duplicates > 0) {
+      for (const job of world.jobs) {
+        const { address, attempt } = job.name;
+        const label = `${address}#${attempt}`;
+        options.push(
+          this.#fault('duplicates', `SUBMIT ${label} AGAIN`, () => world.submit(job.name)),
+          this.#fault('duplicates', `EVENT OF ${job.id} AGAIN`, () => world.repeatEvent(job)),
+        );
+      }
+      options.push(this.#fault('duplicates', 'RING', () => world.ring()));
+    }
+    if (this.#left.cancels > 0) {
+      options.push(this.#fault('cancels', 'CANCEL', () => world.person('cancel')));
+    }
+    if (this.#left.pauses > 0 && !world.paused) {
+      options.push(this.#fault('pauses', 'PAUSE', () => world.person('pause')));
+    }
+    const [external] = this.#unsent;
+    if (external !== undefined) {
+      options.push({ kind: 'emit', label: `EMIT ${external.name}`, take: () => this.#emit() });
+    }
+    return options;
+  }
+
+  async #emit(): Promise<void> {
+    const external = this.#unsent.shift();
+    if (external !== undefined) await this.#world.emit(external);
+  }
+
+  /** Nobody does anything: an event from outside, a resume or an alarm comes, or the run sleeps until a sweep, which it must not. */
+  async #nothingHappens(): Promise<void> {
+    const world = this.#world;
+    if (this.#unsent.length > 0) return this.#emit();
+    if (world.paused) return world.person('resume');
+    const next = Math.min(...world.alarms);
+    const patient = next - world.ports.clock.now() < DAY || this.#timesOut;
+    this.#options.trace?.(`alarm ${next}`);
+    if (patient && (await world.alarm())) return;
+    throw new Defect('asleep until a sweep: a wake-up was lost');
+  }
+
+  async #check(): Promise<void> {
+    const { ledger, jobs, ref, ports, cancelled } = this.#world;
+    if (ledger.end === undefined) throw new Defect('the machine is done, the run is not');
+    const left = jobs.filter((job) => job.state !== 'over');
+    if (left.length > 0) throw new Defect(`jobs are left: ${JSON.stringify(left)}`);
+    if (this.#options.wild !== true && !cancelled) compare(this.#sketch, ledger);
+    checkEnds(this.#sketch, ledger);
+    const summary = await ports.table.get(summaryKey(ref));
+    if (summary?.['status'] !== ledger.end.status) throw new Defect('finish-run was not performed');
+    if ((await ports.table.get(activeKey(ref))) !== undefined)
+      throw new Defect('still in the index of active runs');
+    await this.#checkLog();
+  }
+
+  /** S2 on what is stored: the log, folded from the beginning, is the state. */
+  async #checkLog(): Promise<void> {
+    const { ref, ports } = this.#world;
+    const service = createService({ ...ports, bells: tableBells(ports.table, async () => {}) });
+    const memory = await remember(service, ref);
+    const { graph } = memory.linked;
+    const { state, sequence } = await loadRun(service, ref, memory);
+    const timeout = this.#sketch.timeout ?? limits.runTimeout;
+    const log = await ports.table.query({ pk: runKey(ref), prefix: LOG, limit: limits.page });
+    const facts = log.items.flatMap((item) => fact.array().parse(item['facts']));
+    const folded = fold(graph, initialState(graph, { timeout, seeds: [] }), facts);
+    if (!isDeepStrictEqual(encode(folded).head, encode(state).head)) {
+      throw new Defect('S2: the log does not make the stored head');
+    }
+    const chunks = await ports.table.query({ pk: runKey(ref), prefix: chunkKey(ref, '').sk });
+    for (const item of chunks.items) {
+      const key = item.sk.slice(chunkKey(ref, '').sk.length);
+      if (!isDeepStrictEqual(encodeChunk(folded, key), item['data'])) {
+        throw new Defect(`S2: the log does not make the stored chunk ${key}`);
+      }
+    }
+    const head = await ports.table.get(headKey(ref));
+    if (head?.['sequence'] !== sequence) throw new Defect('the head moved after the end');
+  }
+}

@@ -1,0 +1,325 @@
+// The world round a service that walks one run, as a cloud would have it: a state machine that calls ticks and times them out, jobs that are
+// submitted at least once, reports first-hand and second-hand, alarms, and people who cancel, pause and emit. A port of the protocol's
+// model to the real code.
+import { Defect } from '#errors/families.ts';
+import type { Jobs } from '#ports/jobs.ts';
+import type { Table, Write } from '#ports/table.ts';
+import { type AttemptResult, command, fact } from '#schemas/run.ts';
+import type { Json } from '#schemas/values.ts';
+import type { AttemptName } from '#schemas/work-order.ts';
+import { advanceFailed, advanceRun } from '#service/advance-run.ts';
+import { tableBells } from '#service/bell.ts';
+import { cancelRun, emitEvent, pauseRun, resumeRun } from '#service/command-run.ts';
+import { type RunRef, splitAddress } from '#service/keys.ts';
+import { claimAttempt, reportAttempt } from '#service/report-attempt.ts';
+import { createService, type RunMemory, type Service } from '#service/service.ts';
+import { startRun } from '#service/start-run.ts';
+import { type TestPorts, testPorts } from '#support/ports.ts';
+import type { Sketch } from '#support/sketch.ts';
+import { toPlan } from '#support/sketch-text.ts';
+import { gatedAlarms, gatedJobs, gatedTable, Process, Scheduler } from './scheduler.ts';
+import { Ledger } from './walk-ledger.ts';
+
+interface Job {
+  readonly id: string;
+  readonly name: AttemptName;
+  state: 'queued' | 'running' | 'over';
+  stopped: boolean;
+}
+
+const nameText = (name: AttemptName): string => `${name.address}#${name.attempt}`;
+
+/** Told when a job ends otherwise than it would have if it had been left alone. */
+const CANCELLED: AttemptResult = { result: 'cancelled' };
+
+export class ServiceWorld {
+  readonly scheduler = new Scheduler();
+  readonly ports: TestPorts;
+  readonly ledger: Ledger;
+  readonly jobs: Job[] = [];
+  readonly ticks = new Map<number, Process>();
+  /** How often the work of an attempt was done. */
+  readonly effects = new Map<string, number>();
+  /** The state machine: the tick it waits for, by number. */
+  readonly machine = { tick: 0, done: false };
+  readonly ref: RunRef;
+  alarms: number[] = [];
+  cancelled = false;
+  paused = false;
+  readonly #sketch: Sketch;
+  readonly #table: Table;
+  readonly #warm: Map<string, RunMemory>[] = [];
+  #processes = 0;
+
+  private constructor(sketch: Sketch, ports: TestPorts, ref: RunRef) {
+    this.#sketch = sketch;
+    this.ports = ports;
+    this.ref = ref;
+    this.ledger = new Ledger(sketch);
+    this.#table = this.#watched(ports.table);
+  }
+
+  static async open(sketch: Sketch, bounds: Partial<Table['bounds']>): Promise<ServiceWorld> {
+    const ports = testPorts({ bounds });
+    const bells = tableBells(ports.table, async () => {});
+    const service = createService({ ...ports, bells });
+    const plan: Json = JSON.parse(JSON.stringify(toPlan(sketch)));
+    const request = { plan, inputs: sketch.inputs, sources: {} };
+    const timeout = sketch.timeout === undefined ? {} : { timeout: sketch.timeout };
+    const ref = await startRun(service, 'default', { ...request, ...timeout });
+    const world = new ServiceWorld(sketch, ports, ref);
+    await world.nextTick();
+    return world;
+  }
+
+  close(): void {
+    this.ports.close();
+  }
+
+  /** Everything that is saved goes through the ledger. */
+  #watched(table: Table): Table {
+    return {
+      bounds: table.bounds,
+      get: (key) => table.get(key),
+      getMany: (keys) => table.getMany(keys),
+      query: (query) => table.query(query),
+      putIfAbsent: (item) => table.putIfAbsent(item),
+      update: (key, changes, condition) => table.update(key, changes, condition),
+      transact: async (writes) => {
+        await table.transact(writes);
+        this.#saved(writes);
+      },
+    };
+  }
+
+  #saved(writes: readonly Write[]): void {
+    const item = (prefix: string): { readonly [name: string]: unknown } | undefined =>
+      writes.flatMap((each) =>
+        each.write === 'put' && each.item.sk.startsWith(prefix) ? [each.item] : [],
+      )[0];
+    const head = item('HEAD');
+    if (head === undefined) return;
+    const facts = fact.array().parse(item('LOG#')?.['facts'] ?? []);
+    this.ledger.take(
+      facts,
+      command.array().parse(head['outbox']),
+      this.#table.bounds.advanceStarts,
+    );
+  }
+
+  #service(process: Process, warm = false): Service {
+    const gate = this.scheduler.gateOf(process);
+    const table = gatedTable(this.#table, gate);
+    const bells = tableBells(table, (_, token) => gate(`send ${token}`, () => this.#send(token)));
+    const service = createService({
+      ...this.ports,
+      table,
+      bells,
+      jobs: gatedJobs(this.#jobsPort(), gate),
+      alarms: gatedAlarms({ wake: async (_, __, at) => void this.alarms.push(at) }, gate),
+    });
+    const runs = warm ? this.#warm.pop() : undefined;
+    return runs === undefined ? service : { ...service, runs };
+  }
+
+  #process(name: string): Process {
+    this.#processes++;
+    return new Process(`${name}.${this.#processes}`);
+  }
+
+  // The state machine
+
+  /** Wakes the machine if it still waits on that token. */
+  async #send(token: string): Promise<void> {
+    if (!this.machine.done && token === `t${this.machine.tick}`) await this.nextTick();
+  }
+
+  /** Calls a tick; the one before, if it still runs, is a zombie from now on. */
+  async nextTick(warm = true): Promise<void> {
+    this.machine.tick++;
+    const gen = this.machine.tick;
+    const process = this.#process(`tick${gen}`);
+    this.ticks.set(gen, process);
+    process.afterCrash = async () => {
+      this.ticks.delete(gen);
+      if (gen === this.machine.tick && !this.machine.done) await this.nextTick(false);
+    };
+    await this.scheduler.start(() => this.#tick(process, gen, warm));
+  }
+
+  async #tick(process: Process, gen: number, warm: boolean): Promise<void> {
+    const service = this.#service(process, warm);
+    try {
+      const answer = await advanceRun(service, this.ref, { gen, token: `t${gen}` });
+      this.ticks.delete(gen);
+      this.#warm.push(service.runs);
+      if (answer === 'halted' || answer === 'gone')
+        this.fail(new Defect(`the advance says ${answer}`));
+      if (answer === 'done' && gen === this.machine.tick) this.machine.done = true;
+    } catch (error) {
+      if (!this.#isNoAnswer(error)) this.fail(error);
+      await advanceFailed(service, this.ref, error).catch(() => undefined);
+      this.ticks.delete(gen);
+      if (gen === this.machine.tick) await this.nextTick();
+    }
+  }
+
+  #isNoAnswer(error: unknown): boolean {
+    return error instanceof Error && error.message.endsWith('no answer');
+  }
+
+  failure: unknown;
+
+  fail(error: unknown): void {
+    this.failure ??= error;
+  }
+
+  async crash(process: Process): Promise<void> {
+    this.scheduler.kill(process);
+    await process.afterCrash?.();
+  }
+
+  // Jobs
+
+  #jobsPort(): Jobs {
+    return {
+      start: async (orders) => {
+        for (const order of orders) await this.submit(order.name);
+      },
+      stop: async (stops) => {
+        for (const { name } of stops) {
+          for (const job of this.jobs) {
+            if (nameText(job.name) !== nameText(name)) continue;
+            job.stopped = true;
+            if (job.state === 'queued') job.state = 'over';
+          }
+        }
+      },
+      adopt: async (names) =>
+        names.filter((name) =>
+          this.jobs.some((job) => nameText(job.name) === nameText(name) && job.state !== 'over'),
+        ),
+    };
+  }
+
+  async submit(name: AttemptName): Promise<void> {
+    const job: Job = { id: `job${this.jobs.length + 1}`, name, state: 'queued', stopped: false };
+    this.jobs.push(job);
+    await this.#startWork(`${job.id}(${nameText(name)})`, (service, process) =>
+      this.#work(job, service, process),
+    );
+  }
+
+  async #startWork(
+    name: string,
+    work: (service: Service, process: Process) => Promise<void>,
+  ): Promise<void> {
+    const process = this.#process(name);
+    const service = this.#service(process);
+    // Whoever dies is called again: queues, users and batch systems do.
+    process.afterCrash = () => this.#startWork(name, work);
+    await this.scheduler.start(async () => {
+      try {
+        await work(service, process);
+      } catch (error) {
+        // Whoever gets no answer asks again.
+        if (this.#isNoAnswer(error)) await this.#startWork(name, work);
+        else this.fail(error);
+      }
+    });
+  }
+
+  async #work(job: Job, service: Service, process: Process): Promise<void> {
+    const gate = this.scheduler.gateOf(process);
+    process.afterCrash = undefined;
+    await gate(`${job.id} begins`, async () => {});
+    if (job.state === 'over') return;
+    if (!(await claimAttempt(service, job.id, job.name))) {
+      job.state = 'over';
+      return;
+    }
+    if (job.state === 'queued') {
+      job.state = 'running';
+      this.#effect(job.name);
+    }
+    await gate(`${job.id} works`, async () => {});
+    const result = job.stopped ? CANCELLED : this.#scripted(job.name);
+    const report = { result, endedAt: this.ports.clock.now() };
+    job.state = 'over';
+    // Whatever becomes of the report, the batch system tells of the end as well, and goes on until it was heard.
+    await this.#startWork(`event of ${job.id}`, async (own) => {
+      await reportAttempt(own, job.id, job.name, report, { secondHand: true });
+    });
+    if (result.result === 'interrupted') return;
+    process.afterCrash = async () => {};
+    await reportAttempt(service, job.id, job.name, report);
+  }
+
+  #effect(name: AttemptName): void {
+    const count = (this.effects.get(nameText(name)) ?? 0) + 1;
+    this.effects.set(nameText(name), count);
+    if (count > 1) this.fail(new Defect(`${nameText(name)} was done twice`));
+    const { node, instance } = splitAddress(name.address);
+    const index = this.#sketch.nodes.findIndex((each) => each.id === node);
+    const live = this.ledger.live.get(
+      instance === undefined ? `${index}` : `${index}[${instance}]`,
+    );
+    if (live?.attempt !== name.attempt) {
+      this.fail(new Defect(`H5: ${nameText(name)} is done though it is over`));
+    }
+  }
+
+  #scripted(name: AttemptName): AttemptResult {
+    const { node, instance } = splitAddress(name.address);
+    const endings =
+      this.#sketch.nodes.find((each) => each.id === node)?.endings[instance ?? 0] ?? [];
+    const ending = endings[Math.min(name.attempt, endings.length) - 1];
+    if (ending === undefined) throw new Defect(`no ending for ${nameText(name)}`);
+    return ending;
+  }
+
+  /** A report is told once more, long after or at once. */
+  async repeatEvent(job: Job): Promise<void> {
+    const report = { result: this.#scripted(job.name), endedAt: this.ports.clock.now() };
+    await this.#startWork(`again ${job.id}`, async (service) => {
+      await reportAttempt(service, job.id, job.name, report, { secondHand: true });
+    });
+  }
+
+  // People and time
+
+  async person(what: 'cancel' | 'pause' | 'resume'): Promise<void> {
+    if (what === 'cancel') this.cancelled = true;
+    this.paused = what === 'pause';
+    const asked = { cancel: cancelRun, pause: pauseRun, resume: resumeRun }[what];
+    await this.#startWork(what, (service) => this.#unlessOver(asked(service, this.ref)));
+  }
+
+  async emit(external: Sketch['externals'][number]): Promise<void> {
+    const { name, key, payload } = external;
+    const options = { ...(key === undefined ? {} : { key }), ...(payload && { payload }) };
+    await this.#startWork(name, (service) =>
+      this.#unlessOver(emitEvent(service, this.ref, name, options)),
+    );
+  }
+
+  async ring(): Promise<void> {
+    await this.#startWork('ring', (service) => service.bells.ring(this.ref));
+  }
+
+  async #unlessOver(asked: Promise<void>): Promise<void> {
+    await asked.catch((error: unknown) => {
+      if (this.ledger.end === undefined) throw error;
+    });
+  }
+
+  /** The next alarm goes off; false when there is none. */
+  async alarm(): Promise<boolean> {
+    const at = Math.min(...this.alarms);
+    if (!Number.isFinite(at)) return false;
+    this.alarms = this.alarms.filter((each) => each !== at);
+    if (at > this.ports.clock.now()) this.ports.clock.set(at);
+    await this.#startWork('alarm', (service) => service.bells.ring(this.ref));
+    return true;
+  }
+}
