@@ -44,7 +44,8 @@ export function not(operand: Evaluated): Evaluated {
       return value(true);
     case 'value':
       return value(logical.value !== true);
-    default:
+    case 'not_yet':
+    case 'error':
       return logical;
   }
 }
@@ -105,7 +106,11 @@ export function compute(
     case '>':
     case '>=':
       return order(operator, left, right, budget);
-    default:
+    case '+':
+    case '-':
+    case '*':
+    case '/':
+    case '%':
       return arithmetic(operator, left, right, budget);
   }
 }

@@ -60,19 +60,10 @@ export function references(of: Expr | Condition | Template): References {
   return found;
 }
 
+const CONDITIONS: ReadonlySet<string> = new Set(['and', 'or', 'event', 'term', 'constant']);
+
 function isCondition(of: Expr | Condition): of is Condition {
-  switch (of.kind) {
-    case 'and':
-    case 'or':
-    case 'event':
-    case 'term':
-    case 'constant':
-      return true;
-    case 'not':
-      return 'part' in of;
-    default:
-      return false;
-  }
+  return CONDITIONS.has(of.kind) || 'part' in of;
 }
 
 function inCondition(found: Mutable<References>, condition: Condition): void {
@@ -139,7 +130,14 @@ function variable(found: Mutable<References>, expr: Expr, fallback: boolean): vo
       }
       break;
     }
-    default:
+    case 'literal':
+    case 'array':
+    case 'member':
+    case 'index':
+    case 'not':
+    case 'negate':
+    case 'binary':
+    case 'choice':
       break;
   }
 }
@@ -161,7 +159,12 @@ function below(expr: Expr): readonly Expr[] {
       return [expr.test, expr.then, expr.otherwise];
     case 'call':
       return expr.args;
-    default:
+    case 'literal':
+    case 'input':
+    case 'output':
+    case 'system':
+    case 'secret':
+    case 'local':
       return [];
   }
 }

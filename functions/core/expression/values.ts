@@ -85,7 +85,7 @@ export function describe(value: Json): string {
       return 'a file';
     case 'reference':
       return 'a value kept by reference';
-    default:
+    case 'object':
       return 'an object';
   }
 }
@@ -222,7 +222,9 @@ export function asText(of: Json, variables: Variables, budget?: Budget): Evaluat
     case 'list':
     case 'object':
       return compactJson(of, spent);
-    default:
+    case 'null':
+    case 'boolean':
+    case 'number':
       return value(String(of));
   }
 }
