@@ -31,6 +31,9 @@ export function parseExpression(text: string): Parsed<Expr> {
 
 /** A text with any number of `{{ }}`. One without is a single part, itself. */
 export function parseTemplate(text: string): Parsed<Template> {
+  if (!text.includes('{{')) {
+    return { ok: true, value: { text, parts: [text] } };
+  }
   return remembered(templates, text, () => {
     const source = wholeOf(text);
     const parts: (string | Exclude<Template['parts'][number], string>)[] = [];
@@ -44,7 +47,7 @@ export function parseTemplate(text: string): Parsed<Template> {
       parts.push({ at, text: inner.text.trim(), expr: expressionIn(inner) });
       from = close + 2;
     }
-    if (from < text.length || parts.length === 0) {
+    if (from < text.length) {
       parts.push(text.slice(from));
     }
     return { text, parts };
