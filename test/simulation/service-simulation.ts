@@ -8,7 +8,7 @@ import { limits } from '#schemas/limits.ts';
 import { fact } from '#schemas/run.ts';
 import { tableBells } from '#service/bell.ts';
 import { activeKey, chunkKey, headKey, LOG, runKey, summaryKey } from '#service/keys.ts';
-import { loadRun, remember } from '#service/load-run.ts';
+import { hold, loadRun } from '#service/load-run.ts';
 import { createService } from '#service/service.ts';
 import { expected } from '#support/oracle.ts';
 import type { Sketch, SketchExternal } from '#support/sketch.ts';
@@ -246,9 +246,9 @@ class Drive {
   async #checkLog(): Promise<void> {
     const { ref, ports } = this.#world;
     const service = createService({ ...ports, bells: tableBells(ports.table, async () => {}) });
-    const memory = await remember(service, ref);
-    const { graph } = memory.linked;
-    const { state, sequence } = await loadRun(service, ref, memory);
+    const held = await hold(service, ref);
+    const { graph } = held.memory.linked;
+    const { state, sequence } = await loadRun(held);
     const timeout = this.#sketch.timeout ?? limits.runTimeout;
     const log = await ports.table.query({ pk: runKey(ref), prefix: LOG, limit: limits.page });
     const facts = log.items.flatMap((item) => fact.array().parse(item['facts']));

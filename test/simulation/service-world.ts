@@ -248,11 +248,11 @@ export class ServiceWorld {
     job.state = 'over';
     // Whatever becomes of the report, the batch system tells of the end as well, and goes on until it was heard.
     await this.#startWork(`event of ${job.id}`, async (own) => {
-      await reportAttempt(own, job.id, job.name, report, { secondHand: true });
+      await reportAttempt(own, { job: job.id, name: job.name, report }, { secondHand: true });
     });
     if (result.result === 'interrupted') return;
     process.afterCrash = async () => {};
-    await reportAttempt(service, job.id, job.name, report);
+    await reportAttempt(service, { job: job.id, name: job.name, report });
   }
 
   #effect(name: AttemptName): void {
@@ -282,7 +282,7 @@ export class ServiceWorld {
   async repeatEvent(job: Job): Promise<void> {
     const report = { result: this.#scripted(job.name), endedAt: this.ports.clock.now() };
     await this.#startWork(`again ${job.id}`, async (service) => {
-      await reportAttempt(service, job.id, job.name, report, { secondHand: true });
+      await reportAttempt(service, { job: job.id, name: job.name, report }, { secondHand: true });
     });
   }
 
