@@ -1,9 +1,13 @@
 // A prepare order: fetches an operator and builds its environment, for all the nodes that will use it.
 import type { AttemptReport } from '#schemas/run.ts';
 import type { WorkOrder } from '#schemas/work-order.ts';
+import { operatorCode } from './code/operator-code.ts';
+import { ensureEnvironment } from './environments/build.ts';
+import type { Tools } from './environments/kind.ts';
 import { StepFailure } from './failure.ts';
 import type { Halter } from './halt.ts';
-import type { LogWriter } from './log-writer.ts';
+import { LogStream, type LogWriter } from './log-writer.ts';
+import { Mask } from './mask.ts';
 import type { World } from './world.ts';
 
 export interface PrepareOrder {
@@ -14,8 +18,55 @@ export interface PrepareOrder {
 }
 
 export async function runPrepare(
-  _world: World,
-  _prepare: PrepareOrder,
+  world: World,
+  prepare: PrepareOrder,
 ): Promise<Omit<AttemptReport, 'endedAt'>> {
-  throw new StepFailure('environment_failed', 'not yet');
+  const { order, work, halter } = prepare;
+  const stream = new LogStream(prepare.log, {
+    step: 'prepare',
+    stream: 'stderr',
+    mask: new Mask([]),
+  });
+  const tools = toolsOf(world, { order, halter, onOutput: (chunk) => stream.push(chunk) });
+  try {
+    const code = await operatorCode(tools, { ...order, operator: work.operator });
+    const ensured = await ensureEnvironment(work.environment, code, tools);
+    return {
+      result: { result: 'completed', outputs: {} },
+      prepared: {
+        ...(code.commit === undefined ? {} : { commit: code.commit }),
+        ...(code.dirty === undefined ? {} : { dirty: code.dirty }),
+        ...(ensured === undefined
+          ? {}
+          : { environment: ensured.key, built: ensured.built, seconds: ensured.seconds }),
+      },
+    };
+  } catch (error) {
+    const { halt } = halter;
+    if (halt !== undefined) return { result: { result: halt.kind, message: halt.message } };
+    throw new StepFailure(
+      'environment_failed',
+      error instanceof Error ? error.message : String(error),
+    );
+  } finally {
+    stream.end();
+  }
+}
+
+/** What git and uv run with on behalf of this attempt. */
+export function toolsOf(
+  world: World,
+  use: {
+    readonly order: WorkOrder;
+    readonly halter: Halter;
+    readonly onOutput?: (chunk: Buffer) => void;
+  },
+): Tools {
+  return {
+    cacheDir: world.cacheDir,
+    host: world.host,
+    offline: use.order.offline,
+    signal: use.halter.signal,
+    onOutput: use.onOutput,
+  };
 }

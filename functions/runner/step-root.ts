@@ -3,8 +3,12 @@ import { mkdirSync } from 'node:fs';
 import path from 'node:path';
 import { Defect } from '#errors/families.ts';
 import type { PlanNode } from '#schemas/plan.ts';
+import { operatorCode } from './code/operator-code.ts';
+import { activation, ensureEnvironment } from './environments/build.ts';
 import { StepFailure } from './failure.ts';
 import type { Variables } from './host-environment.ts';
+import { LogStream } from './log-writer.ts';
+import { toolsOf } from './prepare.ts';
 import type { StepsOrder } from './walk-steps.ts';
 import type { World } from './world.ts';
 
@@ -14,15 +18,46 @@ export interface StepRoot {
   readonly activation: Variables;
 }
 
-export async function stepRoot(_world: World, node: StepsOrder, step: PlanNode): Promise<StepRoot> {
-  const { executor } = step;
+/** With an operator: in a copy of its tree, which is this step's own. Without: in the workspace that all steps share. */
+export async function stepRoot(
+  world: World,
+  node: StepsOrder,
+  step: { readonly node: PlanNode; readonly index: number; readonly inherited: Variables },
+): Promise<StepRoot> {
+  const { executor } = step.node;
   if (executor.kind !== 'command')
-    throw new Defect(`step "${step.id}" has executor ${executor.kind}; a runner does commands`);
-  return {
-    command: executor.command,
-    folder: inside(node.places.work, executor.cwd),
-    activation: {},
-  };
+    throw new Defect(
+      `step "${step.node.id}" has executor ${executor.kind}; a runner does commands`,
+    );
+  const { command, cwd, environment, operator } = executor;
+  if (operator === undefined) {
+    if (environment.kind !== 'host')
+      throw new StepFailure(
+        'environment_failed',
+        `environment "${environment.kind}" needs an operator`,
+      );
+    return { command, folder: inside(node.places.work, cwd), activation: {} };
+  }
+  const stream = new LogStream(node.log, { step: step.node.id, stream: 'stderr', mask: node.mask });
+  const tools = toolsOf(world, { ...node, onOutput: (chunk) => stream.push(chunk) });
+  try {
+    const code = await operatorCode(tools, { ...node.order, operator });
+    const ensured = await ensureEnvironment(environment, code, tools);
+    const root = path.join(node.places.base, `tree.${step.index}`);
+    await code.copy(root);
+    return {
+      command,
+      folder: inside(root, cwd),
+      activation: activation(environment, ensured, step.inherited),
+    };
+  } catch (error) {
+    throw new StepFailure(
+      'environment_failed',
+      error instanceof Error ? error.message : String(error),
+    );
+  } finally {
+    stream.end();
+  }
 }
 
 /** A folder below the root, made when it is not there. Nothing leads out of the root. */

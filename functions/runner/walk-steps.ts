@@ -47,7 +47,10 @@ interface Prepared {
   readonly rendering: Rendering;
   readonly inputs: Inputs;
   readonly inputsFile: string;
-  readonly environment: Variables;
+  /** What programs inherit from the host. */
+  readonly inherited: Variables;
+  /** Variables of the order, over those of a step's environment. */
+  readonly ordered: Variables;
 }
 
 export async function walkSteps(world: World, node: StepsOrder): Promise<StepsOutcome> {
@@ -80,12 +83,13 @@ function prepare(world: World, node: StepsOrder, steps: ReadonlyMap<string, Outp
     steps,
   };
   const inputs = renderInputs(work.inputs, rendering);
-  const environment = inherited(world.host, order.allowEnv);
-  for (const layer of work.env) renderLayer(layer, { rendering, inputs, into: environment });
+  const ordered: Variables = {};
+  for (const layer of work.env) renderLayer(layer, { rendering, inputs, into: ordered });
   return {
     rendering,
     inputs,
-    environment,
+    inherited: inherited(world.host, order.allowEnv),
+    ordered,
     inputsFile: writeInputs(world.dataDir, node.places, plainInputs(inputs, world.dataDir)),
   };
 }
@@ -132,9 +136,13 @@ async function startStep(
   node: StepsOrder,
   { prepared, step, index }: { prepared: Prepared; step: PlanNode; index: number },
 ): Promise<StepEnd> {
-  const root = await stepRoot(world, node, step);
+  const root = await stepRoot(world, node, { node: step, index, inherited: prepared.inherited });
   const files = stepFiles(node.places, index);
-  const environment: Variables = { ...prepared.environment, ...root.activation };
+  const environment: Variables = {
+    ...prepared.inherited,
+    ...root.activation,
+    ...prepared.ordered,
+  };
   renderLayer(groupEnvironment(node, step), { ...prepared, into: environment });
   renderLayer(step.env ?? {}, { ...prepared, into: environment });
   Object.assign(

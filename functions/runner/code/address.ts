@@ -1,0 +1,68 @@
+// Where a repository is: nothing a pipeline says can become an option of git or a helper program.
+import path from 'node:path';
+import { SourceProblem } from './problem.ts';
+
+export interface RepositoryAddress {
+  /** As git gets it. */
+  readonly url: string;
+  /** On this machine: no network is needed. */
+  readonly local: boolean;
+}
+
+const SCHEMES: ReadonlySet<string> = new Set(['https', 'http', 'ssh', 'git', 'file']);
+
+/** Local paths are relative to the pipeline's folder. */
+export function repositoryAddress(git: string, folder: string | undefined): RepositoryAddress {
+  if (git === '' || git.startsWith('-') || hasControls(git))
+    throw new SourceProblem(
+      'repository',
+      `repository ${JSON.stringify(git)} is no address; wanted is an https or ssh URL, or a path`,
+    );
+  const scheme = /^([A-Za-z][A-Za-z0-9+.-]*):\/\//.exec(git)?.[1]?.toLowerCase();
+  if (scheme !== undefined) return withScheme(git, scheme);
+  if (/^[A-Za-z0-9+.-]+::/.test(git))
+    throw new SourceProblem(
+      'repository',
+      `repository ${JSON.stringify(git)} names a helper program, which is not allowed; wanted is an https or ssh URL, or a path`,
+    );
+  // host:path as ssh knows it: a colon before the first slash.
+  if (/^[^/\\]+@?[^/\\]*:(?!\\)/.test(git) && !path.isAbsolute(git))
+    return { url: git, local: false };
+  return { url: path.resolve(folder ?? '.', git), local: true };
+}
+
+function withScheme(git: string, scheme: string): RepositoryAddress {
+  if (!SCHEMES.has(scheme))
+    throw new SourceProblem(
+      'repository',
+      `repository ${JSON.stringify(git)} uses ${scheme}://; wanted is one of ${[...SCHEMES].join(', ')}`,
+    );
+  return { url: git, local: scheme === 'file' };
+}
+
+/** As shown to people: without a password. */
+export function shown(url: string): string {
+  return url.replace(/^([a-z+]+:\/\/)[^/@]*@/i, '$1');
+}
+
+/** A tag that git accepts as one and that cannot be taken for anything else. */
+export function checkTag(tag: string): void {
+  const bad =
+    tag === '' ||
+    tag.startsWith('-') ||
+    tag.endsWith('/') ||
+    tag.endsWith('.lock') ||
+    tag.includes('..') ||
+    tag.includes('@{') ||
+    hasControls(tag) ||
+    /[\s~^:?*[\\]/.test(tag);
+  if (bad)
+    throw new SourceProblem(
+      'tag_missing',
+      `${JSON.stringify(tag)} cannot be the name of a tag; wanted is something like "v1.0.0"`,
+    );
+}
+
+function hasControls(text: string): boolean {
+  return Array.from(text).some((sign) => (sign.codePointAt(0) ?? 0) < 32 || sign === '\u007f');
+}

@@ -1,0 +1,181 @@
+// One bare mirror for each repository, shared by all projects of the user.
+import { createHash } from 'node:crypto';
+import { existsSync, mkdirSync, renameSync, rmSync } from 'node:fs';
+import path from 'node:path';
+import { withLease } from '../lease.ts';
+import { checkTag, type RepositoryAddress, shown } from './address.ts';
+import { complaint, type GitContext, git } from './git.ts';
+import { nearest, SourceProblem } from './problem.ts';
+
+export interface TagFound {
+  readonly commit: string;
+  /** What the tag meant when it was last fetched, when that was another commit. */
+  readonly movedFrom?: string;
+}
+
+export function mirrorPath(cacheDir: string, url: string): string {
+  return path.join(cacheDir, 'git', `${hashOf(url)}.git`);
+}
+
+function hashOf(url: string): string {
+  return createHash('sha256').update(url).digest('hex').slice(0, 32);
+}
+
+/** The commit an exact tag means now; it is in the mirror afterwards. Throws SourceProblem. */
+export async function fetchTag(
+  context: GitContext,
+  address: RepositoryAddress,
+  tag: string,
+): Promise<TagFound> {
+  checkTag(tag);
+  const mirror = mirrorPath(context.cacheDir, address.url);
+  if (context.offline === true && !address.local) return knownTag(context, address, tag);
+  const commit = await askRemote(context, address, tag);
+  const known = await commitOfTag(context, mirror, tag);
+  if (known !== commit) await fetch(context, { address, tag, mirror });
+  if (known === undefined || known === commit) return { commit };
+  return { commit, movedFrom: known };
+}
+
+/** Makes sure that a commit is in the mirror, also when its tag means another one by now. */
+export async function fetchCommit(
+  context: GitContext,
+  address: RepositoryAddress,
+  wanted: { tag: string; commit: string },
+): Promise<void> {
+  const mirror = mirrorPath(context.cacheDir, address.url);
+  if (await hasCommit(context, mirror, wanted.commit)) return;
+  checkTag(wanted.tag);
+  if (context.offline === true && !address.local)
+    throw new SourceProblem(
+      'repository',
+      `commit ${short(wanted.commit)} of ${shown(address.url)} is not in the cache, and --offline forbids to fetch it`,
+    );
+  await fetch(context, { address, tag: wanted.tag, mirror });
+  if (await hasCommit(context, mirror, wanted.commit)) return;
+  await fetchByName(context, { address, mirror, refspec: wanted.commit });
+  if (await hasCommit(context, mirror, wanted.commit)) return;
+  throw new SourceProblem(
+    'repository',
+    `commit ${short(wanted.commit)}, which tag "${wanted.tag}" meant when this run began, is no longer in ${shown(address.url)}`,
+  );
+}
+
+async function knownTag(
+  context: GitContext,
+  address: RepositoryAddress,
+  tag: string,
+): Promise<TagFound> {
+  const mirror = mirrorPath(context.cacheDir, address.url);
+  const commit = await commitOfTag(context, mirror, tag);
+  if (commit !== undefined) return { commit };
+  throw new SourceProblem(
+    'tag_missing',
+    `tag "${tag}" of ${shown(address.url)} is not in the cache, and --offline forbids to fetch it`,
+  );
+}
+
+/** What the repository itself says of the tag, with one question. */
+async function askRemote(
+  context: GitContext,
+  address: RepositoryAddress,
+  tag: string,
+): Promise<string> {
+  const end = await git(context, ['ls-remote', '--tags', '--', address.url]);
+  if (end.code !== 0)
+    throw new SourceProblem(
+      'repository',
+      `repository ${shown(address.url)} cannot be read: ${complaint(end)}`,
+    );
+  const tags = parseTags(end.stdout);
+  const commit = tags.get(tag);
+  if (commit !== undefined) return commit;
+  const close = nearest(tag, [...tags.keys()]);
+  const hint =
+    close.length === 0
+      ? 'it has no tags at all'
+      : `nearest are ${close.map((name) => `"${name}"`).join(', ')}`;
+  throw new SourceProblem(
+    'tag_missing',
+    `repository ${shown(address.url)} has no tag "${tag}"; ${hint}`,
+    { nearest: close },
+  );
+}
+
+/** Tag → commit. Of an annotated tag the line that ends in `^{}` names the commit. */
+function parseTags(text: string): Map<string, string> {
+  const tags = new Map<string, string>();
+  for (const line of text.split('\n')) {
+    const found = /^([0-9a-f]{40,64})\trefs\/tags\/(.+?)(\^\{\})?$/.exec(line);
+    if (found?.[1] === undefined || found[2] === undefined) continue;
+    if (found[3] !== undefined || !tags.has(found[2])) tags.set(found[2], found[1]);
+  }
+  return tags;
+}
+
+interface Fetch {
+  readonly address: RepositoryAddress;
+  readonly mirror: string;
+}
+
+function fetch(context: GitContext, what: Fetch & { tag: string }): Promise<void> {
+  const reference = `refs/tags/${what.tag}`;
+  return fetchByName(context, { ...what, refspec: `+${reference}:${reference}` });
+}
+
+async function fetchByName(context: GitContext, what: Fetch & { refspec: string }): Promise<void> {
+  const { address, mirror, refspec } = what;
+  const lease = {
+    folder: context.cacheDir,
+    name: `git-${hashOf(address.url)}`,
+    signal: context.signal,
+  };
+  await withLease(lease, async () => {
+    await ensureMirror(context, mirror);
+    const end = await git(
+      context,
+      ['fetch', '--quiet', '--no-tags', '--no-write-fetch-head', '--', address.url, refspec],
+      { folder: mirror },
+    );
+    if (end.code !== 0)
+      throw new SourceProblem(
+        'repository',
+        `repository ${shown(address.url)} cannot be fetched: ${complaint(end)}`,
+      );
+  });
+}
+
+/** Appears whole or not at all: a killed `git init` leaves a folder under another name. */
+async function ensureMirror(context: GitContext, mirror: string): Promise<void> {
+  if (existsSync(mirror)) return;
+  mkdirSync(path.dirname(mirror), { recursive: true });
+  const draft = `${mirror}.draft`;
+  rmSync(draft, { recursive: true, force: true });
+  const end = await git(context, ['init', '--quiet', '--bare', '--', draft]);
+  if (end.code !== 0)
+    throw new SourceProblem('repository', `a mirror cannot be made: ${complaint(end)}`);
+  renameSync(draft, mirror);
+}
+
+async function commitOfTag(
+  context: GitContext,
+  mirror: string,
+  tag: string,
+): Promise<string | undefined> {
+  if (!existsSync(mirror)) return undefined;
+  const name = `refs/tags/${tag}^{commit}`;
+  const end = await git(context, ['rev-parse', '--verify', '--quiet', '--end-of-options', name], {
+    folder: mirror,
+  });
+  return end.code === 0 ? end.stdout.trim().split('\n').at(-1) : undefined;
+}
+
+async function hasCommit(context: GitContext, mirror: string, commit: string): Promise<boolean> {
+  if (!existsSync(mirror) || !/^[0-9a-f]{40,64}$/.test(commit)) return false;
+  const end = await git(context, ['cat-file', '-e', `${commit}^{commit}`], { folder: mirror });
+  return end.code === 0;
+}
+
+export function short(commit: string): string {
+  return commit.slice(0, 12);
+}

@@ -1,0 +1,125 @@
+// The pre-flight of an operator: what its tag means, and whether the project file is there, before anything is built.
+import { existsSync } from 'node:fs';
+import path from 'node:path';
+import type { Environment, OperatorSource } from '#schemas/plan.ts';
+import { repositoryAddress, shown } from './address.ts';
+import { type GitContext, git } from './git.ts';
+import { fetchTag, mirrorPath } from './mirror.ts';
+import { filesNamed, sourceKey } from './operator-code.ts';
+import { SourceProblem } from './problem.ts';
+import { workingTree } from './working-tree.ts';
+
+export interface ResolveOptions extends GitContext {
+  /** The pipeline's folder. */
+  readonly folder?: string | undefined;
+  readonly environment?: Environment | undefined;
+  readonly with?: { readonly [operator: string]: string } | undefined;
+}
+
+export type Resolved =
+  | {
+      readonly ok: true;
+      /** The key under which a run keeps the commit; absent for `path:`. */
+      readonly source?: string;
+      readonly commit?: string;
+      readonly dirty?: boolean;
+      readonly warning?: string;
+    }
+  | {
+      readonly ok: false;
+      readonly code: 'repository' | 'tag_missing' | 'project_file';
+      readonly message: string;
+      readonly nearest?: readonly string[];
+    };
+
+/** What an operator's code is now, or what is wrong with it. Fetches the tag; checks nothing out. */
+export async function resolve(
+  operator: OperatorSource,
+  options: ResolveOptions,
+): Promise<Resolved> {
+  try {
+    return await lookUp(operator, options);
+  } catch (error) {
+    if (!(error instanceof SourceProblem)) throw error;
+    const names = error.details['nearest'];
+    return {
+      ok: false,
+      code: error.code,
+      message: error.message,
+      ...(Array.isArray(names) ? { nearest: names.map(String) } : {}),
+    };
+  }
+}
+
+async function lookUp(operator: OperatorSource, options: ResolveOptions): Promise<Resolved> {
+  if ('path' in operator) return lookAtFolder(operator.path, options);
+  const source = sourceKey(operator);
+  const instead = options.with?.[source] ?? options.with?.[operator.git];
+  if (instead !== undefined) return { source, ...(await lookAtFolder(instead, options)) };
+  const address = repositoryAddress(operator.git, options.folder);
+  const { commit, movedFrom } = await fetchTag(options, address, operator.tag);
+  const project = projectOf(options.environment);
+  if (project !== undefined) {
+    const mirror = mirrorPath(options.cacheDir, address.url);
+    await checkProject(options, {
+      mirror,
+      commit,
+      project,
+      label: `${shown(operator.git)} at ${operator.tag}`,
+    });
+  }
+  if (movedFrom === undefined) return { ok: true, source, commit };
+  return {
+    ok: true,
+    source,
+    commit,
+    warning: `tag "${operator.tag}" of ${shown(operator.git)} has moved: it was ${movedFrom} and is ${commit} now`,
+  };
+}
+
+async function lookAtFolder(
+  given: string,
+  options: ResolveOptions,
+): Promise<Extract<Resolved, { ok: true }>> {
+  const folder = path.resolve(options.folder ?? '.', given);
+  const tree = await workingTree(options, folder);
+  const project = projectOf(options.environment);
+  if (project !== undefined && !existsSync(path.join(folder, project)))
+    throw new SourceProblem('project_file', `working tree ${folder} has no file ${project}`);
+  return {
+    ok: true,
+    dirty: tree.dirty,
+    ...(tree.commit === undefined ? {} : { commit: tree.commit }),
+  };
+}
+
+/** The project file an environment is built from, checked to stay within the operator's tree. */
+export function projectOf(environment: Environment | undefined): string | undefined {
+  if (environment === undefined || environment.kind === 'host') return undefined;
+  const normal = path.posix.normalize(environment.project);
+  if (path.posix.isAbsolute(normal) || normal === '..' || normal.startsWith('../'))
+    throw new SourceProblem(
+      'project_file',
+      `project file ${JSON.stringify(environment.project)} is outside of the operator's files; wanted is a path inside`,
+    );
+  return normal;
+}
+
+/** Asks git, without a checkout. */
+async function checkProject(
+  context: GitContext,
+  place: { mirror: string; commit: string; project: string; label: string },
+): Promise<void> {
+  const { mirror, commit, project, label } = place;
+  const end = await git(context, ['cat-file', '-t', `${commit}:${project}`], { folder: mirror });
+  if (end.code === 0 && end.stdout.trim() === 'blob') return;
+  const name = path.posix.basename(project);
+  const others = (await filesNamed(context, { mirror, commit, name })).slice(0, 3);
+  const hint =
+    others.length === 0
+      ? `there is no ${name} in it anywhere`
+      : `it has ${others.map((file) => `"${file}"`).join(', ')}`;
+  throw new SourceProblem('project_file', `${label} has no file "${project}"; ${hint}`, {
+    nearest: others,
+  });
+}

@@ -1,0 +1,66 @@
+// The files of a commit, kept once under its name; steps get copies.
+import { randomBytes } from 'node:crypto';
+import { existsSync, mkdirSync, renameSync, rmSync } from 'node:fs';
+import path from 'node:path';
+import { withLease } from '../lease.ts';
+import { complaint, type GitContext, git } from './git.ts';
+import { SourceProblem } from './problem.ts';
+
+export function treePath(cacheDir: string, commit: string): string {
+  return path.join(cacheDir, 'trees', commit);
+}
+
+/** Checks a commit of a mirror out, unless it was before. The folder appears whole: it is renamed when it is complete. */
+export async function ensureTree(
+  context: GitContext,
+  mirror: string,
+  commit: string,
+): Promise<string> {
+  const tree = treePath(context.cacheDir, commit);
+  if (existsSync(tree)) return tree;
+  const lease = { folder: context.cacheDir, name: `tree-${commit}`, signal: context.signal };
+  await withLease(lease, async () => {
+    if (existsSync(tree)) return;
+    const draft = `${tree}.${randomBytes(6).toString('hex')}`;
+    try {
+      await checkOut(context, { mirror, commit, draft });
+      renameSync(draft, tree);
+    } finally {
+      rmSync(draft, { recursive: true, force: true });
+      rmSync(`${draft}.index`, { force: true });
+    }
+  });
+  return tree;
+}
+
+async function checkOut(
+  context: GitContext,
+  { mirror, commit, draft }: { mirror: string; commit: string; draft: string },
+): Promise<void> {
+  mkdirSync(draft, { recursive: true });
+  const options = {
+    folder: mirror,
+    environment: { GIT_INDEX_FILE: `${draft}.index`, GIT_WORK_TREE: draft, GIT_DIR: mirror },
+  };
+  for (const args of [
+    ['read-tree', commit],
+    ['checkout-index', '--all', '--force', '--quiet'],
+  ]) {
+    const end = await git(context, args, options);
+    if (end.code !== 0)
+      throw new SourceProblem(
+        'repository',
+        `commit ${commit} cannot be checked out: ${complaint(end)}`,
+      );
+  }
+}
+
+/** The name of the whole content: equal trees of different commits have the same. */
+export async function treeDigest(
+  context: GitContext,
+  mirror: string,
+  commit: string,
+): Promise<string> {
+  const end = await git(context, ['rev-parse', '--verify', `${commit}^{tree}`], { folder: mirror });
+  return end.code === 0 ? end.stdout.trim() : commit;
+}

@@ -1,0 +1,191 @@
+// Has an environment ready: found, or built once however many ask.
+import { createWriteStream, mkdirSync, rmSync } from 'node:fs';
+import path from 'node:path';
+import { finished } from 'node:stream/promises';
+import { limits } from '#schemas/limits.ts';
+import type { Environment } from '#schemas/plan.ts';
+import type { OperatorCode } from '../code/operator-code.ts';
+import type { Variables } from '../host-environment.ts';
+import { withLease } from '../lease.ts';
+import { callTool, type ToolEnd } from '../tool.ts';
+import { EnvironmentFailed } from './failed.ts';
+import type { BuildPlace, KeyParts, Tools } from './kind.ts';
+import {
+  type BuiltEnvironment,
+  environmentsFolder,
+  freshFolder,
+  index,
+  indexed,
+  keyOf,
+  markReady,
+  readyEnvironment,
+  touch,
+} from './store.ts';
+import { uv } from './uv.ts';
+
+type Buildable = Exclude<Environment, { kind: 'host' }>;
+
+export interface Ensured extends BuiltEnvironment {
+  /** False when it was there already. */
+  readonly built: boolean;
+  readonly seconds: number;
+}
+
+/** Undefined for `host`, which needs nothing. Throws EnvironmentFailed. */
+export async function ensureEnvironment(
+  environment: Environment,
+  code: OperatorCode,
+  tools: Tools,
+): Promise<Ensured | undefined> {
+  if (environment.kind === 'host') return undefined;
+  const started = performance.now();
+  const seconds = () => (performance.now() - started) / 1000;
+  const question = questionOf(environment, code, tools);
+  const known = question === undefined ? undefined : indexed(tools.cacheDir, question);
+  const found = known === undefined ? undefined : readyEnvironment(tools.cacheDir, known);
+  if (found !== undefined) {
+    touch(tools.cacheDir, found.key);
+    return { ...found, built: false, seconds: seconds() };
+  }
+  uv.validate(environment, code);
+  const parts = await uv.key(environment, code, tools);
+  const key = keyOf(parts);
+  const lease = { folder: tools.cacheDir, name: `environment-${key}`, signal: tools.signal };
+  const result = await withLease(lease, async () => {
+    // Somebody else may have built it while this one waited.
+    const ready = readyEnvironment(tools.cacheDir, key);
+    if (ready !== undefined) return { ...ready, built: false };
+    return { ...(await build({ environment, code, key, parts }, tools)), built: true };
+  });
+  if (question !== undefined) index(tools.cacheDir, question, key);
+  touch(tools.cacheDir, key);
+  return { ...result, seconds: seconds() };
+}
+
+/** Variables for a program that runs in it. */
+export function activation(
+  environment: Environment,
+  ensured: Ensured | undefined,
+  inherited: Variables,
+): Variables {
+  if (environment.kind === 'host' || ensured === undefined) return {};
+  return uv.activate(environment, ensured.folder, inherited);
+}
+
+/** Working trees change between two looks: of those nothing is known without looking. */
+function questionOf(environment: Buildable, code: OperatorCode, tools: Tools): string | undefined {
+  if (code.commit === undefined || code.dirty !== undefined) return undefined;
+  const { host } = tools;
+  const machine = [process.platform, process.arch, host['MILLRACE_UV'], host['UV_PYTHON']];
+  const { name: _, ...what } = environment;
+  return JSON.stringify([code.commit, what, machine]);
+}
+
+interface Building {
+  readonly environment: Buildable;
+  readonly code: OperatorCode;
+  readonly key: string;
+  readonly parts: KeyParts;
+}
+
+async function build(building: Building, tools: Tools): Promise<BuiltEnvironment> {
+  const { key, code, environment } = building;
+  const started = Date.now();
+  const folder = freshFolder(tools.cacheDir, key);
+  const logs = path.join(environmentsFolder(tools.cacheDir), 'logs');
+  mkdirSync(logs, { recursive: true });
+  const logFile = path.join(logs, `${key.slice(0, 12)}-${started}.log`);
+  const log = createWriteStream(logFile, { mode: 0o600 });
+  try {
+    await uv.build(
+      environment,
+      code,
+      buildPlace(folder, { label: code.label, log, logFile }, tools),
+      tools,
+    );
+    markReady(tools.cacheDir, key, {
+      v: 1,
+      folder: path.basename(folder),
+      builtAt: started,
+      seconds: (Date.now() - started) / 1000,
+      label: code.label,
+      parts: { ...building.parts },
+    });
+    rmSync(logFile, { force: true });
+    return { key, folder };
+  } catch (error) {
+    rmSync(path.dirname(folder), { recursive: true, force: true });
+    throw error;
+  } finally {
+    log.end();
+    await finished(log).catch(() => undefined);
+  }
+}
+
+interface BuildLog {
+  readonly label: string;
+  readonly log: NodeJS.WritableStream;
+  readonly logFile: string;
+}
+
+function buildPlace(folder: string, to: BuildLog, tools: Tools): BuildPlace {
+  return {
+    folder,
+    command: async (program, args, options) => {
+      const line = commandLine(program, args, options.environment);
+      to.log.write(`$ ${line}\n`);
+      tools.onOutput?.(Buffer.from(`$ ${line}\n`));
+      const end = await callTool({
+        program,
+        args,
+        folder: options.folder,
+        environment: { ...tools.host, ...options.environment },
+        timeout: limits.environmentTimeout,
+        signal: tools.signal,
+        onOutput: (chunk) => {
+          to.log.write(chunk);
+          tools.onOutput?.(chunk);
+        },
+      });
+      if (end.code !== 0) throw new EnvironmentFailed(failure(end, { ...to, line }));
+    },
+  };
+}
+
+/** As one would type it, the variables that matter included. */
+function commandLine(
+  program: string,
+  args: readonly string[],
+  environment: Readonly<Record<string, string>>,
+): string {
+  const words = Object.entries(environment).map(([name, value]) => `${name}=${quote(value)}`);
+  return [...words, quote(program), ...args.map(quote)].join(' ');
+}
+
+function quote(word: string): string {
+  return /^[\w@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", "'\\''")}'`;
+}
+
+/** The first error, the causes and hints as the tool gave them, then the end of the log, the command and where the rest is. */
+function failure(end: ToolEnd, told: { label: string; line: string; logFile: string }): string {
+  const head = `the environment of ${told.label} could not be built`;
+  const foot = `command: ${told.line}\nwhole log: ${told.logFile}`;
+  if (end.how === 'timed_out')
+    return `${head}: it took longer than ${limits.environmentTimeout / 60_000} minutes\n${foot}`;
+  if (end.how === 'aborted') return `${head}: it was stopped\n${foot}`;
+  if (end.how === 'not_started') return `${head}: ${end.stderr}\n${foot}`;
+  const lines = end.stderr.split('\n').filter((line) => line.trim() !== '');
+  const error =
+    lines.find((line) => /^\s*(error|×)/i.test(line)) ?? lines.at(-1) ?? `exit code ${end.code}`;
+  const more = lines.filter(
+    (line) => line !== error && /^\s*(cause|hint|╰─▶|Caused by):?/i.test(line),
+  );
+  const tail = lines.join('\n').slice(-limits.buildLogTail / 4);
+  return [
+    `${head}: ${error.trim()}`,
+    ...more.map((line) => line.trim()),
+    foot,
+    'end of the log:',
+    tail,
+  ].join('\n');
+}

@@ -1,0 +1,135 @@
+// Built environments of a user: each in a fresh folder of its own, found by what it was built from.
+//
+//   environments/<key>/<name>/         what a build made
+//   environments/<key>/ready.json      written last; names the one folder that counts
+//   environments/index/<hash>.json     what a commit and an environment came to last, so that nobody need ask the tools again
+//   environments/logs/                 logs of builds that failed
+//
+// A build that was interrupted left a folder that no marker names: it is never used and thrown away by the next build.
+import { createHash, randomBytes } from 'node:crypto';
+import {
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  statSync,
+  utimesSync,
+  writeFileSync,
+} from 'node:fs';
+import path from 'node:path';
+import * as z from 'zod';
+import type { KeyParts } from './kind.ts';
+
+const marker = z.strictObject({
+  v: z.literal(1),
+  folder: z.string().regex(/^[0-9a-f]+$/),
+  builtAt: z.int(),
+  seconds: z.number(),
+  label: z.string(),
+  parts: z.record(z.string(), z.string()),
+});
+export type Marker = z.infer<typeof marker>;
+
+const indexEntry = z.strictObject({ v: z.literal(1), key: z.string().regex(/^[0-9a-f]{64}$/) });
+
+export interface BuiltEnvironment {
+  readonly key: string;
+  readonly folder: string;
+}
+
+export function environmentsFolder(cacheDir: string): string {
+  return path.join(cacheDir, 'environments');
+}
+
+export function keyOf(parts: KeyParts): string {
+  const sorted = Object.entries(parts).sort(([a], [b]) => (a < b ? -1 : 1));
+  return createHash('sha256').update(JSON.stringify(sorted)).digest('hex');
+}
+
+/** The finished environment under this key, or undefined. */
+export function readyEnvironment(cacheDir: string, key: string): BuiltEnvironment | undefined {
+  const found = readMarker(cacheDir, key);
+  if (found === undefined) return undefined;
+  const folder = path.join(environmentsFolder(cacheDir), key, found.folder);
+  return existsSync(folder) ? { key, folder } : undefined;
+}
+
+export function readMarker(cacheDir: string, key: string): Marker | undefined {
+  const parsed = marker.safeParse(readJson(markerFile(cacheDir, key)));
+  return parsed.success ? parsed.data : undefined;
+}
+
+export function freshFolder(cacheDir: string, key: string): string {
+  const home = path.join(environmentsFolder(cacheDir), key);
+  // The lease is held: whatever lies here without a marker is of a build that was interrupted.
+  rmSync(home, { recursive: true, force: true });
+  const folder = path.join(home, randomBytes(6).toString('hex'));
+  mkdirSync(folder, { recursive: true });
+  return folder;
+}
+
+export function markReady(cacheDir: string, key: string, ready: Marker): void {
+  writeWhole(markerFile(cacheDir, key), ready);
+}
+
+/** Notes that it was used now, for `prune`. */
+export function touch(cacheDir: string, key: string): void {
+  const now = Date.now() / 1000;
+  try {
+    utimesSync(markerFile(cacheDir, key), now, now);
+  } catch {
+    // A shared, read-only cache is not pruned by us either.
+  }
+}
+
+export function lastUse(cacheDir: string, key: string): number {
+  return statSync(markerFile(cacheDir, key), { throwIfNoEntry: false })?.mtimeMs ?? 0;
+}
+
+export function keysOf(cacheDir: string): string[] {
+  const home = environmentsFolder(cacheDir);
+  if (!existsSync(home)) return [];
+  return readdirSync(home).filter((name) => /^[0-9a-f]{64}$/.test(name));
+}
+
+/** What was found last for this question. */
+export function indexed(cacheDir: string, question: string): string | undefined {
+  const parsed = indexEntry.safeParse(readJson(indexFile(cacheDir, question)));
+  return parsed.success ? parsed.data.key : undefined;
+}
+
+export function index(cacheDir: string, question: string, key: string): void {
+  writeWhole(indexFile(cacheDir, question), { v: 1, key });
+}
+
+export function removeEnvironment(cacheDir: string, key: string): void {
+  // First the marker: what is half removed must not count as ready.
+  rmSync(markerFile(cacheDir, key), { force: true });
+  rmSync(path.join(environmentsFolder(cacheDir), key), { recursive: true, force: true });
+}
+
+function markerFile(cacheDir: string, key: string): string {
+  return path.join(environmentsFolder(cacheDir), key, 'ready.json');
+}
+
+function indexFile(cacheDir: string, question: string): string {
+  const name = createHash('sha256').update(question).digest('hex');
+  return path.join(environmentsFolder(cacheDir), 'index', `${name}.json`);
+}
+
+function writeWhole(file: string, content: unknown): void {
+  mkdirSync(path.dirname(file), { recursive: true });
+  const draft = `${file}.${randomBytes(4).toString('hex')}`;
+  writeFileSync(draft, `${JSON.stringify(content)}\n`);
+  renameSync(draft, file);
+}
+
+function readJson(file: string): unknown {
+  try {
+    return JSON.parse(readFileSync(file, 'utf8'));
+  } catch {
+    return undefined;
+  }
+}

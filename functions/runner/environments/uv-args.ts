@@ -1,0 +1,75 @@
+// Which options of `uv sync` a pipeline may add. Those that would move the target, the project or the cache, or that undo the
+// lock, are not among them.
+import { EnvironmentFailed } from './failed.ts';
+
+/** Options that take no value. */
+const FLAGS: ReadonlySet<string> = new Set([
+  '--all-extras',
+  '--all-groups',
+  '--all-packages',
+  '--compile-bytecode',
+  '--no-build',
+  '--no-build-isolation',
+  '--no-binary',
+  '--no-default-groups',
+  '--no-install-local',
+  '--no-install-project',
+  '--no-install-workspace',
+  '--no-sources',
+  '--offline',
+  '--quiet',
+  '--reinstall',
+  '--require-build-hashes',
+  '--verbose',
+  '-q',
+  '-v',
+]);
+
+/** Options that take one: as the next argument, or after `=`. */
+const WITH_VALUE: ReadonlySet<string> = new Set([
+  '--allow-insecure-host',
+  '--config-setting',
+  '--default-index',
+  '--extra',
+  '--extra-index-url',
+  '--find-links',
+  '--group',
+  '--index',
+  '--index-strategy',
+  '--index-url',
+  '--keyring-provider',
+  '--link-mode',
+  '--no-binary-package',
+  '--no-build-package',
+  '--no-extra',
+  '--no-group',
+  '--no-install-package',
+  '--package',
+  '--reinstall-package',
+]);
+
+/** Throws EnvironmentFailed, naming the first argument that may not pass. */
+export function checkExtraArgs(args: readonly string[]): void {
+  for (let index = 0; index < args.length; index += 1) {
+    const arg = args[index] ?? '';
+    const [name = '', value] = arg.split(/=(.*)/s);
+    if (FLAGS.has(arg)) continue;
+    if (!WITH_VALUE.has(name)) refuse(arg);
+    if (value !== undefined) continue;
+    index += 1;
+    const next = args[index];
+    if (next === undefined || next.startsWith('-')) refuse(arg, ' without its value');
+  }
+}
+
+function refuse(arg: string, why = ''): never {
+  throw new EnvironmentFailed(
+    `argument ${JSON.stringify(arg)}${why} may not be given to uv sync; wanted are of ${[
+      ...FLAGS,
+      ...WITH_VALUE,
+    ]
+      .filter((name) => name.startsWith('--'))
+      .sort()
+      .join(', ')}`,
+  );
+}

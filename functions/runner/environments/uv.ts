@@ -1,0 +1,109 @@
+// Python environments made by uv from a pyproject.toml and, where there is one, its lock.
+import { createHash } from 'node:crypto';
+import { existsSync, readFileSync } from 'node:fs';
+import { copyFile, mkdir, rm } from 'node:fs/promises';
+import path from 'node:path';
+import type { Environment } from '#schemas/plan.ts';
+import type { Variables } from '../host-environment.ts';
+import { EnvironmentFailed } from './failed.ts';
+import type { BuildPlace, EnvironmentKind, KeyParts, Source, Tools } from './kind.ts';
+import { checkExtraArgs } from './uv-args.ts';
+import { findInterpreter, findUv } from './uv-tool.ts';
+
+type UvEnvironment = Extract<Environment, { kind: 'uv' }>;
+
+export const uv: EnvironmentKind<UvEnvironment> = { validate, key, build, activate };
+
+function validate(environment: UvEnvironment, source: Source): void {
+  const file = path.join(source.folder, environment.project);
+  if (!existsSync(file))
+    throw new EnvironmentFailed(`${source.label} has no file "${environment.project}"`);
+  checkExtraArgs(environment.extraArgs ?? []);
+}
+
+async function key(environment: UvEnvironment, source: Source, tools: Tools): Promise<KeyParts> {
+  const tool = await findUv(tools);
+  const project = path.dirname(path.join(source.folder, environment.project));
+  const interpreter = await findInterpreter(tool, project, tools);
+  const pyproject = readFileSync(path.join(source.folder, environment.project), 'utf8');
+  const lockFile = path.join(project, 'uv.lock');
+  const lock = existsSync(lockFile) ? readFileSync(lockFile, 'utf8') : undefined;
+  return {
+    kind: 'uv',
+    lock: lock === undefined ? 'none' : hash(lock),
+    pyproject: hash(pyproject),
+    sources: buildsOwnCode(pyproject, lock) ? await source.digest() : 'none',
+    extraArgs: JSON.stringify(environment.extraArgs ?? []),
+    platform: `${process.platform}-${process.arch}`,
+    python: `${interpreter.path} ${interpreter.version}`,
+    uv: tool.version,
+  };
+}
+
+/** Whether code of the operator itself goes into the environment, so that another state of it needs another environment. */
+function buildsOwnCode(pyproject: string, lock: string | undefined): boolean {
+  if (lock !== undefined) return /source = \{[^}]*\b(editable|directory|path)\s*=/.test(lock);
+  return (
+    /^\s*\[build-system\]/m.test(pyproject) ||
+    /\bpath\s*=/.test(pyproject) ||
+    /workspace\s*=/.test(pyproject)
+  );
+}
+
+async function build(
+  environment: UvEnvironment,
+  source: Source,
+  place: BuildPlace,
+  tools: Tools,
+): Promise<void> {
+  const tool = await findUv(tools);
+  // From a copy: a build backend writes beside the sources, and those are shared.
+  const copy = path.join(place.folder, 'source');
+  await mkdir(copy, { recursive: true });
+  await source.copy(copy);
+  const project = path.dirname(path.join(copy, environment.project));
+  const interpreter = await findInterpreter(tool, project, tools);
+  const target = path.join(place.folder, 'env');
+  const options = { folder: project, environment: buildVariables(target, interpreter.path, tools) };
+  const run = (args: readonly string[]) => place.command(tool.program, args, options);
+  // Relocatable must be said when the environment is made: a later sync keeps it, a sync alone does not make it so.
+  await run(['venv', '--relocatable', '--no-project', '--python', interpreter.path, target]);
+  if (!existsSync(path.join(project, 'uv.lock'))) await run(['lock']);
+  await run([
+    ...['sync', '--frozen', '--no-dev', '--no-editable', '--project', project],
+    ...(environment.extraArgs ?? []),
+  ]);
+  await keepLock(project, place.folder);
+  await rm(copy, { recursive: true, force: true });
+}
+
+function buildVariables(target: string, python: string, tools: Tools): Record<string, string> {
+  return {
+    UV_PROJECT_ENVIRONMENT: target,
+    UV_PYTHON: python,
+    UV_PYTHON_DOWNLOADS: 'never',
+    UV_NO_PROGRESS: '1',
+    NO_COLOR: '1',
+    ...(tools.offline === true ? { UV_OFFLINE: '1' } : {}),
+  };
+}
+
+/** Without a lock in the repository the resolution is part of what was built, and is kept beside it. */
+async function keepLock(project: string, folder: string): Promise<void> {
+  await copyFile(path.join(project, 'uv.lock'), path.join(folder, 'uv.lock')).catch(
+    () => undefined,
+  );
+}
+
+function activate(environment: UvEnvironment, folder: string, inherited: Variables): Variables {
+  const env = path.join(folder, 'env');
+  return {
+    VIRTUAL_ENV: env,
+    PATH: [path.join(env, 'bin'), inherited['PATH'] ?? '/usr/bin:/bin'].join(path.delimiter),
+    UV_ENV_ACTIVATED: environment.name ?? 'true',
+  };
+}
+
+function hash(text: string): string {
+  return createHash('sha256').update(text).digest('hex');
+}
