@@ -1,0 +1,110 @@
+// The whole engine on one machine: chains and fan-outs of real processes, durable.
+import { execFileSync, spawnSync } from 'node:child_process';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { compile } from '#core/compile/compile.ts';
+import { openEngine } from '#local/engine.ts';
+import type { Json } from '#schemas/values.ts';
+import { type BenchRow, elapsed, median, row, samples } from './row.ts';
+
+const CHAIN = 40;
+
+interface Measured {
+  readonly milliseconds: number;
+  readonly commits: number;
+}
+
+async function runOnce(yaml: string): Promise<Measured> {
+  const folder = mkdtempSync(join(tmpdir(), 'millrace-bench-'));
+  const compiled = compile({ text: yaml });
+  if (!compiled.ok) throw new TypeError(JSON.stringify(compiled.problems[0]));
+  const engine = await openEngine({
+    dataDir: join(folder, 'data'),
+    cacheDir: join(folder, 'cache'),
+  });
+  try {
+    // The runner is up before the clock starts, as in any run but the first.
+    await measure(engine, 'id: warm\nnodes:\n  - id: a\n    steps: [{ command: "true" }]\n');
+    const before = engine.commits;
+    const milliseconds = await measure(engine, yaml);
+    return { milliseconds, commits: engine.commits - before };
+  } finally {
+    await engine.close({ park: false });
+    rmSync(folder, { recursive: true, force: true });
+  }
+}
+
+async function measure(
+  engine: Awaited<ReturnType<typeof openEngine>>,
+  yaml: string,
+): Promise<number> {
+  const compiled = compile({ text: yaml });
+  if (!compiled.ok) throw new TypeError(JSON.stringify(compiled.problems[0]));
+  return elapsed(async () => {
+    const { run } = await engine.control.start({
+      plan: compiled.plan as Json,
+      inputs: {},
+      sources: {},
+    });
+    const report = await engine.wait(run);
+    if (report.status !== 'completed') throw new TypeError(`the run ended ${report.status}`);
+  });
+}
+
+function chainYaml(): string {
+  const nodes = Array.from({ length: CHAIN }, (_, index) => {
+    const needs = index === 0 ? '' : `\n    needs: [n${index - 1}]`;
+    return `  - id: n${index}${needs}\n    steps: [{ command: "exec python3 -I -S -c 'pass'" }]`;
+  });
+  return `id: chain\nnodes:\n${nodes.join('\n')}\n`;
+}
+
+function fanYaml(width: number): string {
+  const nodes = Array.from(
+    { length: width },
+    (_, index) => `  - { id: n${index}, steps: [{ command: exec /bin/true }] }`,
+  );
+  const needs = Array.from({ length: width }, (_, index) => `n${index}`).join(', ');
+  return `id: fan\nnodes:\n${nodes.join('\n')}\n  - { id: join, needs: [${needs}] }\n`;
+}
+
+const python = execFileSync('sh', ['-c', 'command -v python3'], { encoding: 'utf8' }).trim();
+
+export async function rows(): Promise<readonly BenchRow[]> {
+  const bare = await samples(5, () =>
+    elapsed(() => {
+      for (let index = 0; index < CHAIN; index += 1)
+        spawnSync('/bin/sh', ['-c', `exec ${python} -I -S -c 'pass'`]);
+    }),
+  );
+  const chains: Measured[] = [];
+  for (let round = 0; round < 5; round += 1) chains.push(await runOnce(chainYaml()));
+  const spawn = median(bare) / CHAIN;
+  const overhead = chains.map(({ milliseconds }) => milliseconds / CHAIN - spawn);
+  const commits = chains.map((chain) => chain.commits / CHAIN);
+  const found: BenchRow[] = [
+    row('chain of 40 python3 nodes: a node beyond its spawn', overhead, {
+      atMost: 3,
+      unit: 'ms',
+      note: `spawn ${spawn.toFixed(2)} ms`,
+    }),
+    row('chain of 40 python3 nodes: durable commits a node', commits, {
+      atMost: 2,
+      unit: 'commits',
+      note: 'start and end of the run included',
+    }),
+  ];
+  for (const width of [400, 5_000]) {
+    const rates: number[] = [];
+    for (let round = 0; round < 5; round += 1)
+      rates.push((width + 1) / ((await runOnce(fanYaml(width))).milliseconds / 1000));
+    found.push(
+      row(`fan-out of ${width} /bin/true nodes and a join`, rates, {
+        atLeast: 500,
+        unit: 'nodes/s',
+      }),
+    );
+  }
+  return found;
+}

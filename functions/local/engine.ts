@@ -1,0 +1,242 @@
+// The engine on one machine: the ports of a data directory, a loop for each run, and a runner. Holds the data directory as long as it is open.
+import { hostname } from 'node:os';
+import { createAlarms } from '#embedded/alarms.ts';
+import { systemClock } from '#embedded/clock.ts';
+import { type DataDirectory, openDataDirectory } from '#embedded/data-directory.ts';
+import { createIds } from '#embedded/ids.ts';
+import { createJobs, type LocalJobs } from '#embedded/jobs.ts';
+import { takeLock } from '#embedded/lock.ts';
+import { createObjects } from '#embedded/objects.ts';
+import { createSecrets } from '#embedded/secrets.ts';
+import { openTable, type SqliteTable } from '#embedded/table.ts';
+import { Defect } from '#errors/families.ts';
+import { endLeftovers } from '#runner/leftovers.ts';
+import { forgetSpool, readSpool } from '#runner/spool.ts';
+import type { RunReport } from '#schemas/report.ts';
+import { adoptRun } from '#service/adopt-run.ts';
+import { memoryBells } from '#service/bell.ts';
+import type { Control } from '#service/control.ts';
+import { secretsOf } from '#service/dependencies.ts';
+import { createDesk, type Notices, refOf } from '#service/desk.ts';
+import { activeRuns } from '#service/find-run.ts';
+import type { RunRef } from '#service/keys.ts';
+import { hold } from '#service/load-run.ts';
+import { reportAttempt } from '#service/report-attempt.ts';
+import { createService, type Service } from '#service/service.ts';
+import { createControl } from './control.ts';
+import { type Machine, thisMachine } from './machine.ts';
+import { NAMESPACE } from './names.ts';
+import { RunLoops } from './run-loops.ts';
+import { type EngineServer, serveControl } from './serve.ts';
+import { cacheDirectory } from './settings.ts';
+import { VERSION } from './version.ts';
+import { Watchers } from './watchers.ts';
+
+export interface EngineOptions {
+  readonly dataDir: string;
+  /** Mirrors of code and built environments, shared by all projects of a user. */
+  readonly cacheDir?: string;
+  readonly namespace?: string;
+  /** `all`: goes on with every unfinished run. */
+  readonly adopt?: 'all' | 'none';
+  /** Answer clients on the data directory's socket. */
+  readonly serve?: boolean;
+  /** What may be given to programs at once; this machine's by default. */
+  readonly machine?: Machine;
+}
+
+export interface Engine {
+  readonly control: Control;
+  readonly dataDir: string;
+  /** Durable commits so far. */
+  readonly commits: number;
+  /** Goes on with a run that another engine left. */
+  adopt(run: string): Promise<void>;
+  /** Resolves with the report when the run has ended or is halted. */
+  wait(run: string): Promise<RunReport>;
+  /** Rejects when nothing can be saved any more. */
+  readonly failed: Promise<never>;
+  /** `park`: programs that run go on alone, and their results are taken in by the next engine. Without it they must have ended. */
+  close(how: { park: boolean }): Promise<void>;
+}
+
+interface Parts {
+  readonly table: SqliteTable;
+  readonly service: Service;
+  readonly loops: RunLoops;
+  readonly jobs: LocalJobs;
+  readonly watchers: Watchers;
+  readonly notices: Notices;
+  readonly fatal: Promise<never>;
+  readonly closeAlarms: () => void;
+}
+
+/**
+ * Opens the engine of a data directory.
+ *
+ * @throws Transient `busy` when another one holds it; Rejected `read_only`, `newer_format`
+ */
+export async function openEngine(options: EngineOptions): Promise<Engine> {
+  const directory = openDataDirectory(options.dataDir);
+  const namespace = options.namespace ?? NAMESPACE;
+  const holder = { pid: process.pid, host: hostname(), version: VERSION, since: Date.now() };
+  const lock = takeLock(directory.lock, holder);
+  let parts: Parts | undefined;
+  let server: EngineServer | undefined;
+  try {
+    const made = createParts(directory, options);
+    parts = made;
+    // What an earlier runner still does is known before anything is started.
+    await made.jobs.settle();
+    const own = async (ref: RunRef, how: 'new' | 'adopt'): Promise<void> => {
+      const known = made.loops.own(ref);
+      if (how === 'adopt' && !known) await adoptRun(made.service, ref);
+      made.loops.wake(ref);
+    };
+    const control = createControl({
+      service: made.service,
+      namespace,
+      directory,
+      watchers: made.watchers,
+      notices: made.notices,
+      own,
+    });
+    if (options.serve !== false) {
+      server = await serveControl(directory.engineSocket, control);
+      lock.describe({ ...holder, socket: directory.engineSocket });
+    }
+    if (options.adopt === 'all') {
+      for (const ref of await activeRuns(made.service, namespace)) await own(ref, 'adopt');
+    }
+    return {
+      control,
+      dataDir: directory.path,
+      get commits() {
+        return made.table.commits;
+      },
+      adopt: async (run) => own({ namespace, run: await control.find(run) }, 'adopt'),
+      wait: async (run) => {
+        const ref = { namespace, run: await control.find(run) };
+        await made.watchers.rest(ref, made.service);
+        return control.report(ref.run);
+      },
+      failed: made.fatal,
+      close: async (how) => {
+        await closeParts(made, server, how);
+        lock.release();
+      },
+    };
+  } catch (error) {
+    if (parts !== undefined) await closeParts(parts, server, { park: true });
+    lock.release();
+    throw error;
+  }
+}
+
+async function closeParts(
+  parts: Parts,
+  server: EngineServer | undefined,
+  how: { park: boolean },
+): Promise<void> {
+  parts.watchers.close();
+  await server?.close();
+  await parts.loops.close();
+  await parts.jobs.close({ leave: how.park });
+  parts.closeAlarms();
+  parts.table.close();
+}
+
+function createParts(directory: DataDirectory, options: EngineOptions): Parts {
+  let fail: (error: unknown) => void = () => {};
+  const fatal = new Promise<never>((_, reject) => {
+    fail = reject;
+  });
+  // Whoever does not ask is told by the commands that fail.
+  fatal.catch(() => {});
+  const watchers = new Watchers();
+  const notices: Notices = new Map();
+  const loops = new RunLoops({
+    rested: (ref, how) => {
+      watchers.rested(ref, how);
+      if (how === 'done' || how === 'gone') loops.forget(ref);
+    },
+    fatal: fail,
+  });
+  const table = openTable(directory.database);
+  const alarms = createAlarms({
+    clock: systemClock,
+    ring: (namespace, run) => loops.wake({ namespace, run }),
+  });
+  const late: { service?: Service } = {};
+  const theService = (): Service => {
+    if (late.service === undefined) throw new Defect('the engine is not open yet');
+    return late.service;
+  };
+  const desk = lateDesk(theService, { loops, notices, watchers });
+  const jobs = createJobs({
+    directory,
+    cacheDirectory: options.cacheDir ?? cacheDirectory(),
+    desk,
+    remains: { read: readSpool, end: endLeftovers, forget: forgetSpool },
+    engine: `millrace ${VERSION} (${process.pid})`,
+    machine: options.machine ?? thisMachine(),
+  });
+  const service = createService(
+    {
+      table,
+      objects: createObjects(directory.objects),
+      jobs,
+      alarms,
+      secrets: createSecrets({ file: directory.secrets, keyFile: directory.secretKey }),
+      clock: systemClock,
+      ids: createIds({ clock: systemClock }),
+      bells: memoryBells(table, (ref) => loops.wake(ref)),
+    },
+    (ref) => watchers.committed(ref),
+  );
+  late.service = service;
+  loops.attach(service);
+  return {
+    table,
+    service,
+    loops,
+    jobs,
+    watchers,
+    notices,
+    fatal,
+    closeAlarms: () => alarms.close(),
+  };
+}
+
+type Desk = ReturnType<typeof createDesk>;
+
+function lateDesk(
+  service: () => Service,
+  parts: { loops: RunLoops; notices: Notices; watchers: Watchers },
+): Desk {
+  let desk: Desk | undefined;
+  const made = (): Desk => {
+    desk ??= createDesk(service(), {
+      submit: async (job, name, report) => {
+        // A run that nobody asked to go on is only told: the engine that takes it up will walk it.
+        if (parts.loops.owns(refOf(name))) await parts.loops.submit(job, name, report);
+        else await reportAttempt(service(), { job, name, report });
+      },
+      notices: parts.notices,
+      noticed: (notice) => parts.watchers.noticed(refOf(notice.name)),
+      lost: async () => {
+        for (const ref of parts.loops.refs) await adoptRun(service(), ref);
+      },
+      allowedSecrets: async (name) =>
+        secretsOf((await hold(service(), refOf(name))).memory.linked.plan),
+    });
+    return desk;
+  };
+  return {
+    claim: (job, names) => made().claim(job, names),
+    report: (job, reports) => made().report(job, reports),
+    notice: (notice) => made().notice(notice),
+    lost: (job) => made().lost(job),
+    secrets: (name, names) => made().secrets(name, names),
+  };
+}

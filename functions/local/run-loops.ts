@@ -1,0 +1,172 @@
+// The doorbell of an embedded engine: one loop for each run that is awake, and the reports that wait to be taken in with an advance.
+import { setTimeout as sleep } from 'node:timers/promises';
+import { Transient } from '#errors/families.ts';
+import type { AttemptReport } from '#schemas/run.ts';
+import type { AttemptName } from '#schemas/work-order.ts';
+import {
+  type Advanced,
+  advanceFailed,
+  advanceRun,
+  type FreshReport,
+} from '#service/advance-run.ts';
+import { refOf } from '#service/desk.ts';
+import { type RunRef, runKey } from '#service/keys.ts';
+import type { Service } from '#service/service.ts';
+
+interface Waiting extends FreshReport {
+  readonly resolve: () => void;
+}
+
+interface Loop {
+  readonly ref: RunRef;
+  rung: boolean;
+  working: Promise<void> | undefined;
+  gen: number;
+  waiting: Waiting[];
+  taken: Waiting[];
+}
+
+export interface LoopHooks {
+  /** A run has come to rest: parked, done, halted. */
+  readonly rested: (ref: RunRef, how: Advanced) => void;
+  /** Nothing can be saved any more: the engine must end. */
+  readonly fatal: (error: unknown) => void;
+}
+
+const FIRST_PAUSE = 200;
+
+/** Loops that walk the runs of one engine. */
+export class RunLoops {
+  readonly #loops = new Map<string, Loop>();
+  readonly #hooks: LoopHooks;
+  #service: Service | undefined;
+  #closed = false;
+
+  constructor(hooks: LoopHooks) {
+    this.#hooks = hooks;
+  }
+
+  /** The service needs the loops for its bells, and the loops need the service. */
+  attach(service: Service): void {
+    this.#service = service;
+  }
+
+  /** Runs that this engine walks. */
+  get refs(): readonly RunRef[] {
+    return [...this.#loops.values()].map((loop) => loop.ref);
+  }
+
+  /** Takes a run up: from now on it is walked here. Answers whether it was already. */
+  own(ref: RunRef): boolean {
+    const known = this.owns(ref);
+    if (!known)
+      this.#loops.set(runKey(ref), {
+        ref,
+        rung: false,
+        working: undefined,
+        gen: 0,
+        waiting: [],
+        taken: [],
+      });
+    return known;
+  }
+
+  owns(ref: RunRef): boolean {
+    return this.#loops.has(runKey(ref));
+  }
+
+  /** Wakes the walk of a run that is walked here. */
+  wake(ref: RunRef): void {
+    const loop = this.#loops.get(runKey(ref));
+    if (loop === undefined) return;
+    loop.rung = true;
+    if (loop.working === undefined && !this.#closed) {
+      loop.working = this.#work(loop).finally(() => {
+        loop.working = undefined;
+      });
+    }
+  }
+
+  /** Takes a report in; resolves when it is durable, or is known to count for nothing. */
+  submit(job: string, name: AttemptName, report: AttemptReport): Promise<void> {
+    if (this.#closed) return Promise.reject(new Transient('unavailable', 'the engine is closing'));
+    const ref = refOf(name);
+    const loop = this.#loops.get(runKey(ref));
+    if (loop === undefined) return Promise.resolve();
+    return new Promise((resolve) => {
+      loop.waiting.push({ job, name, report, resolve });
+      this.wake(ref);
+    });
+  }
+
+  /** The run is over: what is still told of it counts for nothing. */
+  forget(ref: RunRef): void {
+    for (const report of this.#loops.get(runKey(ref))?.waiting.splice(0) ?? []) report.resolve();
+    this.#loops.delete(runKey(ref));
+  }
+
+  /** Lets what is being saved be saved, and starts nothing more. */
+  async close(): Promise<void> {
+    this.#closed = true;
+    await Promise.all([...this.#loops.values()].map((loop) => loop.working));
+  }
+
+  async #work(loop: Loop): Promise<void> {
+    // Reports that arrive together are taken in together.
+    await Promise.resolve();
+    while (loop.rung && !this.#closed) {
+      loop.rung = false;
+      loop.gen += 1;
+      try {
+        this.#hooks.rested(loop.ref, await this.#advance(loop));
+      } catch (error) {
+        if (!(await this.#failed(loop, error))) return;
+      }
+    }
+  }
+
+  #advance(loop: Loop): Promise<Advanced> {
+    const service = this.#service;
+    if (service === undefined) return Promise.resolve('gone');
+    return advanceRun(service, loop.ref, {
+      gen: loop.gen,
+      token: runKey(loop.ref),
+      take: (count) => {
+        loop.taken = loop.waiting.splice(0, count);
+        return loop.taken;
+      },
+      saved: () => {
+        for (const report of loop.taken) report.resolve();
+        loop.taken = [];
+      },
+      giveBack: () => this.#giveBack(loop),
+    });
+  }
+
+  #giveBack(loop: Loop): void {
+    loop.waiting = [...loop.taken, ...loop.waiting];
+    loop.taken = [];
+  }
+
+  /** False when the loop must end. */
+  async #failed(loop: Loop, error: unknown): Promise<boolean> {
+    const service = this.#service;
+    if (service === undefined) return false;
+    this.#giveBack(loop);
+    try {
+      const verdict = await advanceFailed(service, loop.ref, error);
+      if (verdict === 'halted') {
+        this.#hooks.rested(loop.ref, 'halted');
+        return true;
+      }
+      const bell = await service.bells.read(loop.ref);
+      await sleep(FIRST_PAUSE * 2 ** Math.min(bell?.failed ?? 0, 6));
+      loop.rung = true;
+      return true;
+    } catch (second) {
+      // Not even the failure can be noted.
+      this.#hooks.fatal(second);
+      return false;
+    }
+  }
+}

@@ -1,0 +1,11 @@
+// What this process is told by its environment, read in one place.
+import { homedir } from 'node:os';
+import { join } from 'node:path';
+
+/** Where mirrors of code and built environments lie: `MILLRACE_CACHE_DIR`, or the user's cache folder. */
+export function cacheDirectory(): string {
+  const named = process.env['MILLRACE_CACHE_DIR'];
+  if (named !== undefined && named !== '') return named;
+  const base = process.env['XDG_CACHE_HOME'];
+  return join(base === undefined || base === '' ? join(homedir(), '.cache') : base, 'millrace');
+}

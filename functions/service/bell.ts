@@ -1,0 +1,226 @@
+// The bell of a run: how whoever has news wakes the one who walks. Keeps H1 (never in the walker's transaction) and H6.
+
+import { Conflict, NotFound } from '#errors/families.ts';
+import type { Table } from '#ports/table.ts';
+import { FORMAT } from '#schemas/ids.ts';
+import type { Wanted } from '#schemas/run.ts';
+import { bellKey, type RunRef, runKey } from './keys.ts';
+
+export interface Bell {
+  readonly rings: number;
+  /** The sequence up to which commands were performed. */
+  readonly performed: number;
+  readonly wanted: Wanted;
+  /** Stop without a grace period. */
+  readonly force: boolean;
+  /** Failed advances in a row. */
+  readonly failed: number;
+  /** Why the run is halted; absent when it is not. */
+  readonly halted?: string;
+}
+
+export type Parked = 'parked' | 'rung' | 'later';
+
+/** Wakes whoever sleeps on a token: SendTaskSuccess on AWS, the doorbell's loop here. A stale token means that it is awake already. */
+export type SendToken = (ref: RunRef, token: string) => Promise<void>;
+
+/** The bells of all runs. */
+export interface Bells {
+  read(ref: RunRef): Promise<Bell | undefined>;
+  /** Adds a ring and wakes the walk. Rejects with NotFound when the run is not there. */
+  ring(ref: RunRef): Promise<void>;
+  /** Sets what is wanted in the same write as the ring. `cancel` absorbs. */
+  want(ref: RunRef, wanted: Wanted, options?: { force?: boolean }): Promise<void>;
+  /** Leaves the token if nobody rang since `rings` was read and no later generation took over. */
+  park(
+    ref: RunRef,
+    park: { rings: number; gen: number; performed: number; token: string },
+  ): Promise<Parked>;
+  /** An advance failed; answers how often in a row. */
+  fail(ref: RunRef, halted?: string): Promise<number>;
+  /** An advance went well, or someone resumed a halted run. */
+  clear(ref: RunRef): Promise<void>;
+}
+
+type Changing = { -readonly [Name in keyof Bell]: Bell[Name] };
+
+const initial = { rings: 0, performed: 0, wanted: 'run', force: false, failed: 0 } as const;
+
+/** The item a run is created with. */
+export const newBell = (
+  ref: RunRef,
+): {
+  pk: string;
+  sk: string;
+  v: number;
+  rings: number;
+  gen: number;
+  performed: number;
+  wanted: Wanted;
+  failed: number;
+} => ({
+  ...bellKey(ref),
+  v: FORMAT,
+  rings: 0,
+  gen: 0,
+  performed: 0,
+  wanted: 'run',
+  failed: 0,
+});
+
+const wantedOf = (value: unknown): Wanted =>
+  value === 'pause' || value === 'cancel' ? value : 'run';
+const count = (value: unknown): number => (typeof value === 'number' ? value : 0);
+const missing = (ref: RunRef): NotFound =>
+  new NotFound(`run ${ref.run} is not there`, { run: ref.run });
+
+async function demand<T>(ref: RunRef, work: Promise<T>): Promise<T> {
+  try {
+    return await work;
+  } catch (error) {
+    if (error instanceof Conflict) throw missing(ref);
+    throw error;
+  }
+}
+
+/** Bells on the table, for walkers that live in several processes. */
+export function tableBells(table: Table, send: SendToken): Bells {
+  const wake = async (ref: RunRef, token: unknown): Promise<void> => {
+    if (typeof token !== 'string') return;
+    await send(ref, token);
+    // Never taken before it is sent (H6): a reporter that dies in between leaves it for the next.
+    try {
+      await table.update(bellKey(ref), { remove: ['token'] }, { equals: { token } });
+    } catch (error) {
+      if (!(error instanceof Conflict)) throw error;
+    }
+  };
+  return {
+    async read(ref) {
+      const item = await table.get(bellKey(ref));
+      if (item === undefined) return undefined;
+      return {
+        rings: count(item['rings']),
+        performed: count(item['performed']),
+        wanted: wantedOf(item['wanted']),
+        force: item['force'] === true,
+        failed: count(item['failed']),
+        ...(typeof item['halted'] === 'string' ? { halted: item['halted'] } : {}),
+      };
+    },
+    async ring(ref) {
+      const item = await demand(ref, table.update(bellKey(ref), { add: { rings: 1 } }));
+      await wake(ref, item['token']);
+    },
+    async want(ref, wanted, options) {
+      const set = { wanted, ...(options?.force === true ? { force: true } : {}) };
+      // `cancel` absorbs: only a cancel may be written over a cancel.
+      const item = await demand(ref, wantUpdate(table, ref, set));
+      await wake(ref, item['token']);
+    },
+    async park(ref, { rings, gen, performed, token }) {
+      try {
+        await table.update(
+          bellKey(ref),
+          { set: { token, gen, performed } },
+          { equals: { rings }, atMost: { gen } },
+        );
+        return 'parked';
+      } catch (error) {
+        if (!(error instanceof Conflict)) throw error;
+        const item = await table.get(bellKey(ref));
+        return count(item?.['gen']) > gen ? 'later' : 'rung';
+      }
+    },
+    async fail(ref, halted) {
+      const set = halted === undefined ? {} : { set: { halted } };
+      const item = await demand(ref, table.update(bellKey(ref), { add: { failed: 1 }, ...set }));
+      return count(item['failed']);
+    },
+    async clear(ref) {
+      await demand(ref, table.update(bellKey(ref), { set: { failed: 0 }, remove: ['halted'] }));
+    },
+  };
+}
+
+async function wantUpdate(
+  table: Table,
+  ref: RunRef,
+  set: { wanted: Wanted; force?: boolean },
+): Promise<{ readonly [name: string]: unknown }> {
+  const item = await table.get(bellKey(ref));
+  if (item === undefined) throw missing(ref);
+  if (item['wanted'] === 'cancel' && set.wanted !== 'cancel')
+    return table.update(bellKey(ref), { add: { rings: 1 } });
+  return table.update(bellKey(ref), { set, add: { rings: 1 } });
+}
+
+/**
+ * Bells in memory, for the one engine that holds a data directory. What is wanted and the count of failures are on the table
+ * as well, because they must outlive the process; that commands were performed is not, so a new engine performs the last outbox again.
+ */
+export function memoryBells(table: Table, wake: (ref: RunRef) => void): Bells {
+  const bells = new Map<string, Changing>();
+  const durable = tableBells(table, async () => {});
+  const load = async (ref: RunRef): Promise<Changing | undefined> => {
+    const key = runKey(ref);
+    const known = bells.get(key);
+    if (known !== undefined) return known;
+    const stored = await durable.read(ref);
+    if (stored === undefined) return undefined;
+    const first = bells.get(key);
+    if (first !== undefined) return first;
+    const fresh = {
+      ...initial,
+      wanted: stored.wanted,
+      force: stored.force,
+      failed: stored.failed,
+      performed: -1,
+      ...(stored.halted === undefined ? {} : { halted: stored.halted }),
+    };
+    bells.set(key, fresh);
+    return fresh;
+  };
+  const ring = async (ref: RunRef): Promise<void> => {
+    const bell = await load(ref);
+    if (bell === undefined) throw missing(ref);
+    bell.rings += 1;
+    wake(ref);
+  };
+  return {
+    read: async (ref) => {
+      const bell = await load(ref);
+      return bell === undefined ? undefined : { ...bell };
+    },
+    ring,
+    async want(ref, wanted, options) {
+      const bell = await load(ref);
+      if (bell === undefined) throw missing(ref);
+      await durable.want(ref, wanted, options);
+      if (bell.wanted !== 'cancel') bell.wanted = wanted;
+      if (options?.force === true) bell.force = true;
+      await ring(ref);
+    },
+    async park(ref, { rings, performed }) {
+      const bell = await load(ref);
+      if (bell === undefined) throw missing(ref);
+      bell.performed = performed;
+      return bell.rings === rings ? 'parked' : 'rung';
+    },
+    async fail(ref, halted) {
+      const bell = await load(ref);
+      if (bell === undefined) throw missing(ref);
+      bell.failed = await durable.fail(ref, halted);
+      if (halted !== undefined) bell.halted = halted;
+      return bell.failed;
+    },
+    async clear(ref) {
+      const bell = await load(ref);
+      if (bell === undefined) throw missing(ref);
+      if (bell.failed === 0 && bell.halted === undefined) return;
+      await durable.clear(ref);
+      bell.failed = 0;
+      delete bell.halted;
+    },
+  };
+}

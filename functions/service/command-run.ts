@@ -1,0 +1,99 @@
+// What people ask of a run: events from outside, pause, resume, cancel. Answered when durable.
+import { Rejected } from '#errors/families.ts';
+import { FORMAT } from '#schemas/ids.ts';
+import { limits } from '#schemas/limits.ts';
+import type { RunStatus } from '#schemas/run.ts';
+import type { Json } from '#schemas/values.ts';
+import { externalKey, INBOX, type RunRef, runKey } from './keys.ts';
+import type { Service } from './service.ts';
+import { statusOf } from './status.ts';
+
+const ENDED: ReadonlySet<RunStatus> = new Set(['completed', 'failed', 'timed_out', 'cancelled']);
+const EVENT = /^external\.[\p{L}_][\p{L}\p{N}_.]*$/u;
+
+/** Rejects with `wrong_state` when the run is over. */
+async function demandUnfinished(service: Service, ref: RunRef, what: string): Promise<void> {
+  const status = await statusOf(service, ref);
+  if (ENDED.has(status))
+    throw new Rejected('wrong_state', `run ${ref.run} is ${status}: it cannot be ${what}`, {
+      status,
+    });
+}
+
+/**
+ * Tells a run of an event from outside. The same key twice is one event.
+ *
+ * @param event `external.go`
+ * @throws Rejected `invalid` for another name or a payload over the limit, `wrong_state` when the run is over
+ */
+export async function emitEvent(
+  service: Service,
+  ref: RunRef,
+  event: string,
+  options: { payload?: Json; key?: string } = {},
+): Promise<void> {
+  if (!EVENT.test(event) || event.length > limits.idLength) {
+    throw new Rejected(
+      'invalid',
+      `"${event}" is no event from outside: wanted external.NAME, letters, digits, _ and dots`,
+    );
+  }
+  if (JSON.stringify(options.payload ?? null).length > limits.payloadBytes) {
+    throw new Rejected('too_large', `the payload of ${event} is over ${limits.payloadBytes} bytes`);
+  }
+  if (options.key !== undefined && (options.key === '' || options.key.length > limits.idLength)) {
+    throw new Rejected(
+      'invalid',
+      `the key of ${event} has ${options.key.length} characters: wanted 1 to ${limits.idLength}`,
+    );
+  }
+  await demandUnfinished(service, ref, 'told of events');
+  await demandRoom(service, ref);
+  const id = options.key === undefined ? service.ids.ulid() : `k#${event}#${options.key}`;
+  await service.table.putIfAbsent({
+    ...externalKey(ref, id),
+    v: FORMAT,
+    at: service.clock.now(),
+    event: {
+      event: 'external',
+      name: event,
+      ...(options.key === undefined ? {} : { key: options.key }),
+      ...(options.payload === undefined ? {} : { payload: options.payload }),
+    },
+  });
+  await service.bells.ring(ref);
+}
+
+/** A flood of events must not fill the table faster than a run takes them in. */
+async function demandRoom(service: Service, ref: RunRef): Promise<void> {
+  const waiting = await service.table.query({
+    pk: runKey(ref),
+    prefix: `${INBOX}x#`,
+    limit: limits.page,
+  });
+  if (waiting.cursor !== undefined)
+    throw new Rejected('too_large', `run ${ref.run} has more than ${limits.page} events waiting`);
+}
+
+/** Nothing starts any more; what runs goes on. */
+export async function pauseRun(service: Service, ref: RunRef): Promise<void> {
+  await demandUnfinished(service, ref, 'paused');
+  await service.bells.want(ref, 'pause');
+}
+
+/** Goes on with a paused or halted run. */
+export async function resumeRun(service: Service, ref: RunRef): Promise<void> {
+  await demandUnfinished(service, ref, 'resumed');
+  await service.bells.clear(ref);
+  await service.bells.want(ref, 'run');
+}
+
+/** Stops what runs and starts nothing more; with `force` without a grace period. */
+export async function cancelRun(
+  service: Service,
+  ref: RunRef,
+  options: { force?: boolean } = {},
+): Promise<void> {
+  await demandUnfinished(service, ref, 'cancelled');
+  await service.bells.want(ref, 'cancel', options);
+}

@@ -1,0 +1,111 @@
+// Finds runs: by id, by unique prefix, the latest, a list.
+import { NotFound, Rejected } from '#errors/families.ts';
+import type { Item } from '#ports/table.ts';
+import { limits } from '#schemas/limits.ts';
+import { type RunSummary, runSummary } from '#schemas/report.ts';
+import type { RunStatus } from '#schemas/run.ts';
+import { activeRunsKey, monthsKey, type RunRef, runsKey } from './keys.ts';
+import type { Service } from './service.ts';
+import { statusOf } from './status.ts';
+
+const SHORTEST_PREFIX = 4;
+
+/** Newest month first. */
+async function months(service: Service, namespace: string): Promise<readonly string[]> {
+  const page = await service.table.query({
+    pk: monthsKey(namespace),
+    limit: limits.page,
+    reverse: true,
+  });
+  return page.items.map((item) => item.sk);
+}
+
+async function* summaries(
+  service: Service,
+  namespace: string,
+  prefix?: string,
+): AsyncGenerator<Item> {
+  for (const month of await months(service, namespace)) {
+    let cursor: string | undefined;
+    do {
+      const page = await service.table.query({
+        pk: runsKey(namespace, month),
+        reverse: true,
+        limit: prefix === undefined ? 50 : limits.page,
+        ...(prefix === undefined ? {} : { prefix }),
+        ...(cursor === undefined ? {} : { cursor }),
+      });
+      yield* page.items;
+      cursor = page.cursor;
+    } while (cursor !== undefined);
+  }
+}
+
+/**
+ * The run that `name` means: an id, a prefix of at least four characters, or `latest`.
+ *
+ * @throws NotFound; Rejected `ambiguous` with some of the runs that begin so
+ */
+export async function findRun(service: Service, namespace: string, name: string): Promise<RunRef> {
+  if (name === 'latest') {
+    for await (const item of summaries(service, namespace)) return { namespace, run: item.sk };
+    throw new NotFound('there are no runs yet');
+  }
+  const prefix = name.toUpperCase();
+  if (!/^[0-9A-Z]{4,26}$/.test(prefix)) {
+    throw new Rejected(
+      'invalid',
+      `"${name}" is no run: wanted a run id, at least ${SHORTEST_PREFIX} of its first characters, or latest`,
+    );
+  }
+  const found: string[] = [];
+  for await (const item of summaries(service, namespace, prefix)) {
+    found.push(item.sk);
+    if (found.length > 3) break;
+  }
+  const [only] = found;
+  if (only === undefined) throw new NotFound(`no run begins with ${name}`);
+  if (found.length > 1)
+    throw new Rejected(
+      'ambiguous',
+      `${name} is the beginning of several runs: ${found.join(', ')}`,
+    );
+  return { namespace, run: only };
+}
+
+/** Runs, newest first. */
+export async function listRuns(
+  service: Service,
+  namespace: string,
+  query: { limit?: number; pipeline?: string; status?: RunStatus } = {},
+): Promise<readonly RunSummary[]> {
+  const runs: RunSummary[] = [];
+  const most = Math.min(query.limit ?? 50, limits.page);
+  for await (const item of summaries(service, namespace)) {
+    if (runs.length >= most) break;
+    if (query.pipeline !== undefined && item['pipeline'] !== query.pipeline) continue;
+    const { pk: _pk, sk, v: _v, ...about } = item;
+    const status =
+      item['status'] === 'running'
+        ? await statusOf(service, { namespace, run: sk })
+        : item['status'];
+    if (query.status !== undefined && status !== query.status) continue;
+    runs.push(runSummary.parse({ run: sk, ...about, status }));
+  }
+  return runs;
+}
+
+/** Runs that are not over, oldest first. */
+export async function activeRuns(service: Service, namespace: string): Promise<readonly RunRef[]> {
+  const found: RunRef[] = [];
+  let cursor: string | undefined;
+  do {
+    const page = await service.table.query({
+      pk: activeRunsKey(namespace),
+      ...(cursor === undefined ? {} : { cursor }),
+    });
+    for (const item of page.items) found.push({ namespace, run: item.sk });
+    cursor = page.cursor;
+  } while (cursor !== undefined);
+  return found;
+}

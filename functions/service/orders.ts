@@ -1,0 +1,160 @@
+// Builds work orders: what a runner needs for one attempt, and no more.
+import { renderBinding } from '#core/expression/template.ts';
+import type { Variables } from '#core/expression/types.ts';
+import type { State } from '#core/walk/state.ts';
+import { externalPayload } from '#core/walk/view.ts';
+import { Defect } from '#errors/families.ts';
+import { FORMAT } from '#schemas/ids.ts';
+import { limits } from '#schemas/limits.ts';
+import type { PlanNode } from '#schemas/plan.ts';
+import type { RunStart } from '#schemas/run.ts';
+import { type Json, type Outputs, refValue } from '#schemas/values.ts';
+import type { OrderScope, WorkOrder } from '#schemas/work-order.ts';
+import { bindingsOf } from './dependencies.ts';
+import { loadList, loadOutputs } from './outputs.ts';
+import type { Offer } from './perform.ts';
+import type { Held, RunMemory } from './service.ts';
+
+/** `system.*` of a run, but for the attempt. */
+export const systemOf = (
+  start: RunStart,
+): { run_id: string; namespace: string; started_at: string; scheduled_for: string | null } => ({
+  run_id: start.run,
+  namespace: start.namespace,
+  started_at: new Date(start.at).toISOString(),
+  scheduled_for:
+    start.scheduledFor === undefined ? null : new Date(start.scheduledFor).toISOString(),
+});
+
+/** The order for one attempt. Outputs that its templates name are loaded where this process does not have them. */
+export async function buildOrder(held: Held, state: State, offer: Offer): Promise<WorkOrder> {
+  const { ref, memory } = held;
+  const { plan, graph } = memory.linked;
+  const index = graph.index.get(offer.node);
+  const node = index === undefined ? undefined : plan.nodes[index];
+  if (node === undefined) throw new Defect(`plan ${memory.start.plan} has no node ${offer.node}`);
+  return {
+    v: FORMAT,
+    name: { ...ref, address: offer.address, attempt: offer.attempt },
+    pipeline: plan.id,
+    node: node.id,
+    ...(node.label === undefined ? {} : { label: node.label }),
+    ...(offer.instance === undefined ? {} : { instance: offer.instance }),
+    work: await workOf(held, { node, offer, state }),
+    sources: memory.start.sources,
+    ...given(memory.start, node),
+    grace: node.grace ?? limits.stopGrace,
+    offeredAt: held.service.clock.now(),
+  };
+}
+
+function given(start: RunStart, node: PlanNode): Partial<WorkOrder> {
+  return {
+    ...(start.with === undefined ? {} : { with: start.with }),
+    ...(start.folder === undefined ? {} : { folder: start.folder }),
+    ...(start.allowEnv === undefined ? {} : { allowEnv: start.allowEnv }),
+    ...(start.offline === undefined ? {} : { offline: start.offline }),
+    ...(node.resources === undefined ? {} : { resources: node.resources }),
+    ...(node.timeout === undefined ? {} : { timeout: node.timeout }),
+  };
+}
+
+interface Work {
+  readonly node: PlanNode;
+  readonly offer: Offer;
+  readonly state: State;
+}
+
+async function workOf(held: Held, work: Work): Promise<WorkOrder['work']> {
+  const { node } = work;
+  switch (node.executor.kind) {
+    case 'prepare':
+      return {
+        kind: 'prepare',
+        operator: node.executor.operator,
+        environment: node.executor.environment,
+      };
+    case 'steps':
+      return {
+        kind: 'steps',
+        plan: node.executor.plan,
+        inputs: node.inputs ?? {},
+        env: envOf(held.memory, node),
+        scope: await scopeOf(held, work),
+        secrets: [...bindingsOf(held.memory.linked.plan, node).secrets],
+      };
+    case 'join':
+    case 'command':
+      throw new Defect(`node ${node.id} has no work that a runner could do`);
+  }
+}
+
+/** Variables of the groups, outermost first, then those of the node. */
+function envOf(memory: RunMemory, node: PlanNode): Record<string, string>[] {
+  const layers: Record<string, string>[] = [];
+  const { groups } = memory.linked.plan;
+  for (let group = groups[node.group]; group !== undefined; group = groups[group.parent]) {
+    if (group.env !== undefined) layers.unshift(group.env);
+  }
+  if (node.env !== undefined) layers.push(node.env);
+  return layers;
+}
+
+async function scopeOf(held: Held, work: Work): Promise<OrderScope> {
+  const { memory } = held;
+  const bindings = bindingsOf(memory.linked.plan, work.node);
+  const input: Record<string, Json> = {};
+  for (const name of bindings.inputs) {
+    const value = memory.start.inputs[name];
+    if (value !== undefined) input[name] = value;
+  }
+  const nodes: Record<string, Outputs> = {};
+  for (const [name, wanted] of bindings.outputs) {
+    const outputs = await loadOutputs(held, work.state, name);
+    nodes[name] = Object.fromEntries(
+      Object.entries(outputs).filter(([output]) => wanted.has(output)),
+    );
+  }
+  const payloads: Record<string, Json> = {};
+  for (const event of bindings.payloads) {
+    const payload = externalPayload(work.state, event);
+    if (payload !== undefined) payloads[event] = payload;
+  }
+  return {
+    input,
+    nodes,
+    system: { ...systemOf(memory.start), attempt: work.offer.attempt },
+    ...(bindings.payloads.size === 0 ? {} : { payloads }),
+    ...(await itemOf(held, work, { input, nodes })),
+  };
+}
+
+/** `item` and `index` of an instance. The list is evaluated once for each process; it cannot change, since all it names is finished. */
+async function itemOf(
+  held: Held,
+  work: Work,
+  scope: { input: Record<string, Json>; nodes: Record<string, Outputs> },
+): Promise<{ item?: Json; index?: number }> {
+  const { ref, memory } = held;
+  const { node, offer } = work;
+  if (offer.instance === undefined || node.forEach === undefined) return {};
+  const key = `forEach ${node.id}`;
+  let list = memory.lists.get(key);
+  if (list === undefined) {
+    const variables: Variables = {
+      input: scope.input,
+      system: systemOf(memory.start),
+      node: (id) => ({ is: 'outputs', outputs: scope.nodes[id] ?? {} }),
+    };
+    const evaluated = renderBinding(node.forEach, variables);
+    if (evaluated.is !== 'value')
+      throw new Defect(`the list of ${node.id} in run ${ref.run} cannot be evaluated any more`);
+    const isRef = refValue.safeParse(evaluated.value).success;
+    const found = isRef ? await loadList(held, evaluated.value) : evaluated.value;
+    if (!Array.isArray(found))
+      throw new Defect(`the list of ${node.id} in run ${ref.run} is no list any more`);
+    list = found;
+    memory.lists.set(key, list);
+  }
+  return { item: list[offer.instance] ?? null, index: offer.instance };
+}

@@ -1,0 +1,198 @@
+// Performs the commands of an outbox, each at least once. Keeps H3 and H5: an attempt is offered before it is submitted, and stop fences
+// before it terminates.
+
+import type { State } from '#core/walk/state.ts';
+import { Conflict } from '#errors/families.ts';
+import type { StopOrder } from '#ports/jobs.ts';
+import type { Item } from '#ports/table.ts';
+import { FORMAT } from '#schemas/ids.ts';
+import { limits } from '#schemas/limits.ts';
+import { REASONS } from '#schemas/reasons.ts';
+import type { Command, RunEnd, WalkEvent } from '#schemas/run.ts';
+import type { AttemptName, WorkOrder } from '#schemas/work-order.ts';
+import {
+  activeKey,
+  attemptKey,
+  outcomeKey,
+  type RunRef,
+  splitAddress,
+  summaryKey,
+} from './keys.ts';
+import { buildOrder } from './orders.ts';
+import { addressesOf } from './outputs.ts';
+import type { Held, Service } from './service.ts';
+
+type Start = Extract<Command, { command: 'start-node' }>;
+type Stop = Extract<Command, { command: 'stop-node' }>;
+
+/** One attempt that is to be submitted. */
+export interface Offer {
+  readonly node: string;
+  readonly address: string;
+  readonly instance?: number;
+  readonly attempt: number;
+}
+
+/** The item of an attempt that nobody has claimed. */
+export const offeredAttempt = (ref: RunRef, address: string, attempt: number): Item => ({
+  ...attemptKey(ref, address, attempt),
+  v: FORMAT,
+  status: 'offered',
+  attempt: { v: FORMAT, address, attempt, status: 'offered' },
+});
+
+/**
+ * Performs commands in their order: stops first, so that what they free is free for the starts.
+ *
+ * @param how.again true when it is not known how far an earlier process came: looks each attempt up first
+ */
+export async function performOutbox(
+  held: Held,
+  state: State,
+  commands: readonly Command[],
+  how: { again: boolean },
+): Promise<void> {
+  const { service, ref } = held;
+  const stops = commands.filter((command): command is Stop => command.command === 'stop-node');
+  const offers = commands
+    .filter((command): command is Start => command.command === 'start-node')
+    .flatMap(offersOf);
+  if (stops.length > 0) await stopAttempts(service, ref, stops);
+  if (offers.length > 0) await startAttempts(held, state, offers, how);
+  for (const command of commands) {
+    if (command.command === 'wake-at')
+      await service.alarms.wake(ref.namespace, ref.run, command.at);
+    if (command.command === 'finish-run') await finishRun(service, ref, command.status);
+  }
+}
+
+const offersOf = (start: Start): Offer[] =>
+  addressesOf(start).map((place) => ({ node: start.node, attempt: start.attempt, ...place }));
+
+const nameOf = (ref: RunRef, address: string, attempt: number): AttemptName => ({
+  ...ref,
+  address,
+  attempt,
+});
+
+/** Submits those of the offers that nobody has claimed, fenced or submitted yet. */
+export async function startAttempts(
+  held: Held,
+  state: State,
+  offers: readonly Offer[],
+  how: { again: boolean },
+): Promise<void> {
+  const { service, ref } = held;
+  const open = await openOffers(service, ref, offers, how);
+  const known = how.again
+    ? await service.jobs.adopt(open.map((offer) => nameOf(ref, offer.address, offer.attempt)))
+    : [];
+  const taken = new Set(known.map((name) => `${name.address}#${name.attempt}`));
+  const orders: WorkOrder[] = [];
+  for (const offer of open) {
+    if (taken.has(`${offer.address}#${offer.attempt}`)) continue;
+    orders.push(await buildOrder(held, state, offer));
+  }
+  if (orders.length > 0) await service.jobs.start(orders);
+}
+
+async function openOffers(
+  service: Service,
+  ref: RunRef,
+  offers: readonly Offer[],
+  how: { again: boolean },
+): Promise<readonly Offer[]> {
+  const offeredAlready = !how.again && service.table.bounds.transactItems > limits.transactItems;
+  if (offeredAlready) return offers;
+  const open: Offer[] = [];
+  for (const offer of offers) {
+    const item = offeredAttempt(ref, offer.address, offer.attempt);
+    const put = await service.table.putIfAbsent(item);
+    if (put.created || put.existing['status'] === 'offered') open.push(offer);
+  }
+  return open;
+}
+
+/** Fences what was not claimed, which is its outcome, and asks for the end of what runs. */
+async function stopAttempts(
+  service: Service,
+  ref: RunRef,
+  commands: readonly Stop[],
+): Promise<void> {
+  const stops: StopOrder[] = [];
+  const bell = await service.bells.read(ref);
+  for (const command of commands) {
+    for (const { address } of addressesOf(command)) {
+      await fence(service, ref, address, command.attempt);
+      stops.push({
+        name: nameOf(ref, address, command.attempt),
+        grace: bell?.force === true ? 0 : command.grace,
+        message: REASONS[command.reason],
+      });
+    }
+  }
+  await service.jobs.stop(stops);
+}
+
+async function fence(
+  service: Service,
+  ref: RunRef,
+  address: string,
+  attempt: number,
+): Promise<void> {
+  const key = attemptKey(ref, address, attempt);
+  const fenced = { v: FORMAT, address, attempt, status: 'fenced' } as const;
+  const put = await service.table.putIfAbsent({
+    ...key,
+    v: FORMAT,
+    status: 'fenced',
+    attempt: fenced,
+  });
+  if (!put.created) {
+    if (put.existing['status'] !== 'offered' && put.existing['status'] !== 'fenced') return;
+    try {
+      await service.table.update(
+        key,
+        { set: { status: 'fenced', attempt: fenced } },
+        { equals: { status: put.existing['status'] } },
+      );
+    } catch (error) {
+      // Somebody claimed it first: then its end is asked for like that of any other.
+      if (error instanceof Conflict) return;
+      throw error;
+    }
+  }
+  await tell(service, ref, address, attempt);
+}
+
+/** Puts the outcome `cancelled` before it rings (H4). */
+async function tell(
+  service: Service,
+  ref: RunRef,
+  address: string,
+  attempt: number,
+): Promise<void> {
+  const event: WalkEvent = {
+    event: 'outcome',
+    ...splitAddress(address),
+    attempt,
+    result: { result: 'cancelled' },
+  };
+  await service.table.putIfAbsent({
+    ...outcomeKey(ref, address, attempt),
+    v: FORMAT,
+    at: service.clock.now(),
+    event,
+  });
+  await service.bells.ring(ref);
+}
+
+/** Notes the end in the list of runs. Repeating it changes nothing. */
+async function finishRun(service: Service, ref: RunRef, status: RunEnd): Promise<void> {
+  await service.table.update(summaryKey(ref), { set: { status, endedAt: service.clock.now() } });
+  try {
+    await service.table.transact([{ write: 'delete', key: activeKey(ref), if: { exists: true } }]);
+  } catch (error) {
+    if (!(error instanceof Conflict)) throw error;
+  }
+}

@@ -1,0 +1,238 @@
+// Reads a run as people see it: the report. Statuses come from the state, times and reasons from the log, outputs from the attempts.
+
+import type { State } from '#core/walk/state.ts';
+import { nodeView, view } from '#core/walk/view.ts';
+import type { PlanNode } from '#schemas/plan.ts';
+import type { NodeReport, RunReport, ShownStatus } from '#schemas/report.ts';
+import type { AttemptItem, Fact, NodeStatus } from '#schemas/run.ts';
+import type { Outputs } from '#schemas/values.ts';
+import type { Variables } from './control.ts';
+import type { Notices } from './desk.ts';
+import { addressOf, type RunRef } from './keys.ts';
+import { hold, loadRun } from './load-run.ts';
+import { systemOf } from './orders.ts';
+import { attemptsOf, loadOutputs, outputsOf } from './outputs.ts';
+import { readFacts } from './read-events.ts';
+import type { Held, Service } from './service.ts';
+import { waitsFor } from './waiting.ts';
+
+type Ended = Extract<Fact, { fact: 'ended' }>;
+
+/** What the log says of a node or an instance. */
+interface Told {
+  startedAt?: number;
+  ended?: Ended;
+}
+
+/** Everything that a report is made of. */
+interface Sources extends Held {
+  readonly state: State;
+  readonly told: ReadonlyMap<string, Told>;
+  /** Newest attempt by address. */
+  readonly attempts: ReadonlyMap<string, AttemptItem>;
+  readonly notices: Notices;
+}
+
+/** The report of a run, finished or not. */
+export async function readReport(
+  service: Service,
+  ref: RunRef,
+  notices: Notices = new Map(),
+): Promise<RunReport> {
+  const held = await hold(service, ref);
+  const { memory } = held;
+  const { state } = await loadRun(held);
+  const facts = await readFacts(service, ref);
+  const attempts = new Map<string, AttemptItem>();
+  for (const attempt of await attemptsOf(service, ref)) {
+    const known = attempts.get(attempt.address);
+    if (known === undefined || known.attempt < attempt.attempt)
+      attempts.set(attempt.address, attempt);
+  }
+  const sources = { ...held, state, told: tell(facts), attempts, notices };
+  const nodes: Record<string, NodeReport> = {};
+  const environments: RunReport['environments'] = {};
+  for (const node of memory.linked.plan.nodes) {
+    if (node.executor.kind === 'prepare')
+      environments[node.label ?? node.id.slice(1)] = environmentOf(sources, node);
+    else nodes[node.id] = await nodeOf(sources, node);
+  }
+  return {
+    ...(await headline(sources, facts)),
+    inputs: memory.start.inputs,
+    nodes,
+    environments,
+    sources: memory.start.sources,
+  };
+}
+
+async function headline(
+  sources: Sources,
+  facts: readonly Fact[],
+): Promise<Omit<RunReport, 'inputs' | 'nodes' | 'environments' | 'sources'>> {
+  const { service, ref, memory, state } = sources;
+  const seen = view(memory.linked.graph, state);
+  const bell = seen.end === undefined ? await service.bells.read(ref) : undefined;
+  const end = facts.findLast((fact) => fact.fact === 'run.ended');
+  const halted =
+    bell?.halted === undefined ? {} : ({ reason: 'poisoned', message: bell.halted } as const);
+  return {
+    at: iso(service.clock.now()),
+    run: ref.run,
+    event: 'run.report',
+    status: seen.end ?? (bell?.halted === undefined ? seen.status : 'halted'),
+    pipeline: memory.start.pipeline,
+    ...(end?.reason === undefined ? {} : { reason: end.reason }),
+    ...(end?.message === undefined ? {} : { message: end.message }),
+    ...halted,
+    startedAt: iso(memory.start.at),
+    ...(end === undefined ? {} : { endedAt: iso(end.at) }),
+    ...(memory.start.retryOf === undefined ? {} : { retryOf: memory.start.retryOf }),
+  };
+}
+
+const iso = (at: number): string => new Date(at).toISOString();
+
+function tell(facts: readonly Fact[]): ReadonlyMap<string, Told> {
+  const told = new Map<string, Told>();
+  const at = (address: string): Told => {
+    const known = told.get(address);
+    if (known !== undefined) return known;
+    const fresh: Told = {};
+    told.set(address, fresh);
+    return fresh;
+  };
+  for (const fact of facts) {
+    if (fact.fact !== 'started' && fact.fact !== 'ended') continue;
+    const [from, to] = fact.instances ?? [undefined, undefined];
+    const addresses =
+      from === undefined || to === undefined
+        ? [fact.node]
+        : Array.from({ length: to - from + 1 }, (_, offset) => addressOf(fact.node, from + offset));
+    for (const address of addresses) {
+      if (fact.fact === 'started') at(address).startedAt ??= fact.at;
+      else at(address).ended = fact;
+    }
+  }
+  return told;
+}
+
+/** `queued`: it may start and waits for a place, or its attempt waits on the machine. */
+function shown(status: NodeStatus, notice: AttemptItem['notice']): ShownStatus {
+  if (status === 'ready') return 'queued';
+  if (status === 'running' && notice?.state === 'queued') return 'queued';
+  if (status === 'stopping' || status === 'retrying') return 'running';
+  return status;
+}
+
+function about(
+  sources: Sources,
+  address: string,
+): Pick<
+  NodeReport,
+  'reason' | 'message' | 'exitCode' | 'startedAt' | 'endedAt' | 'peaks' | 'steps' | 'seededFrom'
+> {
+  const told = sources.told.get(address);
+  const report = sources.attempts.get(address)?.report;
+  const { ended, startedAt } = told ?? {};
+  return {
+    ...(ended?.reason === undefined || ended.seeded !== undefined ? {} : { reason: ended.reason }),
+    ...(ended?.message === undefined ? {} : { message: ended.message }),
+    ...(ended?.exitCode === undefined ? {} : { exitCode: ended.exitCode }),
+    ...(startedAt === undefined ? {} : { startedAt: iso(startedAt) }),
+    ...(ended === undefined ? {} : { endedAt: iso(ended.at) }),
+    ...(report?.peaks === undefined ? {} : { peaks: report.peaks }),
+    ...(report?.steps === undefined ? {} : { steps: report.steps }),
+    ...(ended?.seeded === undefined ? {} : { seededFrom: ended.seeded }),
+  };
+}
+
+async function nodeOf(sources: Sources, node: PlanNode): Promise<NodeReport> {
+  const { memory, state } = sources;
+  const seen = nodeView(memory.linked.graph, state, node.id);
+  const notice = noticeOf(sources, node.id, seen.attempt);
+  const outputs = seen.status === 'completed' ? await loadOutputs(sources, state, node.id) : {};
+  const status = shown(seen.status, notice);
+  const waiting =
+    status === 'pending' || status === 'queued'
+      ? (notice?.message ?? waitsFor(memory, state, node))
+      : undefined;
+  return {
+    status,
+    attempts: seen.attempt,
+    outputs,
+    ...(node.label === undefined ? {} : { label: node.label }),
+    ...about(sources, node.id),
+    ...(notice?.progress === undefined ? {} : { progress: notice.progress }),
+    ...(notice?.state === 'running' && notice.message !== undefined
+      ? { progressText: notice.message }
+      : {}),
+    ...(waiting === undefined ? {} : { waitsFor: waiting }),
+    ...(seen.count === undefined ? {} : { instances: instancesOf(sources, node, seen.count) }),
+  };
+}
+
+function noticeOf(sources: Sources, address: string, attempt: number): AttemptItem['notice'] {
+  const { ref } = sources;
+  return sources.notices.get(`${ref.namespace}/${ref.run}/${address}/${attempt}`);
+}
+
+function instancesOf(
+  sources: Sources,
+  node: PlanNode,
+  count: number,
+): NonNullable<NodeReport['instances']> {
+  return Array.from({ length: count }, (_, index) => {
+    const address = addressOf(node.id, index);
+    const seen = nodeView(sources.memory.linked.graph, sources.state, node.id, index);
+    const { reason, message } = about(sources, address);
+    const outputs: Outputs = outputsOf(sources.attempts.get(address)) ?? {};
+    return {
+      index,
+      status: shown(seen.status, noticeOf(sources, address, seen.attempt)),
+      attempts: seen.attempt,
+      outputs: seen.status === 'completed' ? outputs : {},
+      ...(reason === undefined ? {} : { reason }),
+      ...(message === undefined ? {} : { message }),
+    };
+  });
+}
+
+function environmentOf(sources: Sources, node: PlanNode): RunReport['environments'][string] {
+  const { executor } = node;
+  const seen = nodeView(sources.memory.linked.graph, sources.state, node.id);
+  const operator = executor.kind === 'prepare' ? executor.operator : undefined;
+  const prepared = sources.attempts.get(node.id)?.report?.prepared;
+  const { reason, message } = about(sources, node.id);
+  return {
+    status: shown(seen.status, noticeOf(sources, node.id, seen.attempt)),
+    operator:
+      operator === undefined
+        ? node.id
+        : 'git' in operator
+          ? `${operator.git}#${operator.tag}`
+          : operator.path,
+    kind: executor.kind === 'prepare' ? executor.environment.kind : 'host',
+    ...(prepared?.commit === undefined ? {} : { commit: prepared.commit }),
+    ...(prepared?.dirty === undefined ? {} : { dirty: prepared.dirty }),
+    ...(prepared?.environment === undefined ? {} : { environment: prepared.environment }),
+    ...(prepared?.built === undefined ? {} : { built: prepared.built }),
+    ...(prepared?.seconds === undefined ? {} : { seconds: prepared.seconds }),
+    ...(reason === undefined ? {} : { reason }),
+    ...(message === undefined ? {} : { message }),
+  };
+}
+
+/** The pool of variables of a run. */
+export async function readVariables(service: Service, ref: RunRef): Promise<Variables> {
+  const held = await hold(service, ref);
+  const { memory } = held;
+  const { state } = await loadRun(held);
+  const nodes: Record<string, Outputs> = {};
+  for (const node of memory.linked.plan.nodes) {
+    if (node.executor.kind === 'prepare') continue;
+    if (nodeView(memory.linked.graph, state, node.id).status !== 'completed') continue;
+    nodes[node.id] = await loadOutputs(held, state, node.id);
+  }
+  return { 'pipeline.input': memory.start.inputs, system: systemOf(memory.start), nodes };
+}

@@ -1,0 +1,131 @@
+// Retries a finished run as a new one: what completed and hangs on nothing that runs again is taken over as it is.
+import { nodeView } from '#core/walk/view.ts';
+import { NotFound, Rejected } from '#errors/families.ts';
+import type { Plan } from '#schemas/plan.ts';
+import type { Json } from '#schemas/values.ts';
+import { dependenciesOf } from './dependencies.ts';
+import type { RunRef } from './keys.ts';
+import { hold, loadRun } from './load-run.ts';
+import { readFacts } from './read-events.ts';
+import type { RunMemory, Service } from './service.ts';
+import { type Origin, startRun } from './start-run.ts';
+import { statusOf } from './status.ts';
+
+/**
+ * Starts the new run.
+ *
+ * @param options.from this node and all that hangs on it again, besides what did not complete; its id or its label
+ * @throws Rejected `wrong_state` while the run is not over, or when there is nothing to do again; NotFound for an unknown node
+ */
+export async function retryRun(
+  service: Service,
+  ref: RunRef,
+  options: { from?: string } = {},
+): Promise<RunRef> {
+  const status = await statusOf(service, ref);
+  if (status === 'running' || status === 'paused' || status === 'halted' || status === 'pending') {
+    throw new Rejected(
+      'wrong_state',
+      `run ${ref.run} is ${status}: only a run that is over can be retried`,
+      { status },
+    );
+  }
+  const held = await hold(service, ref);
+  const { memory } = held;
+  const { plan } = memory.linked;
+  const { state } = await loadRun(held);
+  const completed = new Map<string, string>();
+  for (const node of plan.nodes) {
+    if (node.executor.kind === 'prepare') continue;
+    const seen = nodeView(memory.linked.graph, state, node.id);
+    if (seen.status === 'completed') completed.set(node.id, sourceOf(memory, ref, node.id));
+  }
+  const again = plan.nodes
+    .filter((node) => node.executor.kind !== 'prepare' && !completed.has(node.id))
+    .map((node) => node.id);
+  if (options.from !== undefined) again.push(nodeNamed(plan, options.from));
+  if (again.length === 0)
+    throw new Rejected(
+      'wrong_state',
+      `every node of run ${ref.run} completed: say where to begin with --from NODE`,
+    );
+  for (const node of reachable(plan, again)) completed.delete(node);
+  return startRun(
+    service,
+    ref.namespace,
+    requestOf(memory),
+    await originOf(service, ref, completed),
+  );
+}
+
+const sourceOf = (memory: RunMemory, ref: RunRef, node: string): string =>
+  memory.start.seeds?.find((seed) => seed.node === node)?.run ?? ref.run;
+
+/** The id of the node that is spelled so. */
+export function nodeNamed(plan: Plan, name: string): string {
+  const found =
+    plan.nodes.find((node) => node.id === name) ?? plan.nodes.find((node) => node.label === name);
+  if (found === undefined || found.executor.kind === 'prepare') {
+    throw new NotFound(
+      `pipeline ${plan.id} has no node ${name}: it has ${plan.nodes
+        .filter((node) => node.executor.kind !== 'prepare')
+        .map((node) => node.label ?? node.id)
+        .slice(0, 20)
+        .join(', ')}`,
+    );
+  }
+  return found.id;
+}
+
+/** The nodes themselves and all that hang on them, however far. */
+function reachable(plan: Plan, from: readonly string[]): ReadonlySet<string> {
+  const dependents = new Map<string, string[]>();
+  for (const node of plan.nodes) {
+    for (const name of dependenciesOf(plan, node)) {
+      const known = dependents.get(name);
+      if (known === undefined) dependents.set(name, [node.id]);
+      else known.push(node.id);
+    }
+  }
+  const found = new Set(from);
+  // A set is walked in the order of its members, those added meanwhile included.
+  for (const name of found)
+    for (const dependent of dependents.get(name) ?? []) found.add(dependent);
+  return found;
+}
+
+function requestOf(memory: RunMemory): Parameters<typeof startRun>[2] {
+  const { start } = memory;
+  return {
+    plan: memory.linked.plan as Json,
+    inputs: start.inputs,
+    sources: start.sources,
+    ...(start.with === undefined ? {} : { with: start.with }),
+    ...(start.folder === undefined ? {} : { folder: start.folder }),
+    ...(start.file === undefined ? {} : { file: start.file }),
+    ...(start.allowEnv === undefined ? {} : { allowEnv: start.allowEnv }),
+    ...(start.offline === undefined ? {} : { offline: start.offline }),
+    ...(start.timeout === undefined ? {} : { timeout: start.timeout }),
+  };
+}
+
+async function originOf(
+  service: Service,
+  ref: RunRef,
+  completed: ReadonlyMap<string, string>,
+): Promise<Origin> {
+  const external: { name: string; payload?: Json; key?: string }[] = [];
+  for (const fact of await readFacts(service, ref)) {
+    if (fact.fact !== 'external') continue;
+    external.push({
+      name: fact.name,
+      ...(fact.payload === undefined ? {} : { payload: fact.payload }),
+      ...(fact.key === undefined ? {} : { key: fact.key }),
+    });
+  }
+  return {
+    retryOf: ref.run,
+    seeds: [...completed].map(([node, run]) => ({ node, run })),
+    external,
+  };
+}

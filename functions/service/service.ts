@@ -1,0 +1,66 @@
+// What every use case works with: the ports, and what one process remembers of runs.
+import type { Graph } from '#core/walk/graph.ts';
+import type { State } from '#core/walk/state.ts';
+import type { Jobs } from '#ports/jobs.ts';
+import type { Objects } from '#ports/objects.ts';
+import type { Alarms, Clock, Ids, Secrets } from '#ports/small.ts';
+import type { Table } from '#ports/table.ts';
+import type { Plan } from '#schemas/plan.ts';
+import type { Fact, RunStart } from '#schemas/run.ts';
+import type { Json, Outputs } from '#schemas/values.ts';
+import type { Bells } from './bell.ts';
+import { type RunRef, runKey } from './keys.ts';
+
+/** The ports a service stands on. */
+export interface Ports {
+  readonly table: Table;
+  readonly objects: Objects;
+  readonly jobs: Jobs;
+  readonly alarms: Alarms;
+  readonly secrets: Secrets;
+  readonly clock: Clock;
+  readonly ids: Ids;
+  readonly bells: Bells;
+}
+
+/** A plan with what was derived from it, kept by digest. */
+export interface Linked {
+  readonly plan: Plan;
+  readonly graph: Graph;
+}
+
+/** What a process remembers of a run. All of it can be had again from the table. */
+export interface RunMemory {
+  readonly start: RunStart;
+  readonly linked: Linked;
+  /** Outputs of completed nodes and instances, by address. */
+  readonly outputs: Map<string, Outputs>;
+  /** Lists by reference, by object key; lists of forEach nodes, by node. */
+  readonly lists: Map<string, readonly Json[]>;
+  /** The state as it was saved last by this process, good while `HEAD` says the same sequence. */
+  saved: { readonly sequence: number; readonly state: State } | undefined;
+}
+
+export interface Service extends Ports {
+  readonly plans: Map<string, Linked>;
+  readonly runs: Map<string, RunMemory>;
+  /** Told after a save, in order, for those who follow a run from this process. */
+  readonly committed: (ref: RunRef, sequence: number, facts: readonly Fact[]) => void;
+}
+
+/** A run in the hands of a use case. */
+export interface Held {
+  readonly service: Service;
+  readonly ref: RunRef;
+  readonly memory: RunMemory;
+}
+
+/** A service over these ports that remembers nothing yet. */
+export function createService(ports: Ports, committed: Service['committed'] = () => {}): Service {
+  return { ...ports, plans: new Map(), runs: new Map(), committed };
+}
+
+/** Forgets what is remembered of a run that is over. */
+export function forget(service: Service, ref: RunRef): void {
+  service.runs.delete(runKey(ref));
+}

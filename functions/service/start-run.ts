@@ -1,0 +1,135 @@
+// Starts a run: everything it needs is written in one transaction, then it is rung.
+import { canonical, digestOf } from '#core/compile/canonical.ts';
+import { encode } from '#core/walk/codec.ts';
+import { link } from '#core/walk/graph.ts';
+import { initialState } from '#core/walk/state.ts';
+import { Rejected } from '#errors/families.ts';
+import type { Write } from '#ports/table.ts';
+import { FORMAT } from '#schemas/ids.ts';
+import { limits } from '#schemas/limits.ts';
+import { plan as planSchema } from '#schemas/plan.ts';
+import type { RunStart } from '#schemas/run.ts';
+import type { Json } from '#schemas/values.ts';
+import { newBell } from './bell.ts';
+import type { RunRequest } from './control.ts';
+import {
+  activeKey,
+  headKey,
+  monthOf,
+  monthsKey,
+  planObject,
+  type RunRef,
+  startKey,
+  summaryKey,
+} from './keys.ts';
+import type { Service } from './service.ts';
+
+/** What a retry adds to a request. */
+export interface Origin {
+  readonly retryOf?: string;
+  readonly seeds?: readonly { readonly node: string; readonly run: string }[];
+  /** External events that happened in the earlier run. */
+  readonly external?: readonly { name: string; payload?: Json; key?: string }[];
+}
+
+/**
+ * Creates a run and rings it.
+ *
+ * @returns the new run; it is durable
+ * @throws Rejected `invalid` when the plan is not one this version reads
+ */
+export async function startRun(
+  service: Service,
+  namespace: string,
+  request: RunRequest,
+  origin: Origin = {},
+): Promise<RunRef> {
+  const parsed = planSchema.safeParse(request.plan);
+  if (!parsed.success)
+    throw new Rejected(
+      'invalid',
+      `this is no plan that this version reads: ${parsed.error.issues[0]?.message ?? ''}`,
+    );
+  const plan = parsed.data;
+  const text = canonical(plan as Json);
+  const digest = digestOf(text);
+  const linked = service.plans.get(digest) ?? { plan, graph: link(plan) };
+  service.plans.set(digest, linked);
+  await service.objects.put(planObject(namespace, digest), new TextEncoder().encode(text), {
+    mediaType: 'application/json',
+  });
+  const ref: RunRef = { namespace, run: service.ids.ulid() };
+  const at = service.clock.now();
+  const start = startOf(ref, request, origin, { plan: digest, pipeline: plan.id, at });
+  const timeout = request.timeout ?? plan.groups[0]?.timeout ?? limits.runTimeout;
+  const state = initialState(linked.graph, { timeout, seeds: origin.seeds ?? [] });
+  await service.table.transact(runItems(ref, start, encode(state).head, origin));
+  await service.bells.ring(ref);
+  return ref;
+}
+
+function startOf(
+  ref: RunRef,
+  request: RunRequest,
+  origin: Origin,
+  about: { plan: string; pipeline: string; at: number },
+): RunStart {
+  const given = {
+    with: request.with,
+    folder: request.folder,
+    file: request.file,
+    allowEnv: request.allowEnv === undefined ? undefined : [...request.allowEnv],
+    offline: request.offline,
+    timeout: request.timeout,
+    retryOf: origin.retryOf,
+    seeds: origin.seeds === undefined ? undefined : [...origin.seeds],
+  };
+  const present = Object.fromEntries(
+    Object.entries(given).filter(([, value]) => value !== undefined),
+  );
+  return {
+    v: FORMAT,
+    ...ref,
+    ...about,
+    inputs: request.inputs,
+    sources: request.sources,
+    ...present,
+  };
+}
+
+function runItems(ref: RunRef, start: RunStart, head: Json, origin: Origin): Write[] {
+  const { at } = start;
+  const month = monthOf(ref.run);
+  const summary = {
+    pipeline: start.pipeline,
+    status: 'running',
+    startedAt: at,
+    ...(start.file === undefined ? {} : { file: start.file }),
+    ...(origin.retryOf === undefined ? {} : { retryOf: origin.retryOf }),
+  };
+  const fresh = { exists: false };
+  return [
+    { write: 'put', item: { ...startKey(ref), v: FORMAT, start }, if: fresh },
+    { write: 'put', item: newBell(ref), if: fresh },
+    {
+      write: 'put',
+      item: { ...headKey(ref), v: FORMAT, sequence: 0, outbox: [], head },
+      if: fresh,
+    },
+    { write: 'put', item: { ...summaryKey(ref), v: FORMAT, ...summary }, if: fresh },
+    { write: 'put', item: { ...activeKey(ref), v: FORMAT, at } },
+    { write: 'put', item: { pk: monthsKey(ref.namespace), sk: month, v: FORMAT } },
+    ...(origin.external ?? []).map(
+      (event, index): Write => ({
+        write: 'put',
+        item: {
+          pk: startKey(ref).pk,
+          sk: `IN#x#carried-${String(index).padStart(6, '0')}`,
+          v: FORMAT,
+          at: index,
+          event: { event: 'external', ...event },
+        },
+      }),
+    ),
+  ];
+}
