@@ -68,6 +68,7 @@ async function putFile(
   body: Uint8Array | Readable,
   mediaType: string | undefined,
 ): Promise<ObjectInfo> {
+  await makeFolder(dirname(place.path));
   const written = await writeTemporary(join(place.root, '.coming'), body);
   const info: ObjectInfo = {
     key: place.key,
@@ -76,7 +77,6 @@ async function putFile(
     ...(mediaType === undefined ? {} : { mediaType }),
   };
   try {
-    await mkdir(dirname(place.path), { recursive: true, mode: 0o700 });
     // A link, unlike a rename, never takes the place of another object.
     await link(written.path, place.path);
     await syncFolder(dirname(place.path));
@@ -90,6 +90,15 @@ async function putFile(
   }
   await writeAbout(aboutPath(place.root, place.key), info);
   return info;
+}
+
+async function makeFolder(path: string): Promise<void> {
+  try {
+    await mkdir(path, { recursive: true, mode: 0o700 });
+  } catch (error) {
+    if (systemCode(error) !== 'EEXIST') throw error;
+    throw new Rejected('invalid', `${path}: an object is there, so that none can lie below it`);
+  }
 }
 
 async function infoOf(place: Place): Promise<ObjectInfo | undefined> {
