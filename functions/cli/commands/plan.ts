@@ -1,9 +1,12 @@
+import path from 'node:path';
 import { digestOf } from '#core/compile/canonical.ts';
+import { Rejected } from '#errors/families.ts';
 import { inherited } from '#runner/host-environment.ts';
 import type { Plan } from '#schemas/plan.ts';
 import type { RunRequest } from '#service/control.ts';
 import type { Context } from '../context.ts';
 import type { GivenOptions } from '../define/run.ts';
+import { isBuilt, preparationsOf, type Surroundings } from '../environments.ts';
 import { EXIT, type ExitCode } from '../exit-codes.ts';
 import { findPipeline } from '../find-pipeline.ts';
 import { prepareOptions } from '../given.ts';
@@ -31,7 +34,11 @@ export async function plan(
   const planned: Planned = {
     plan: prepared.plan,
     digest: digestOf(prepared.plan),
-    environments: environmentsOf(prepared.plan, prepared.request.sources),
+    environments: await environmentsOf(context, prepared.plan, {
+      folder: path.dirname(given.file),
+      offline: given.offline,
+      sources: prepared.request.sources,
+    }),
     inherited: Object.keys(inherited({ ...context.host.env }, given.allowEnv)).sort(),
   };
   if (context.json) context.sayJson(asJson(planned, prepared));
@@ -64,22 +71,28 @@ function asJson(
   };
 }
 
-function environmentsOf(
+/** Looks whether each is there. Where that cannot be told (no tool, a build file that is wrong) it says why. */
+async function environmentsOf(
+  context: Context,
   compiled: Plan,
-  sources: RunRequest['sources'],
-): readonly PlannedEnvironment[] {
-  return compiled.nodes.flatMap(({ id, label, executor }) => {
-    if (executor.kind !== 'prepare') return [];
-    const { operator, environment } = executor;
-    const from = 'git' in operator ? `${operator.git}#${operator.tag}` : operator.path;
-    const commit = sources[from]?.commit;
-    return [
-      {
-        name: label ?? id.replace(/^@/, ''),
-        kind: environment.kind,
-        operator: from,
-        ...(commit === undefined ? {} : { commit }),
-      },
-    ];
-  });
+  around: Surroundings,
+): Promise<readonly PlannedEnvironment[]> {
+  const found: PlannedEnvironment[] = [];
+  for (const preparation of preparationsOf(compiled)) {
+    const { name, from, executor } = preparation;
+    const commit = around.sources[from]?.commit;
+    const built = await isBuilt(context, preparation, around).catch((error: unknown) => {
+      if (!(error instanceof Rejected)) throw error;
+      context.note(`${name}: ${error.message}`);
+      return undefined;
+    });
+    found.push({
+      name,
+      kind: executor.environment.kind,
+      operator: from,
+      ...(commit === undefined ? {} : { commit }),
+      ...(built === undefined ? {} : { built }),
+    });
+  }
+  return found;
 }

@@ -1,0 +1,64 @@
+// Environments of a plan, looked up or built by hand: the same code that prepares them in a run.
+import { cacheDirectory } from '#local/settings.ts';
+import { operatorCode } from '#runner/code/operator-code.ts';
+import { type Ensured, ensureEnvironment } from '#runner/environments/build.ts';
+import type { Tools } from '#runner/environments/kind.ts';
+import { keyOf, readyEnvironment } from '#runner/environments/store.ts';
+import { uv } from '#runner/environments/uv.ts';
+import type { Executor, Plan } from '#schemas/plan.ts';
+import type { RunRequest } from '#service/control.ts';
+import type { Context } from './context.ts';
+
+export interface Preparation {
+  /** As reports name it. */
+  readonly name: string;
+  /** `<git>#<tag>`, or the folder. */
+  readonly from: string;
+  readonly executor: Extract<Executor, { kind: 'prepare' }>;
+}
+
+export interface Surroundings {
+  /** The pipeline's folder. */
+  readonly folder: string;
+  readonly offline: boolean;
+  readonly sources: RunRequest['sources'];
+}
+
+export function preparationsOf(plan: Plan): readonly Preparation[] {
+  return plan.nodes.flatMap(({ id, label, executor }) => {
+    if (executor.kind !== 'prepare') return [];
+    const { operator } = executor;
+    const from = 'git' in operator ? `${operator.git}#${operator.tag}` : operator.path;
+    return [{ name: label ?? id.replace(/^@/, ''), from, executor }];
+  });
+}
+
+/** Whether a run would find it ready. Undefined where there is nothing to build. Fetches the code it depends on. */
+export async function isBuilt(
+  context: Context,
+  { executor }: Preparation,
+  around: Surroundings,
+): Promise<boolean | undefined> {
+  const { environment, operator } = executor;
+  if (environment.kind === 'host') return undefined;
+  const tools = toolsOf(context, around);
+  const code = await operatorCode(tools, { operator, ...around });
+  uv.validate(environment, code);
+  const key = keyOf(await uv.key(environment, code, tools));
+  return readyEnvironment(tools.cacheDir, key) !== undefined;
+}
+
+/** Fetches the code and builds the environment unless it is there. Undefined where there is nothing to build. */
+export async function build(
+  context: Context,
+  { executor }: Preparation,
+  around: Surroundings,
+): Promise<Ensured | undefined> {
+  const tools = toolsOf(context, around);
+  const code = await operatorCode(tools, { operator: executor.operator, ...around });
+  return ensureEnvironment(executor.environment, code, tools);
+}
+
+function toolsOf({ host }: Context, { offline }: Surroundings): Tools {
+  return { cacheDir: cacheDirectory(), host: { ...host.env }, offline };
+}
