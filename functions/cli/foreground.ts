@@ -1,5 +1,4 @@
 // Watches one run until it ends or a signal comes: what `run`, `resume` and `retry` share.
-import { Transient } from '#errors/families.ts';
 import type { RunReport } from '#schemas/report.ts';
 import type { Context } from './context.ts';
 import { EXIT, type ExitCode } from './exit-codes.ts';
@@ -7,6 +6,7 @@ import { follow } from './follow.ts';
 import type { Output } from './host.ts';
 import { exitCodeOf, hasEnded } from './run-status.ts';
 import { isBetweenEngines, openSession, type Session } from './session.ts';
+import type { Viewer } from './view.ts';
 import { openViewer } from './viewer.ts';
 
 export interface Watch {
@@ -21,50 +21,48 @@ export interface Watch {
 export async function foreground(context: Context, watch: Watch): Promise<ExitCode> {
   const { run } = watch;
   let { session } = watch;
-  let stopped = false;
-  const viewer = await openViewer(context, {
-    run,
-    output: watch.output,
-    control: () => session.control,
-  });
-  const parking = Promise.withResolvers<'parked'>();
-  const broken = Promise.withResolvers<never>();
-  session.failed.catch(broken.reject);
+  let viewer: Viewer | undefined;
+  const ending = Promise.withResolvers<'parked'>();
+  // A signal may come before anybody waits for it.
+  ending.promise.catch(() => undefined);
   const signals = listen(context, {
     cancel: (force) => session.control.cancel(run, { force }),
-    park: () => {
-      stopped = true;
-      parking.resolve('parked');
-    },
-    note: (text) => viewer.note(text),
-  });
-  const followed = follow({
-    run,
-    after: watch.after ?? '',
-    control: () => session.control,
-    onEvents: (events) => viewer.onEvents(events),
-    stopped: () => stopped,
-    onLost: async (error) => {
-      if (session.own || !(error instanceof Transient) || !isBetweenEngines(error)) throw error;
-      await session.close({ park: true }).catch(() => undefined);
-      session = await openSession(context);
-      if (session.own) await session.adopt(run);
-      session.failed.catch(broken.reject);
+    park: () => ending.resolve('parked'),
+    note: (text) => {
+      if (viewer === undefined) context.host.stderr.write(`${text}\n`);
+      else viewer.note(text);
     },
   });
-  // When a signal or a broken engine was faster nobody asks any more how following ended.
-  followed.catch(() => undefined);
-  broken.promise.catch(() => undefined);
   try {
-    const outcome = await Promise.race([followed, parking.promise, broken.promise]);
-    if (outcome !== 'parked') {
-      await viewer.finish(outcome);
-      return endOf(context, outcome);
+    session.failed.catch(ending.reject);
+    viewer = await openViewer(context, {
+      run,
+      output: watch.output,
+      control: () => session.control,
+    });
+    const followed = follow({
+      run,
+      after: watch.after ?? '',
+      control: () => session.control,
+      onEvents: viewer.onEvents,
+      stopped: () => signals.parked(),
+      onLost: async (error) => {
+        if (session.own || !isBetweenEngines(error)) throw error;
+        await session.close({ park: true }).catch(() => undefined);
+        session = await openSession(context);
+        session.failed.catch(ending.reject);
+        if (session.own) await session.adopt(run);
+      },
+    });
+    const outcome = await Promise.race([followed, ending.promise]);
+    if (outcome === 'parked') {
+      viewer.stop();
+      return sayParked(context, run, session);
     }
-    viewer.stop();
-    return sayParked(context, run, session);
+    await viewer.finish(outcome);
+    return endOf(context, outcome);
   } finally {
-    viewer.stop();
+    viewer?.stop();
     signals.end();
     await session.close({ park: true });
   }
@@ -93,8 +91,13 @@ interface Reactions {
 }
 
 /** SIGINT cancels gracefully, a second one at once; SIGTERM and SIGHUP park. */
-function listen(context: Context, reactions: Reactions): { end(): void } {
+function listen(context: Context, reactions: Reactions): { end(): void; parked(): boolean } {
   let interrupts = 0;
+  let parked = false;
+  const park = (): void => {
+    parked = true;
+    reactions.park();
+  };
   const interrupt = (): void => {
     interrupts += 1;
     reactions.note(
@@ -111,10 +114,11 @@ function listen(context: Context, reactions: Reactions): { end(): void } {
   const { host } = context;
   const offs = [
     host.onSignal('SIGINT', interrupt),
-    host.onSignal('SIGTERM', () => reactions.park()),
-    host.onSignal('SIGHUP', () => reactions.park()),
+    host.onSignal('SIGTERM', park),
+    host.onSignal('SIGHUP', park),
   ];
   return {
+    parked: () => parked,
     end: () => {
       for (const off of offs) off();
     },

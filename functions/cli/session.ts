@@ -24,16 +24,15 @@ export async function openSession(context: Context): Promise<Session> {
     try {
       return await openOnce(context);
     } catch (error) {
-      const mayPass = error instanceof Transient && isBetweenEngines(error);
-      if (!mayPass || attempt >= TRIES) throw error;
+      if (!isBetweenEngines(error) || attempt >= TRIES) throw error;
     }
     await sleep(BETWEEN);
   }
 }
 
 /** Nobody answers: an engine is starting, or one has just ended. */
-export function isBetweenEngines(error: Transient): boolean {
-  return error.code === 'busy' || error.code === 'unavailable';
+export function isBetweenEngines(error: unknown): boolean {
+  return error instanceof Transient && (error.code === 'busy' || error.code === 'unavailable');
 }
 
 async function openOnce(context: Context): Promise<Session> {
