@@ -24,6 +24,8 @@ const RUN = '01J00000000000000000000000';
 export interface SimulationOptions {
   /** Stops, cancels and timeouts may come: the end then depends on the order. */
   readonly wild: boolean;
+  /** The plan, where it is not made from the sketch itself. */
+  readonly plan?: Plan;
   /** Called after every walk, for a trace. */
   readonly trace?: (line: string) => void;
 }
@@ -53,7 +55,7 @@ export class WalkSimulation {
 
   constructor(sketch: Sketch, seed: number, options: SimulationOptions) {
     this.#sketch = sketch;
-    this.#plan = toPlan(sketch);
+    this.#plan = options.plan ?? toPlan(sketch);
     this.#dice = new Dice(seed ^ 0x5eed);
     this.#options = options;
     this.ledger = new Ledger(sketch);

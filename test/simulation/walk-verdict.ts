@@ -1,10 +1,13 @@
 // Compares what a simulated run came to with what it must come to.
+import { compile } from '#core/compile/compile.ts';
 import { Defect } from '#errors/families.ts';
+import type { Problem } from '#schemas/problems.ts';
 import { expected } from '#support/oracle.ts';
 import { judge, type NodeEnd } from '#support/oracle-truth.ts';
 import { handledBy, wildcardSources } from '#support/oracle-wildcards.ts';
 import { randomSketch } from '#support/random-plans.ts';
 import type { Sketch } from '#support/sketch.ts';
+import { toYaml } from '#support/sketch-text.ts';
 import { keyOf, type Ledger } from './walk-ledger.ts';
 import { WalkSimulation } from './walk-simulation.ts';
 
@@ -32,6 +35,35 @@ export function simulateWalk(
   if (!wild) compare(sketch, simulation.ledger);
   checkEnds(sketch, simulation.ledger);
   return { walks: simulation.walks, facts: simulation.facts.length };
+}
+
+/** The same by way of a file of the native dialect: what the compiler makes of it comes to the same. */
+export function simulateFile(
+  seed: number,
+  options: { readonly trace?: (line: string) => void } = {},
+): Simulated {
+  const sketch = randomSketch(seed, { maxNodes: 20, mode: 'programs' });
+  const compiled = compile({ text: toYaml(sketch) });
+  if (!compiled.ok) return refused(sketch, compiled.problems);
+  const simulation = new WalkSimulation(sketch, seed, {
+    wild: false,
+    plan: compiled.plan,
+    ...options,
+  });
+  simulation.run();
+  compare(sketch, simulation.ledger);
+  return { walks: simulation.walks, facts: simulation.facts.length };
+}
+
+/** A random condition may happen to be constant; everything else must compile. */
+function refused(sketch: Sketch, problems: readonly Problem[]): Simulated {
+  const others = problems.filter(
+    (problem) => problem.severity === 'error' && problem.code !== 'constant_condition',
+  );
+  if (others.length > 0)
+    throw new Defect(`${toYaml(sketch)}
+${JSON.stringify(others, null, 2)}`);
+  return { walks: 0, facts: 0 };
 }
 
 /** Insists that the run came to what the oracle says. */

@@ -1,4 +1,4 @@
-// `npm run soak -- [walk|service|search] [--seed N] [--from N] [--seconds N] [--trace]`: the simulations with other seeds than the tests', for as
+// `npm run soak -- [walk|file|service|search] [--seed N] [--from N] [--seconds N] [--trace]`: the simulations with other seeds than the tests', for as
 // long as one likes. `--seed` replays one.
 import { parseArgs } from 'node:util';
 import { Defect } from '#errors/families.ts';
@@ -10,12 +10,13 @@ import {
   type PlanName,
   searchOrders,
 } from '../simulation/service-search.ts';
-import { simulateWalk } from '../simulation/walk-verdict.ts';
+import { simulateFile, simulateWalk } from '../simulation/walk-verdict.ts';
 
 type Kind = (seed: number, trace?: (line: string) => void) => unknown;
 
 const KINDS: Readonly<Record<string, Kind>> = {
   walk: (seed, trace) => simulateWalk(seed, trace === undefined ? {} : { trace }),
+  file: (seed, trace) => simulateFile(seed, trace === undefined ? {} : { trace }),
   service: (seed, trace) => simulateService(seed, trace === undefined ? {} : { trace }),
 };
 
@@ -51,7 +52,7 @@ async function main(): Promise<number> {
 const kindOf = (name: string): Kind => {
   const kind = KINDS[name];
   if (kind === undefined)
-    throw new Defect(`no such simulation: ${name}; there are walk, service, search`);
+    throw new Defect(`no such simulation: ${name}; there are walk, file, service, search`);
   return kind;
 };
 
