@@ -22,6 +22,8 @@ export const limits = {
   yamlValues: 4_000_000,
   /** Nesting of a YAML file. */
   yamlDepth: 64,
+  /** Visits of nodes by the check that the sources of bindings have completed; what is left is found out in the run. */
+  flowVisits: 5_000_000,
   /** Inputs a pipeline may declare. */
   pipelineInputs: 500,
   /** Steps of one node. */

@@ -111,8 +111,27 @@ export const fact = z.discriminatedUnion('fact', [
     node: nodeId,
     count: z.int().nonnegative(),
   }),
-  /** The start condition is true (or the node is seeded): it waits in the ready queue. */
-  z.strictObject({ fact: z.literal('ready'), at: instant, nodes: range }),
+  /**
+   * The start condition is true (or the node is seeded), or the time of a retry has come: it waits in the ready queue.
+   * With `instances`: these of one forEach node.
+   */
+  z.strictObject({
+    fact: z.literal('ready'),
+    at: instant,
+    nodes: range,
+    instances: range.optional(),
+  }),
+  /**
+   * What happened is passed on to more of those that wait for it, beyond the first `limits.factEdges`. `source` is a
+   * number of the graph: readers of the log pass over this fact.
+   */
+  z.strictObject({
+    fact: z.literal('spread'),
+    at: instant,
+    source: z.int().nonnegative(),
+    from: z.int().nonnegative(),
+    verdicts,
+  }),
   z.strictObject({
     fact: z.literal('started'),
     at: instant,
