@@ -49,7 +49,8 @@ export function openOffice(link: RunnerLink, options: OfficeOptions): RunnerOffi
       case 'secrets':
         answerSecrets(link, options, frame).catch(problem);
         break;
-      default:
+      case 'heartbeat':
+      case 'hello':
         // A heartbeat has done its work by being heard; a second greeting changes nothing.
         break;
     }

@@ -67,7 +67,7 @@ export function corrupt(path: string, saying: string, cause?: unknown): Defect {
 /** An error of SQLite on the file at `path`, as one of ours. */
 export function fromSqlite(error: unknown, path: string): MillraceError {
   const text = textOf(error);
-  switch (sqliteCode(error)) {
+  switch (sqliteCode(error) ?? 0) {
     case SQLITE_FULL:
       return noSpace(path, error);
     case SQLITE_READONLY:
@@ -90,7 +90,7 @@ export function fromSqlite(error: unknown, path: string): MillraceError {
 
 /** An error of the file system at `path`, as one of ours. */
 export function fromSystem(error: unknown, path: string): MillraceError {
-  switch (systemCode(error)) {
+  switch (systemCode(error) ?? '') {
     case 'ENOSPC':
     case 'EDQUOT':
     case 'EFBIG':
