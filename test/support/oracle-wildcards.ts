@@ -1,5 +1,6 @@
 // Which nodes a wildcard matches, and who handles a failure, for the oracle.
 //
+// A pattern whose star stands only behind the dot (`load.*`) names its node exactly, and counts as an exact name.
 // A wildcard never matches a node that waits for the asker. Edges lead from the asker to what it waits for. To the exact edges
 // all positive wildcard edges are added, and those inside one strongly connected component dropped; then the negated ones likewise.
 import { matchingEvents } from './oracle-truth.ts';
@@ -21,11 +22,16 @@ export function wildcardSources(
     for (const source of node.start === undefined ? [] : namedByCond(node.start)) {
       exact.push([asker, source]);
     }
+    for (const { pattern } of node.start === undefined ? [] : wildcardsIn(node.start, false)) {
+      if (!namesExactly(pattern)) continue;
+      for (const source of matched(sketch, asker, pattern)) exact.push([asker, source]);
+    }
   }
   const positive = keep(sketch, exact, wildcardEdges(sketch, false));
   const kept: [number, number][] = positive.map((edge) => [edge.asker, edge.source]);
   const negated = keep(sketch, [...exact, ...kept], wildcardEdges(sketch, true));
   return (asker, pattern) => {
+    if (namesExactly(pattern)) return matched(sketch, asker, pattern);
     const node = sketch.nodes[asker];
     const under = node?.start === undefined ? [] : wildcardsIn(node.start, false);
     const isNegated = under.some((each) => each.pattern === pattern && each.negated);
@@ -52,16 +58,23 @@ function wildcardsIn(cond: Cond, negated: boolean): { pattern: string; negated: 
 function wildcardEdges(sketch: Sketch, negated: boolean): WildcardEdge[] {
   return sketch.nodes.flatMap((node, asker) =>
     (node.start === undefined ? [] : wildcardsIn(node.start, false))
-      .filter((wildcard) => wildcard.negated === negated)
+      .filter((wildcard) => wildcard.negated === negated && !namesExactly(wildcard.pattern))
       .flatMap(({ pattern }) =>
-        sketch.nodes.flatMap((source, index) =>
-          index !== asker &&
-          source.kind !== 'prepare' &&
-          matchingEvents(sketch, index, pattern).length > 0
-            ? [{ asker, pattern, source: index }]
-            : [],
-        ),
+        matched(sketch, asker, pattern).map((source) => ({ asker, pattern, source })),
       ),
+  );
+}
+
+const namesExactly = (pattern: string): boolean =>
+  !pattern.slice(0, pattern.indexOf('.')).includes('*');
+
+function matched(sketch: Sketch, asker: number, pattern: string): number[] {
+  return sketch.nodes.flatMap((source, index) =>
+    index !== asker &&
+    source.kind !== 'prepare' &&
+    matchingEvents(sketch, index, pattern).length > 0
+      ? [index]
+      : [],
   );
 }
 

@@ -85,7 +85,12 @@ function randomPattern(material: Material): string {
     'timed_out',
   ] as const);
   const patterns = [`*.${kind}`, `*.${kind}`, `${family}_*.${kind}`, `*${other.slice(-1)}.${kind}`];
-  if (material.beginnings) patterns.push(`${other}.*`, '*.*ed', `${family}*.*e*`);
+  if (material.beginnings) patterns.push('*.*ed', `${family}*.*e*`);
+  // One node by its exact name, so one that may be named.
+  const named = dice.pick(material.named);
+  if (material.beginnings && named !== undefined) {
+    patterns.push(`${material.nodes[named]?.id}.*`, `${material.nodes[named]?.id}.t*`);
+  }
   return dice.pick(patterns) ?? `*.${kind}`;
 }
 
