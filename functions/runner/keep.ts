@@ -76,7 +76,6 @@ async function keepFile(file: FileMention, name: string, taking: Taking): Promis
     );
   const { places } = taking.keeper;
   const full = await insideArtifacts(file.path, name, places.artifacts);
-  const inside = path.relative(places.artifacts, full.named);
   const info = await stat(full.real);
   const mediaType = mediaTypeOf(full.named);
   return {
@@ -85,7 +84,7 @@ async function keepFile(file: FileMention, name: string, taking: Taking): Promis
         .relative(await realpath(places.artifacts), full.real)
         .split(path.sep)
         .join('/')}`,
-      name: path.basename(inside),
+      name: path.basename(full.named),
       size: info.size,
       sha256: await digestOf(full.real),
       ...(mediaType === undefined ? {} : { mediaType }),
@@ -100,28 +99,24 @@ async function insideArtifacts(
   name: string,
   artifacts: string,
 ): Promise<{ named: string; real: string }> {
+  const who = `output ${JSON.stringify(name)} names the file ${JSON.stringify(given)}`;
+  const outside = `${who}, which is outside MILLRACE_ARTIFACTS; write or copy it there`;
   const named = path.resolve(artifacts, given);
-  const found = await realpath(named).catch(() => undefined);
-  if (found === undefined)
+  const home = await realpath(artifacts);
+  // The path may be written with or without the links that lead to the folder itself.
+  if (!isBelow(artifacts, named) && !isBelow(home, named)) throw new MalformedOutputs(outside);
+  const real = await realpath(named).catch(() => undefined);
+  if (real === undefined)
     throw new MalformedOutputs(
-      `output ${JSON.stringify(name)} names the file ${JSON.stringify(given)}, which does not exist; wanted is a file inside MILLRACE_ARTIFACTS`,
+      `${who}, which does not exist; wanted is a file inside MILLRACE_ARTIFACTS`,
     );
-  const relative = path.relative(await realpath(artifacts), found);
-  if (
-    relative === '' ||
-    relative === '..' ||
-    relative.startsWith(`..${path.sep}`) ||
-    path.isAbsolute(relative)
-  )
-    throw new MalformedOutputs(
-      `output ${JSON.stringify(name)} names the file ${JSON.stringify(given)}, which is outside MILLRACE_ARTIFACTS; write or copy it there`,
-    );
-  const info = await stat(found);
-  if (!info.isFile())
-    throw new MalformedOutputs(
-      `output ${JSON.stringify(name)} names ${JSON.stringify(given)}, which is no regular file`,
-    );
-  return { named, real: found };
+  if (!isBelow(home, real)) throw new MalformedOutputs(outside);
+  if (!(await stat(real)).isFile()) throw new MalformedOutputs(`${who}, which is no regular file`);
+  return { named, real };
+}
+
+function isBelow(folder: string, file: string): boolean {
+  return file.startsWith(folder.endsWith(path.sep) ? folder : folder + path.sep);
 }
 
 async function digestOf(file: string): Promise<string> {

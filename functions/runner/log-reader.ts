@@ -92,8 +92,6 @@ function headOf(file: string): string {
 async function* linesOf(file: string): AsyncGenerator<LogLine> {
   if (!existsSync(file)) return;
   const input = createReadStream(file, { encoding: 'utf8' });
-  // A file that is rotated away while it is read has nothing more to say.
-  input.on('error', () => input.destroy());
   const lines = createInterface({ input, crlfDelay: Number.POSITIVE_INFINITY });
   try {
     for await (const text of lines) {
@@ -102,6 +100,9 @@ async function* linesOf(file: string): AsyncGenerator<LogLine> {
       if (parsed === undefined) return;
       yield parsed;
     }
+  } catch (error) {
+    // A file that was rotated away meanwhile has nothing more to say.
+    if (!(error instanceof Error && 'code' in error && error.code === 'ENOENT')) throw error;
   } finally {
     lines.close();
     input.destroy();

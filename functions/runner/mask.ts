@@ -5,6 +5,7 @@ const MASK = '***';
 
 /** Shorter texts would hide half of every log. */
 const SHORTEST = 3;
+const SHORTEST_ENCODED = 8;
 
 /** All spellings of the secrets that are looked for, longest first. */
 export function spellings(secrets: readonly string[]): string[] {
@@ -20,13 +21,27 @@ export function spellings(secrets: readonly string[]): string[] {
 
 function addSpellings(found: Set<string>, part: string, trimmed: string): void {
   found.add(trimmed);
-  const bytes = Buffer.from(part, 'utf8');
-  found.add(bytes.toString('base64').replace(/=+$/, ''));
-  found.add(bytes.toString('base64url'));
-  found.add(Buffer.from(trimmed).toString('base64').replace(/=+$/, ''));
+  for (const text of new Set([part, trimmed])) {
+    const bytes = Buffer.from(text, 'utf8');
+    for (const encoding of ['base64', 'base64url'] as const) {
+      const whole = bytes.toString(encoding);
+      found.add(whole).add(whole.replace(/=+$/, ''));
+      for (let before = 0; before < 3; before += 1) found.add(within(bytes, before, encoding));
+    }
+  }
   found.add(encodeURIComponent(trimmed));
   found.add(encodeURIComponent(trimmed).replaceAll('%20', '+'));
   found.add(JSON.stringify(trimmed).slice(1, -1));
+}
+
+/** The signs that encode these bytes and nothing else when `before` bytes (modulo three) stand in front of them. */
+function within(bytes: Buffer, before: number, encoding: 'base64' | 'base64url'): string {
+  const text = Buffer.concat([Buffer.alloc(before), bytes]).toString(encoding);
+  const first = Math.ceil((before * 8) / 6);
+  const last = Math.floor(((before + bytes.length) * 8) / 6);
+  const inner = text.slice(first, last);
+  // Short ones would be found by chance.
+  return inner.length < SHORTEST_ENCODED ? '' : inner;
 }
 
 export class Mask {

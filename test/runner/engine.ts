@@ -90,7 +90,9 @@ export class Engine {
     // A killed runner resets the connection; that it is gone is told by `closed`.
     socket.on('error', () => undefined);
     this.closed = new Promise((resolve) => socket.once('close', resolve));
-    createInterface({ input: socket }).on('line', (line) => {
+    const lines = createInterface({ input: socket });
+    lines.on('error', () => undefined);
+    lines.on('line', (line) => {
       const frame = runnerFrame.parse(JSON.parse(line));
       this.frames.push(frame);
       this.#answer(frame);

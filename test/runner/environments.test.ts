@@ -1,0 +1,142 @@
+import { execFileSync } from 'node:child_process';
+import { existsSync, readdirSync, rmSync } from 'node:fs';
+import path from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { afterEach, beforeEach, expect, test } from 'vitest';
+import { operatorCode } from '#runner/code/operator-code.ts';
+import { activation, ensureEnvironment } from '#runner/environments/build.ts';
+import { listEnvironments, pruneEnvironments, why } from '#runner/environments/manage.ts';
+import { checkExtraArgs } from '#runner/environments/uv-args.ts';
+import { Engine, RunnerProcess, temporaryFolder } from './engine.ts';
+import { anOrder } from './orders.ts';
+import { aCommit, aProject, aRepository } from './sources.ts';
+
+let folder: string;
+let context: { cacheDir: string; host: NodeJS.ProcessEnv };
+const uv = { kind: 'uv', project: 'pyproject.toml', name: 'clean' } as const;
+const operator = { git: './clean', tag: 'v1.0.0' };
+
+beforeEach(() => {
+  folder = temporaryFolder();
+  context = { cacheDir: path.join(folder, 'cache'), host: process.env };
+  aRepository(path.join(folder, 'clean'), aProject());
+});
+
+afterEach(() => rmSync(folder, { recursive: true, force: true }));
+
+const code = (tag = 'v1.0.0') =>
+  operatorCode(context, { operator: { git: './clean', tag }, folder, sources: {} });
+
+test('an environment is built once although ten ask at the same time, and found afterwards', async () => {
+  const source = await code();
+  const asked = Array.from({ length: 10 }, () => ensureEnvironment(uv, source, context));
+  const all = await Promise.all(asked);
+  expect(all.filter((one) => one?.built === true)).toHaveLength(1);
+  expect(new Set(all.map((one) => one?.folder)).size).toBe(1);
+  expect(await ensureEnvironment(uv, source, context)).toMatchObject({ built: false });
+});
+
+test('two processes that share a cache build it once', async () => {
+  const first = new RunnerProcess({ cacheDir: context.cacheDir, dataDir: path.join(folder, 'a') });
+  const second = new RunnerProcess({ cacheDir: context.cacheDir, dataDir: path.join(folder, 'b') });
+  const prepare = () =>
+    ({ ...anOrder([]), folder, work: { kind: 'prepare', operator, environment: uv } }) as const;
+  const reports = await Promise.all(
+    [first, second].map(async (runner) => (await Engine.connect(runner)).run(prepare())),
+  );
+  await Promise.all([first.remove(), second.remove()]);
+  expect(reports.map((report) => report.result.result)).toEqual(['completed', 'completed']);
+  expect(reports.filter((report) => report.prepared?.built === true)).toHaveLength(1);
+});
+
+test('a program in it runs its Python, in a copy of the operator', async () => {
+  const runner = new RunnerProcess({ dataDir: path.join(folder, 'data') });
+  const engine = await Engine.connect(runner);
+  const order = anOrder([{ command: 'python main.py', operator, environment: uv }], { folder });
+  const report = await engine.run(order);
+  await runner.remove();
+  expect(report.result).toMatchObject({ result: 'completed' });
+  const outputs = report.result.result === 'completed' ? report.result.outputs : {};
+  expect(outputs['prefix']).toContain(path.join(folder, 'data/cache/environments'));
+  expect(outputs['here']).toContain(path.join(folder, 'data/workspaces'));
+});
+
+test('the environment does not depend on where code lies that is not built into it', async () => {
+  const first = await ensureEnvironment(uv, await code(), context);
+  aCommit(path.join(folder, 'clean'), { 'main.py': 'print("two")' }, 'v2.0.0');
+  const second = await ensureEnvironment(uv, await code('v2.0.0'), context);
+  expect(second).toMatchObject({ key: first?.key, built: false });
+});
+
+test('a failed build names the first error, its command and its log, and leaves no environment', async () => {
+  const bad =
+    aProject()['pyproject.toml']?.replace('[]', '["millrace-no-such-package-ever==9"]') ?? '';
+  aCommit(path.join(folder, 'clean'), { 'pyproject.toml': bad }, 'v2.0.0');
+  execFileSync('git', ['rm', '-q', 'uv.lock'], { cwd: path.join(folder, 'clean') });
+  aCommit(path.join(folder, 'clean'), { more: '1' }, 'v3.0.0');
+  const offline = { ...context, offline: true };
+  const failed = ensureEnvironment(uv, await code('v3.0.0'), offline);
+  await expect(failed).rejects.toThrow(
+    /could not be built: .*\n[\s\S]*command: .*uv lock[\s\S]*whole log: /,
+  );
+  expect((await listEnvironments(context.cacheDir)).filter((one) => one.ready)).toEqual([]);
+  expect(readdirSync(path.join(context.cacheDir, 'environments/logs'))).toHaveLength(1);
+});
+
+test('a build that was killed is never used', async () => {
+  const runner = new RunnerProcess({ cacheDir: context.cacheDir, dataDir: path.join(folder, 'a') });
+  const engine = await Engine.connect(runner);
+  engine.start({ ...anOrder([]), folder, work: { kind: 'prepare', operator, environment: uv } });
+  const environments = path.join(context.cacheDir, 'environments');
+  const begun = () =>
+    existsSync(environments) &&
+    readdirSync(environments, { recursive: true }).some((name) =>
+      /^[0-9a-f]{64}\/[0-9a-f]{12}$/.test(String(name)),
+    );
+  while (!begun()) await new Promise((resolve) => setImmediate(resolve));
+  await runner.kill();
+  expect((await listEnvironments(context.cacheDir)).map((one) => one.ready)).toEqual([undefined]);
+  const built = await ensureEnvironment(uv, await code(), context);
+  expect(built).toMatchObject({ built: true });
+  const python = path.join(built?.folder ?? '', 'env/bin/python');
+  expect(execFileSync(python, ['-c', 'print(1)'], { encoding: 'utf8' })).toBe('1\n');
+});
+
+test('activation puts its programs first on PATH', () => {
+  const ensured = { key: 'k', folder: '/cache/k', built: false, seconds: 0 };
+  expect(activation(uv, ensured, { PATH: '/usr/bin' })).toEqual({
+    VIRTUAL_ENV: '/cache/k/env',
+    PATH: '/cache/k/env/bin:/usr/bin',
+    UV_ENV_ACTIVATED: 'clean',
+  });
+});
+
+test('prune takes away what was not used, and why says what made a new one necessary', async () => {
+  const first = await ensureEnvironment(uv, await code(), context);
+  const extra = { ...uv, extraArgs: ['--compile-bytecode'] };
+  const second = await ensureEnvironment(extra, await code(), context);
+  const explained = why(context.cacheDir, second?.key.slice(0, 10) ?? '');
+  expect(explained?.other?.differs.map(({ part }) => part)).toEqual(['extraArgs']);
+  await pruneEnvironments(context.cacheDir, { before: Date.now() + 1_000 });
+  expect(await listEnvironments(context.cacheDir)).toEqual([]);
+  expect(first?.key).not.toBe(second?.key);
+});
+
+test.each([
+  ['--project=/tmp'],
+  ['--directory', '/'],
+  ['--python', 'x'],
+  ['--target=/'],
+  ['--extra'],
+  ['requests'],
+])('%s may not be given to uv sync', (...args) => {
+  expect(() => checkExtraArgs(args)).toThrow(/may not be given/);
+});
+
+test('options that choose what is installed may', () => {
+  checkExtraArgs(['--extra', 'plots', '--group=dev', '--no-build']);
+});
+
+test('uv of the installation is found', () => {
+  expect(existsSync(fileURLToPath(new URL('../../.tools/bin/uv', import.meta.url)))).toBe(true);
+});
