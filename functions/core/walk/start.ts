@@ -265,36 +265,55 @@ function backstop(walking: Walking, node: number): { readonly deadline?: number 
 
 /** Starts instances of a forEach node: first those that are tried again, then new ones in ranges. */
 function startInstances(walking: Walking, node: number): void {
-  const { draft, graph } = walking;
+  const { graph } = walking;
   const plan = nodeOf(graph, node);
   const own = plan.executor.kind !== 'join' && graph.templates[node] === 1;
   const checked = own && bindsInstances(graph.plan, plan);
   const list = checked ? listFor(walking, node) : undefined;
   if (checked && !list) return;
-  for (;;) {
-    const room = roomFor(walking, node);
-    const each = draft.record(node).each;
-    if (room <= 0 || !each) return;
-    if (each.ready > 0) {
-      const index = draft.instances(node).next(MARK_A);
-      startRange(walking, node, [index, index]);
-    } else if (each.next < each.cut) {
-      const last = each.next + Math.min(room, each.cut - each.next) - 1;
-      const range: [number, number] = [each.next, last];
-      if (!list) startRange(walking, node, range);
-      else if (!startChecked(walking, node, { range, list })) return;
-    } else return;
+  while (startSome(walking, node, list)) {
+    // As long as there is room.
   }
 }
 
+/** Starts one range of instances; false when there is no room, nothing to start, or something missing. */
+function startSome(walking: Walking, node: number, list: readonly Json[] | undefined): boolean {
+  const { draft } = walking;
+  const room = roomFor(walking, node);
+  const { each } = draft.record(node);
+  if (room <= 0 || !each) return false;
+  if (each.ready > 0) {
+    const index = draft.instances(node).next(MARK_A);
+    startRange(walking, node, [index, index]);
+    return true;
+  }
+  if (each.next >= each.cut) return false;
+  const last = each.next + Math.min(room, each.cut - each.next) - 1;
+  const range: [number, number] = [each.next, last];
+  if (list) return startChecked(walking, node, { range, list });
+  startRange(walking, node, range);
+  return true;
+}
+
 function roomFor(walking: Walking, node: number): number {
-  const { draft, graph, context } = walking;
+  if (!mayChange(walking)) return 0;
+  return Math.min(placesFor(walking, node), walking.context.bounds.starts - walking.started);
+}
+
+/** Nothing but the bounds of this walk is in the way of further instances: the next one goes on. */
+function isBounded(walking: Walking, node: number): boolean {
+  const { each } = walking.draft.record(node);
+  return placesFor(walking, node) > 0 && !!each && (each.ready > 0 || each.next < each.cut);
+}
+
+/** Instances that `maxParallel` and the groups still allow. */
+function placesFor({ draft, graph }: Walking, node: number): number {
   const plan = nodeOf(graph, node);
   const record = draft.record(node);
-  if (!record.each || record.status !== RUNNING || !mayChange(walking)) return 0;
+  if (!record.each || record.status !== RUNNING) return 0;
   const own =
     (plan.maxParallel ?? Number.POSITIVE_INFINITY) - record.each.running - record.each.stopping;
-  return Math.min(own, freePlaces(draft, plan.group), context.bounds.starts - walking.started);
+  return Math.min(own, freePlaces(draft, plan.group));
 }
 
 function startRange(walking: Walking, node: number, instances: [number, number]): void {
