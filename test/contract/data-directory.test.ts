@@ -18,7 +18,8 @@ import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { openDataDirectory, readDataDirectory, socketPath } from '#embedded/data-directory.ts';
-import { type Holder, readLock, takeLock } from '#embedded/lock.ts';
+import { readLock, takeLock } from '#embedded/lock.ts';
+import type { LockHolder } from '#schemas/data-directory.ts';
 
 const HOLDER = fileURLToPath(new URL('lock-holder.ts', import.meta.url));
 
@@ -104,7 +105,7 @@ describe('a data directory', () => {
 
 describe('the lock of a data directory', () => {
   const path = () => join(folder, 'lock');
-  const me: Holder = { pid: process.pid, host: 'here', version: '1.2.3', since: 5 };
+  const me: LockHolder = { pid: process.pid, host: 'here', version: '1.2.3', since: 5 };
 
   test('is free, then held, then free again', () => {
     expect(readLock(path())).toEqual({ held: false });

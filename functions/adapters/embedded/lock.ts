@@ -2,37 +2,25 @@
 // however it ends. Who holds it lies beside it. Nothing else may open the lock file: closing it would give the lock away.
 import { existsSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { DatabaseSync } from 'node:sqlite';
-import * as z from 'zod';
 import { Transient } from '#errors/families.ts';
+import { type LockHolder, lockHolder } from '#schemas/data-directory.ts';
 import { limits } from '#schemas/limits.ts';
 import { fromSqlite, fromSystem, sqliteCode, systemCode } from './storage-errors.ts';
 
 const SQLITE_BUSY = 5;
 
-/** Who holds a data directory. */
-export const holder = z.object({
-  pid: z.int().positive(),
-  host: z.string(),
-  /** Of the program. */
-  version: z.string(),
-  /** Where it answers its clients. */
-  socket: z.string().exactOptional(),
-  since: z.int(),
-});
-export type Holder = z.infer<typeof holder>;
-
 export interface Lock {
   /** Tells others more, once there is more to tell. */
-  describe(holder: Holder): void;
+  describe(holder: LockHolder): void;
   release(): void;
 }
 
 /** Takes the lock, or rejects with Transient `busy`, `details.holder` the one who has it (absent while that one is still starting). */
-export function takeLock(path: string, mine: Holder): Lock {
+export function takeLock(path: string, mine: LockHolder): Lock {
   const file = lockFile(path);
   // Whoever had it before is gone; until the next line others read that a new one is starting.
   rmSync(about(path), { force: true });
-  const describe = (said: Holder): void => writeHolder(path, said);
+  const describe = (said: LockHolder): void => writeHolder(path, said);
   describe(mine);
   return {
     describe,
@@ -47,7 +35,7 @@ export function takeLock(path: string, mine: Holder): Lock {
 /**
  * Answers `free`, or who holds the lock. Takes nothing and writes nothing.
  */
-export function readLock(path: string): { held: false } | { held: true; holder?: Holder } {
+export function readLock(path: string): { held: false } | { held: true; holder?: LockHolder } {
   if (!existsSync(path)) return { held: false };
   let file: DatabaseSync | undefined;
   try {
@@ -102,7 +90,7 @@ function about(path: string): string {
   return `${path}.json`;
 }
 
-function writeHolder(path: string, said: Holder): void {
+function writeHolder(path: string, said: LockHolder): void {
   const passing = `${about(path)}.${process.pid}`;
   try {
     writeFileSync(passing, JSON.stringify(said), { mode: 0o600 });
@@ -112,9 +100,9 @@ function writeHolder(path: string, said: Holder): void {
   }
 }
 
-function readHolder(path: string): Holder | undefined {
+function readHolder(path: string): LockHolder | undefined {
   try {
-    const parsed = holder.safeParse(JSON.parse(readFileSync(about(path), 'utf8')));
+    const parsed = lockHolder.safeParse(JSON.parse(readFileSync(about(path), 'utf8')));
     return parsed.success ? parsed.data : undefined;
   } catch (error) {
     if (error instanceof SyntaxError || systemCode(error) === 'ENOENT') return undefined;

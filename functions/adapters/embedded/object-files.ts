@@ -4,8 +4,7 @@ import { createReadStream } from 'node:fs';
 import { mkdir, open, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { Readable } from 'node:stream';
-import * as z from 'zod';
-import { digest } from '#schemas/ids.ts';
+import { type ObjectAbout, objectAbout } from '#schemas/data-directory.ts';
 import { systemCode } from './storage-errors.ts';
 
 export interface Written {
@@ -13,13 +12,6 @@ export interface Written {
   readonly size: number;
   readonly sha256: string;
 }
-
-const about = z.object({
-  size: z.int().nonnegative(),
-  sha256: digest,
-  mediaType: z.string().exactOptional(),
-});
-export type About = z.infer<typeof about>;
 
 /** Writes the body to a new file in `folder`, durable when it returns; leaves nothing behind when it fails. */
 export async function writeTemporary(
@@ -65,9 +57,9 @@ export async function syncFolder(path: string): Promise<void> {
 }
 
 /** Undefined where nothing is known, or where what lies there is not readable any more. */
-export async function readAbout(path: string): Promise<About | undefined> {
+export async function readAbout(path: string): Promise<ObjectAbout | undefined> {
   try {
-    const parsed = about.safeParse(JSON.parse(await readFile(path, 'utf8')));
+    const parsed = objectAbout.safeParse(JSON.parse(await readFile(path, 'utf8')));
     return parsed.success ? parsed.data : undefined;
   } catch (error) {
     if (error instanceof SyntaxError || systemCode(error) === 'ENOENT') return undefined;
@@ -75,7 +67,7 @@ export async function readAbout(path: string): Promise<About | undefined> {
   }
 }
 
-export async function writeAbout(path: string, value: About): Promise<void> {
+export async function writeAbout(path: string, value: ObjectAbout): Promise<void> {
   await mkdir(dirname(path), { recursive: true, mode: 0o700 });
   const passing = `${path}.${randomUUID()}`;
   const { size, sha256, mediaType } = value;

@@ -10,9 +10,14 @@ import {
   renameSync,
   writeSync,
 } from 'node:fs';
-import * as z from 'zod';
-import { MillraceError, Rejected } from '#errors/families.ts';
+import { Rejected } from '#errors/families.ts';
 import type { Secrets } from '#ports/small.ts';
+import {
+  type SealedSecret,
+  type SecretsFile,
+  secretsFile,
+  secretsVersion,
+} from '#schemas/data-directory.ts';
 import { FORMAT, namespace as namespaceSchema } from '#schemas/ids.ts';
 import { limits } from '#schemas/limits.ts';
 import { refuseNewer } from './items.ts';
@@ -24,15 +29,6 @@ const CIPHER = 'aes-256-gcm';
 const NONCE_BYTES = 12;
 const TAG_BYTES = 16;
 
-const sealed = z.strictObject({ nonce: z.base64(), tag: z.base64(), data: z.base64() });
-type Sealed = z.infer<typeof sealed>;
-
-const content = z.object({
-  v: z.int(),
-  namespaces: z.record(z.string(), z.record(z.string(), sealed)),
-});
-type Content = z.infer<typeof content>;
-
 export interface SecretsOptions {
   readonly file: string;
   readonly keyFile: string;
@@ -40,7 +36,7 @@ export interface SecretsOptions {
 
 /** Secrets in `file`, sealed with the key in `keyFile`; both are made when the first secret is put. */
 export function createSecrets(options: SecretsOptions): Secrets {
-  const change = (act: (content: Content) => void): void => {
+  const change = (act: (content: SecretsFile) => void): void => {
     whileLocked(`${options.file}.lock`, () => {
       const now = readContent(options.file);
       act(now);
@@ -88,16 +84,16 @@ export function createSecrets(options: SecretsOptions): Secrets {
   };
 }
 
-function namesakes(all: Content, namespace: string): Record<string, Sealed> {
+function namesakes(all: SecretsFile, namespace: string): Record<string, SealedSecret> {
   return Object.hasOwn(all.namespaces, namespace) ? (all.namespaces[namespace] ?? {}) : {};
 }
 
-function sealedAt(all: Content, namespace: string, name: string): Sealed | undefined {
+function sealedAt(all: SecretsFile, namespace: string, name: string): SealedSecret | undefined {
   const those = namesakes(all, namespace);
   return Object.hasOwn(those, name) ? those[name] : undefined;
 }
 
-function seal(key: Buffer, subject: string, value: string): Sealed {
+function seal(key: Buffer, subject: string, value: string): SealedSecret {
   const nonce = randomBytes(NONCE_BYTES);
   const cipher = createCipheriv(CIPHER, key, nonce, { authTagLength: TAG_BYTES });
   cipher.setAAD(Buffer.from(subject));
@@ -106,7 +102,7 @@ function seal(key: Buffer, subject: string, value: string): Sealed {
   return { nonce: text(nonce), tag: text(cipher.getAuthTag()), data: text(data) };
 }
 
-function open(options: SecretsOptions, subject: string, value: Sealed): string {
+function open(options: SecretsOptions, subject: string, value: SealedSecret): string {
   const key = keyOf(options.keyFile, false);
   try {
     const nonce = Buffer.from(value.nonce, 'base64');
@@ -125,28 +121,34 @@ function open(options: SecretsOptions, subject: string, value: Sealed): string {
   }
 }
 
-function readContent(file: string): Content {
+function readContent(file: string): SecretsFile {
   if (!existsSync(file)) return { v: FORMAT, namespaces: {} };
+  const value = jsonIn(file);
+  const versioned = secretsVersion.safeParse(value);
+  if (versioned.success) refuseNewer(versioned.data.v, file);
+  const parsed = secretsFile.safeParse(value);
+  if (!parsed.success) {
+    throw new Rejected(
+      'invalid',
+      `${file}: not a file of secrets any more; put a backup in its place, or remove it and set the secrets anew`,
+      { file },
+      parsed.error,
+    );
+  }
+  return parsed.data;
+}
+
+/** Undefined where it is no JSON. */
+function jsonIn(file: string): unknown {
   try {
-    const value: unknown = JSON.parse(readFileSync(file, 'utf8'));
-    const versioned = z.object({ v: z.int() }).safeParse(value);
-    if (versioned.success) refuseNewer(versioned.data.v, file);
-    return content.parse(value);
+    return JSON.parse(readFileSync(file, 'utf8'));
   } catch (error) {
-    if (error instanceof MillraceError) throw error;
-    if (error instanceof SyntaxError || error instanceof z.ZodError) {
-      throw new Rejected(
-        'invalid',
-        `${file}: not a file of secrets any more; put a backup in its place, or remove it and set the secrets anew`,
-        { file },
-        error,
-      );
-    }
+    if (error instanceof SyntaxError) return undefined;
     throw fromSystem(error, file);
   }
 }
 
-function writeContent(file: string, all: Content): void {
+function writeContent(file: string, all: SecretsFile): void {
   const passing = `${file}.${process.pid}`;
   try {
     const descriptor = openSync(passing, 'w', 0o600);
