@@ -63,8 +63,9 @@ export async function foreground(context: Context, watch: Watch): Promise<ExitCo
     return endOf(context, outcome);
   } finally {
     viewer?.stop();
-    signals.end();
     await session.close({ park: true });
+    // Only now: a signal that comes twice must not cut off what the first one began.
+    signals.end();
   }
 }
 

@@ -8,6 +8,8 @@ import { summaryOf, type Viewer, type ViewerOptions } from './view.ts';
 /** Milliseconds between two drawings, and between two questions when no event asked for one. */
 const DRAW = 120;
 const ASK = 1_000;
+/** Lines of the tree that stays. */
+const FINAL_ROWS = 100;
 /** A large run's report takes its time: asking may use one part in so many. */
 const SHARE = 8;
 
@@ -37,10 +39,11 @@ export function liveViewer(context: Context, options: ViewerOptions): Viewer {
     onEvents: () => asking.soon(),
     note: (text) => draw.persist(text),
     finish: async (last) => {
-      clearInterval(timer);
-      draw(renderTree(last, frame(Math.max(output.rows - 1, 20))));
+      const summary = await summaryOf(context, options, last, false);
+      draw.clear();
       stop();
-      output.write(await summaryOf(context, options, last, false));
+      // What stays may be longer than the screen.
+      output.write(`${renderTree(last, frame(FINAL_ROWS))}\n${summary}`);
     },
     stop,
   };

@@ -28,8 +28,8 @@ const WEIGHT: Readonly<Record<ShownStatus, number>> = {
   running: 1,
   queued: 2,
   completed: 3,
-  pending: 4,
-  skipped: 5,
+  pending: 3,
+  skipped: 4,
 };
 
 export function renderTree(report: RunReport, frame: Frame): string {
@@ -72,7 +72,8 @@ function nodeLine(name: string, node: NodeReport, width: number, frame: Frame): 
   // The rest must not wrap, or the terminal would count more lines than were drawn.
   const room = Math.max(0, columns - width - 16);
   const rest = shorten(restOf(node), room);
-  return `  ${mark(node.status, paint)} ${padded} ${paint.dim(time)}  ${paint[restColour(node.status)](rest)}`.trimEnd();
+  const told = rest === '' ? '' : `  ${paint[restColour(node.status)](rest)}`;
+  return `  ${mark(node.status, paint)} ${padded} ${time.trim() === '' && told === '' ? '' : paint.dim(time)}${told}`.trimEnd();
 }
 
 function restColour(status: ShownStatus): ReturnType<typeof colourOf> {
@@ -147,10 +148,16 @@ function environmentLines(report: RunReport, frame: Frame): readonly Line[] {
 
 function fold(lines: readonly Line[], room: number, paint: Palette): readonly string[] {
   if (lines.length <= room) return lines.map(({ text }) => text);
-  // Of what has completed the newest says most; of what is pending the next.
+  // What has just completed and what comes next share what room is left: the nearer to now, the sooner.
+  const completed = lines.filter(({ status }) => status === 'completed').length;
+  const seen = new Map<ShownStatus, number>();
   const ranked = lines
-    .map((line, at) => ({ line, at, turn: line.status === 'completed' ? -at : at }))
-    .sort((a, b) => WEIGHT[a.line.status] - WEIGHT[b.line.status] || a.turn - b.turn);
+    .map(({ status }, at) => {
+      const nth = seen.get(status) ?? 0;
+      seen.set(status, nth + 1);
+      return { at, weight: WEIGHT[status], turn: status === 'completed' ? completed - nth : nth };
+    })
+    .sort((a, b) => a.weight - b.weight || a.turn - b.turn);
   const kept = new Set(ranked.slice(0, room - 1).map(({ at }) => at));
   const left = lines.filter((_, at) => !kept.has(at)).map(({ status }) => status);
   const words = [...tally(left)].map(spellCount).join(', ');

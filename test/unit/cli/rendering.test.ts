@@ -83,7 +83,7 @@ test('of many nodes those stay that failed or run, the rest is counted', () => {
   expect(lines).toHaveLength(10);
   expect(lines[1]).toBe('  ✗ n7              exit code 1');
   expect(lines).toContain('  ● n300      20 s');
-  expect(lines.at(-1)).toBe('  … and 193 completed, 299 pending');
+  expect(lines.at(-1)).toBe('  … and 196 completed, 296 pending');
 });
 
 test('no line is wider than the terminal, whatever a message holds', () => {
