@@ -281,7 +281,11 @@ function startSome(walking: Walking, node: number, list: readonly Json[] | undef
   const { draft } = walking;
   const room = roomFor(walking, node);
   const { each } = draft.record(node);
-  if (room <= 0 || !each) return false;
+  if (!each) return false;
+  if (room <= 0) {
+    walking.left ||= isBounded(walking, node);
+    return false;
+  }
   if (each.ready > 0) {
     const index = draft.instances(node).next(MARK_A);
     startRange(walking, node, [index, index]);
