@@ -17,10 +17,11 @@ import {
   TO_NODE,
   TO_PREPARED,
   TO_TERM,
+  type WildcardLeaf,
 } from './conditions.ts';
 import { glob } from './glob.ts';
 import { type Groups, linkGroups } from './groups.ts';
-import { type Hub, resolveWildcards } from './wildcards.ts';
+import { type Hub, type Resolved, resolveWildcards } from './wildcards.ts';
 import { EVENT_COMPLETED, EVENT_RETRYING, EVENT_STARTED } from './words.ts';
 
 /** A failure that another node may handle, or has handled. */
@@ -73,6 +74,8 @@ export interface Graph {
   readonly handlersOf: ReadonlyMap<number, readonly Handled[]>;
   readonly handledBy: ReadonlyMap<number, readonly Handled[]>;
   readonly hubs: readonly Hub[];
+  /** By asker and pattern: the hub that answers; -1 when nothing can match. */
+  readonly hubOf: ReadonlyMap<string, number>;
   readonly run: number;
   readonly starting: ReadonlyMap<number, number>;
   readonly retrying: ReadonlyMap<number, number>;
@@ -114,7 +117,7 @@ export function link(plan: Plan): Graph {
     termStart[at + 1] = builder.terms.length;
     if (node.skip !== undefined) skips.set(at, readCondition(node.skip));
   }
-  const hubs = addHubs(builder, plan, visible);
+  const { hubs, hubOf } = addHubs(builder, plan, visible);
   const sources = addSources(builder, plan, hubs.length);
   return {
     plan,
@@ -131,6 +134,7 @@ export function link(plan: Plan): Graph {
     skips,
     ...handlings(builder),
     hubs,
+    hubOf: new Map(builder.wildcards.map((leaf, at) => [leafKey(leaf), hubOf[at] ?? -1])),
     ...sources,
     payloadNames: new Set([...sources.payloads.keys(), ...namesPayloads(plan)]),
     templates: Uint8Array.from(plan.nodes, (node) => (writesTemplates(plan, node) ? 1 : 0)),
@@ -189,8 +193,18 @@ function rootOf(builder: ConditionBuilder, gate: number): number {
   return at;
 }
 
-function addHubs(builder: ConditionBuilder, plan: Plan, visible: Uint8Array): readonly Hub[] {
-  if (builder.wildcards.length === 0) return [];
+function leafKey({ asker, pattern }: Pick<WildcardLeaf, 'asker' | 'pattern'>): string {
+  return `${asker} ${pattern}`;
+}
+
+/** Ids of the nodes that a wildcard of this node's conditions may match. */
+export function wildcardSources(graph: Graph, id: string, pattern: string): readonly string[] {
+  const hub = graph.hubOf.get(leafKey({ asker: indexOf(graph, id), pattern })) ?? -1;
+  return (graph.hubs[hub]?.sources ?? []).map((source) => nodeOf(graph, source).id);
+}
+
+function addHubs(builder: ConditionBuilder, plan: Plan, visible: Uint8Array): Resolved {
+  if (builder.wildcards.length === 0) return { hubs: [], hubOf: [] };
   const nodes = plan.nodes.map((node, at) => ({ id: node.id, visible: visible[at] === 1 }));
   const { hubs, hubOf } = resolveWildcards(builder.wildcards, nodes, waiting(builder));
   for (const [at, hub] of hubs.entries()) {
@@ -207,7 +221,7 @@ function addHubs(builder: ConditionBuilder, plan: Plan, visible: Uint8Array): re
       builder.gateOpen[leaf.gate] = (builder.gateOpen[leaf.gate] ?? 0) + 1;
     }
   }
-  return hubs;
+  return { hubs, hubOf };
 }
 
 function maskOf(pattern: string): number {
