@@ -1,26 +1,160 @@
-// The checks that need all nodes: names, events, cycles, what a binding may count on.
-import type { Reading } from './draft.ts';
+// The checks that need all nodes: names, events, cycles, constants, and what a binding may count on.
+import { references } from '#core/expression/references.ts';
+import { insideQuotes } from '#core/expression/shell.ts';
+import { checkBindings } from './bindings.ts';
+import { constantOf, contradiction } from './constants.ts';
+import { cycles } from './cycles.ts';
+import type { Binding, ConditionText, Draft, Reading } from './draft.ts';
+import { checkEvents } from './events.ts';
 import { type Findings, subjectOf } from './findings.ts';
+import { checkNames, type NamedText } from './names.ts';
 import { listed, nearest } from './nearest.ts';
+import { sourceOffset } from './texts.ts';
+import { splitEvent, World } from './world.ts';
 
 /** Says everything that is wrong between nodes. Answers the names of the secrets. */
 export function check(findings: Findings, reading: Reading): ReadonlySet<string> {
-  const known = new Map(reading.drafts.map((draft) => [draft.node.id, draft]));
+  const world = new World(findings, reading);
+  const texts = allTexts(reading);
+  for (const draft of reading.drafts) checkNeeds(world, draft);
+  for (const text of texts) {
+    checkNames(world, text);
+    if (typeof text.use === 'string') checkEvents(world, text);
+  }
   for (const draft of reading.drafts) {
-    for (const { name, place } of draft.needs) {
-      if (known.has(name)) continue;
-      const near = nearest(name, known.keys());
+    for (const condition of draft.conditions) checkConstant(findings, condition);
+    for (const binding of draft.bindings) checkQuotes(findings, binding);
+  }
+  // Who waits for whom is followed only in a graph that has an order.
+  if (!checkCycles(world)) checkBindings(world, texts);
+  return new Set(texts.flatMap((text) => text.references.secrets.map(({ name }) => name)));
+}
+
+function allTexts(reading: Reading): readonly NamedText[] {
+  const texts: NamedText[] = reading.bindings.map((binding) => bindingText(binding, undefined));
+  for (const draft of reading.drafts) {
+    for (const { use, place, condition } of draft.conditions) {
+      texts.push({ place, use, draft, references: references(condition) });
+    }
+    for (const binding of draft.bindings) texts.push(bindingText(binding, draft));
+  }
+  return texts;
+}
+
+function bindingText(binding: Binding, draft: Draft | undefined): NamedText {
+  return { place: binding.place, use: binding, draft, references: references(binding.template) };
+}
+
+function checkNeeds(world: World, draft: Draft): void {
+  const { findings } = world;
+  const seen = new Set<string>();
+  for (const { name, place } of draft.needs) {
+    if (world.indexOf(name) === undefined) {
+      const near = nearest(name, world.ids());
       const hint =
         near === undefined
-          ? `; the pipeline has ${listed([...known.keys()])}`
+          ? `; the pipeline has ${listed([...world.ids()])}`
           : `; did you mean "${near}"?`;
-      findings.error(
-        'unknown_node',
+      const what = `${subjectOf(place)} names the node "${name}", which is not there${hint}`;
+      findings.error('unknown_node', place, what, { suggestion: near });
+    } else if (seen.has(name)) {
+      findings.warn(
+        'duplicate_id',
         place,
-        `${subjectOf(place)} names the node "${name}", which is not there${hint}`,
-        { suggestion: near },
+        `${subjectOf(place)} names "${name}" for the second time`,
       );
     }
+    seen.add(name);
   }
-  return new Set();
+}
+
+function checkConstant(findings: Findings, text: ConditionText): void {
+  const constant = constantOf(text.condition);
+  const subject = subjectOf(text.place);
+  if (constant !== undefined) {
+    const what =
+      typeof constant === 'object'
+        ? `fails in every run: ${constant.error}`
+        : constant === 'true'
+          ? 'is true in every run; leave it out, or name what it waits for'
+          : 'can never be true';
+    findings.error('constant_condition', text.place, `${subject} ${what}`);
+    return;
+  }
+  const found = contradiction(text.condition);
+  if (found === undefined) return;
+  findings.warn(
+    'contradiction',
+    text.place,
+    `${subject} wants ${found.events}, of which only one can happen`,
+    {
+      at: sourceOffset(findings.source, text.place.tree, found.at),
+    },
+  );
+}
+
+const COMMANDS: ReadonlySet<string | number> = new Set(['command', 'start_command']);
+
+/** A value in a command is quoted already: quotes round it mean that someone fears it is not. */
+function checkQuotes(findings: Findings, binding: Binding): void {
+  const { place, template } = binding;
+  if (!COMMANDS.has(place.key)) return;
+  const [at] = insideQuotes(template);
+  if (at === undefined) return;
+  findings.warn(
+    'quoted_word',
+    place,
+    `${subjectOf(place)} has {{ }} inside quotes; it becomes one quoted word by itself, so leave the quotes out`,
+    { at: sourceOffset(findings.source, place.tree, at) },
+  );
+}
+
+/** Whether there are cycles; each is said once. */
+function checkCycles(world: World): boolean {
+  const edges = world.drafts.map((draft) => waitsFor(world, draft));
+  const found = cycles(edges);
+  for (const cycle of found) {
+    const [first = 0] = cycle;
+    const draft = world.drafts[first];
+    if (draft === undefined) continue;
+    const names = cycle.map((index) => labelOf(world.drafts[index]));
+    const start = draft.conditions.find((condition) => condition.use === 'startWhen')?.place;
+    const place = draft.needs[0]?.place ?? start ?? draft.place;
+    const what =
+      cycle.length === 2
+        ? `node "${names[0]}" waits for itself: ${names.join(' → ')}`
+        : `nodes wait for each other: ${names.join(' → ')}`;
+    world.findings.error('cycle', place, `${what}${reasons(world, cycle)}`);
+  }
+  return found.length > 0;
+}
+
+function labelOf(draft: Draft | undefined): string {
+  return draft?.node.label !== undefined && draft.spelled
+    ? draft.node.label
+    : (draft?.node.id ?? '');
+}
+
+/** Which operators are behind the edges, where the dialect has them. */
+function reasons(world: World, cycle: readonly number[]): string {
+  const because = cycle.slice(0, -1).flatMap((from, at) => {
+    const target = world.drafts[cycle[at + 1] ?? -1]?.node.id;
+    const edge = world.drafts[from]?.needs.find(({ name }) => name === target);
+    return edge?.because === undefined ? [] : [edge.because];
+  });
+  return because.length === 0 ? '' : ` (${because.join('; ')})`;
+}
+
+/** The nodes whose end the start of this one hangs on, by exact names. */
+function waitsFor(world: World, draft: Draft): readonly number[] {
+  const names = draft.needs.map(({ name }) => name);
+  for (const { use, condition } of draft.conditions) {
+    if (use !== 'startWhen') continue;
+    const named = references(condition);
+    for (const { pattern } of named.events) {
+      if (!pattern.includes('*')) names.push(splitEvent(pattern).source);
+    }
+    for (const { node } of named.outputs) names.push(node);
+  }
+  return [...new Set(names)].flatMap((name) => world.indexOf(name) ?? []);
 }

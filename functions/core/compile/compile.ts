@@ -67,6 +67,7 @@ function compileInto(
   }
   const tree = readYaml(findings);
   if (tree === undefined) return undefined;
+  findings.root = tree;
   const root: Place = { tree, key: '' };
   const dialect = dialectOf(findings, root);
   if (dialect === undefined) return undefined;

@@ -30,11 +30,20 @@ export interface Draft {
   readonly place: Place;
   /** Built up while it is read; `needs` is set when all names are known. */
   readonly node: PlanNode;
-  readonly needs: readonly { readonly name: string; readonly place: Place }[];
+  readonly needs: readonly {
+    readonly name: string;
+    readonly place: Place;
+    /** Why, where the user did not write it so: `operator "a" needs "b"`. */
+    readonly because?: string;
+  }[];
   readonly conditions: readonly ConditionText[];
   readonly bindings: readonly Binding[];
   /** Names of the node's own inputs. */
   readonly own: ReadonlySet<string>;
+  /** Whether all that it does was understood: an executor of a later version is not. */
+  readonly complete: boolean;
+  /** Whether its label is how the user spells its id. */
+  readonly spelled: boolean;
   /** Programs it needs, by index into `Reading.operators`. */
   readonly operators: readonly number[];
 }

@@ -27,6 +27,8 @@ const EXCERPT = 160;
 
 export class Findings {
   readonly source: string;
+  /** The tree of the source, once there is one: tells the path of what the YAML reader found. */
+  root: Tree | undefined;
   readonly #found: Found[] = [];
   #errors = 0;
   #left = 0;
@@ -50,34 +52,22 @@ export class Findings {
 
   error(code: ProblemCode, place: Place | undefined, message: string, detail: Detail = {}): void {
     this.#errors += 1;
-    this.#add('error', code, place, message, detail);
+    this.#add({ ...detail, severity: 'error', code, message }, place);
   }
 
   warn(code: ProblemCode, place: Place | undefined, message: string, detail: Detail = {}): void {
-    this.#add('warning', code, place, message, detail);
+    this.#add({ ...detail, severity: 'warning', code, message }, place);
   }
 
-  #add(
-    severity: Problem['severity'],
-    code: ProblemCode,
-    place: Place | undefined,
-    message: string,
-    detail: Detail,
-  ): void {
-    if (this.full && (severity === 'warning' || !this.#dropWarning())) {
+  #add(found: Omit<Found, 'path' | 'at'> & Detail, place: Place | undefined): void {
+    if (this.full && (found.severity === 'warning' || !this.#dropWarning())) {
       this.#left += 1;
       return;
     }
     let path = place === undefined ? '' : pathOf(place);
-    if (detail.key !== undefined) path = path === '' ? detail.key : `${path}.${detail.key}`;
-    this.#found.push({
-      ...detail,
-      severity,
-      code,
-      path,
-      at: detail.at ?? keyAt(place, detail.key) ?? place?.tree.at ?? 0,
-      message,
-    });
+    if (found.key !== undefined) path = path === '' ? found.key : `${path}.${found.key}`;
+    const at = found.at ?? keyAt(place, found.key) ?? place?.tree.at ?? 0;
+    this.#found.push({ ...found, path, at });
   }
 
   /** Errors are worth more than warnings when there is no room for both. */
@@ -109,7 +99,7 @@ export class Findings {
     return {
       code: found.code,
       severity: found.severity,
-      path: found.path,
+      path: found.path === '' && this.root !== undefined ? pathAt(this.root, found.at) : found.path,
       line,
       column,
       message: found.message,
@@ -171,6 +161,31 @@ export class Findings {
     this.#lineStarts = starts;
     return starts;
   }
+}
+
+/** The path of the value that stands at an offset. */
+function pathAt(root: Tree, at: number): string {
+  let place: Place = { tree: root, key: '' };
+  for (;;) {
+    const below = childAt(place, at);
+    if (below === undefined) return pathOf(place);
+    place = below;
+  }
+}
+
+function childAt(place: Place, at: number): Place | undefined {
+  const { tree } = place;
+  if (tree.kind === 'list') {
+    const key = tree.items.findLastIndex((item) => item.at <= at);
+    const item = tree.items[key];
+    return item === undefined || item.end < at ? undefined : { tree: item, up: place, key };
+  }
+  if (tree.kind === 'scalar') return undefined;
+  let found: Place | undefined;
+  for (const [key, entry] of tree.entries) {
+    if (entry.at <= at) found = { tree: entry.value, up: place, key };
+  }
+  return found;
 }
 
 function keyAt(place: Place | undefined, key: string | undefined): number | undefined {

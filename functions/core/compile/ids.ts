@@ -40,6 +40,12 @@ export function id(findings: Findings, place: Place | undefined): string | undef
   return undefined;
 }
 
+/** What stands as an id although it is none, so that what names it is not a problem as well. */
+export function writtenId(place: Place | undefined): string | undefined {
+  if (place?.tree.kind !== 'scalar' || place.tree.value === null) return undefined;
+  return `${place.tree.value}`;
+}
+
 /** The id of a pipeline, which may have hyphens. */
 export function pipelineId(findings: Findings, place: Place | undefined): string | undefined {
   const value = text(findings, place);

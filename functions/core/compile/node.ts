@@ -5,7 +5,7 @@ import { limits } from '#schemas/limits.ts';
 import type { Executor, PlanNode } from '#schemas/plan.ts';
 import type { Binding, ConditionText, ConditionUse, Draft } from './draft.ts';
 import { type Findings, subjectOf } from './findings.ts';
-import { id } from './ids.ts';
+import { id, writtenId } from './ids.ts';
 import type { OperatorTable } from './operator.ts';
 import { resources, retry, variables } from './parts.ts';
 import {
@@ -29,19 +29,19 @@ const LATER: readonly string[] = [...EXECUTORS_TO_COME, ...KEYS_TO_COME];
 const NODE_KEYS: readonly string[] = [...Object.keys(nodesNode.shape), ...LATER];
 const CONDITIONS: readonly ConditionUse[] = ['startWhen', 'stopWhen', 'skipWhen'];
 
-/** A node, or undefined when it has no id that others could name. */
+/** A node, or undefined when it is no mapping. */
 export function node(findings: Findings, place: Place, table: OperatorTable): Draft | undefined {
   const map = mapping(findings, place, NODE_KEYS);
   if (map === undefined) return undefined;
-  const own = id(findings, required(findings, map, 'id', 'an id'));
+  const idPlace = required(findings, map, 'id', 'an id');
+  const own = id(findings, idPlace) ?? writtenId(idPlace) ?? `node ${place.key}`;
   const conditions = CONDITIONS.flatMap((use) => condition(findings, map, use));
   const element = member(map, 'forEach') !== undefined;
-  const work = executor(findings, map, { id: own ?? 'node', table, element });
+  const work = executor(findings, map, { id: own, table, element });
   const inputs = ownInputs(findings, map);
   const bindings = [...nodeBindings(findings, map, element), ...work.read.bindings];
   const needs = needsOf(findings, map, conditions);
   const settings = scheduling(findings, map);
-  if (own === undefined) return undefined;
   const label = text(findings, member(map, 'name'));
   const made: PlanNode = {
     id: own,
@@ -59,6 +59,8 @@ export function node(findings: Findings, place: Place, table: OperatorTable): Dr
     conditions,
     bindings,
     own: new Set(Object.keys(inputs ?? {})),
+    complete: LATER.every((key) => member(map, key) === undefined),
+    spelled: false,
     operators: work.read.operators,
   };
 }

@@ -227,8 +227,8 @@ export function word<T extends string>(
   findings.error(
     'wrong_value',
     place,
-    `${subjectOf(place)} is "${shown(value)}"; wanted ${listed(words, 20)}${hint}`,
-    { expected: listed(words, 20), suggestion: near },
+    `${subjectOf(place)} is "${shown(value)}"; wanted one of ${words.join(', ')}${hint}`,
+    { expected: words.join(', '), suggestion: near },
   );
   return undefined;
 }

@@ -41,7 +41,7 @@ export function bindingsIn(
   for (let next = open.pop(); next !== undefined; next = open.pop()) {
     const at: Place = next;
     if (at.tree.kind === 'list') {
-      at.tree.items.forEach((tree, key) => open.push({ tree, up: at, key }));
+      for (const [key, tree] of at.tree.items.entries()) open.push({ tree, up: at, key });
     } else if (at.tree.kind === 'map') {
       for (const [key, entry] of at.tree.entries) open.push({ tree: entry.value, up: at, key });
     } else {

@@ -74,3 +74,8 @@ export function kindOf(tree: Tree): string {
   if (typeof tree.value === 'string') return tree.value === '' ? 'an empty text' : 'a text';
   return typeof tree.value === 'number' ? 'a number' : `${tree.value}`;
 }
+
+/** Whether a value is null, which is also what stands behind a key without a value. */
+export function isNothing(tree: Tree): boolean {
+  return tree.kind === 'scalar' && tree.value === null && tree.broken !== true;
+}

@@ -1,0 +1,50 @@
+// `resource` of a node in the dialect `operators`: cores, gigabytes, graphics processors.
+import { operatorsResource } from '#schemas/dialect-operators.ts';
+import type { Resources } from '#schemas/plan.ts';
+import { type Findings, subjectOf } from './findings.ts';
+import { type MapPlace, mapping, number } from './read.ts';
+import { isNothing, member, type Place } from './tree.ts';
+
+const KEYS = Object.keys(operatorsResource.shape);
+const GB = 1_000_000_000;
+
+export function resource(findings: Findings, place: Place | undefined): Resources | undefined {
+  const map = mapping(findings, place, KEYS, 'warn');
+  if (map === undefined) return undefined;
+  const asked = amounts(findings, map, 'request');
+  const most = amounts(findings, map, 'limit');
+  for (const key of ['cpu', 'memory', 'gpu'] as const) {
+    const [want, bound] = [asked[key], most[key]];
+    if (want === undefined || bound === undefined || bound >= want) continue;
+    findings.error(
+      'wrong_value',
+      map,
+      `${subjectOf(map)} allows less ${key} than it asks for; wanted ${key}_limit of at least ${key}_request`,
+      { key: `${key}_limit` },
+    );
+  }
+  return { ...asked, ...(Object.keys(most).length === 0 ? {} : { limits: most }) };
+}
+
+interface Amounts {
+  cpu?: number;
+  memory?: number;
+  gpu?: number;
+}
+
+function amounts(findings: Findings, map: MapPlace, which: 'request' | 'limit'): Amounts {
+  const read = (key: string, whole: boolean): number | undefined => {
+    const place = member(map, `${key}_${which}`);
+    if (place === undefined || isNothing(place.tree)) return undefined;
+    return number(findings, place, { from: 0, whole });
+  };
+  const [cpu, memory, gpu] = [read('cpu', false), read('memory', false), read('gpu', true)];
+  // Zero asks for nothing.
+  return {
+    ...(cpu === undefined || cpu === 0 ? {} : { cpu }),
+    ...(memory === undefined || memory === 0
+      ? {}
+      : { memory: Math.max(1, Math.round(memory * GB)) }),
+    ...(gpu === undefined ? {} : { gpu }),
+  };
+}

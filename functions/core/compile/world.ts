@@ -1,0 +1,65 @@
+// What the checks between nodes look things up in.
+import { glob } from '#core/walk/glob.ts';
+import type { Draft, Reading } from './draft.ts';
+import type { Findings } from './findings.ts';
+
+/** Events every node may raise, in the order of its life. */
+export const NODE_EVENTS = [
+  'started',
+  'retrying',
+  'completed',
+  'failed',
+  'timed_out',
+  'cancelled',
+  'skipped',
+  'ended',
+] as const;
+
+/** Exactly one of these ends a node. */
+export const END_EVENTS: ReadonlySet<string> = new Set([
+  'completed',
+  'failed',
+  'timed_out',
+  'cancelled',
+  'skipped',
+]);
+
+/** `extract.completed` in its two parts, cut at the last dot. */
+export function splitEvent(pattern: string): { source: string; event: string } {
+  const dot = pattern.lastIndexOf('.');
+  return { source: pattern.slice(0, dot), event: pattern.slice(dot + 1) };
+}
+
+export class World {
+  readonly findings: Findings;
+  readonly reading: Reading;
+  readonly drafts: readonly Draft[];
+  readonly #index = new Map<string, number>();
+  readonly #matches = new Map<string, readonly number[]>();
+
+  constructor(findings: Findings, reading: Reading) {
+    this.findings = findings;
+    this.reading = reading;
+    this.drafts = reading.drafts;
+    for (const [index, draft] of reading.drafts.entries()) this.#index.set(draft.node.id, index);
+  }
+
+  indexOf(id: string): number | undefined {
+    return this.#index.get(id);
+  }
+
+  ids(): Iterable<string> {
+    return this.#index.keys();
+  }
+
+  /** Nodes that the node part of a pattern matches, in plan order. */
+  matching(pattern: string): readonly number[] {
+    const known = this.#matches.get(pattern);
+    if (known !== undefined) return known;
+    const found = pattern.includes('*')
+      ? this.drafts.flatMap((draft, index) => (glob(pattern, draft.node.id) ? [index] : []))
+      : [this.#index.get(pattern) ?? []].flat();
+    this.#matches.set(pattern, found);
+    return found;
+  }
+}
