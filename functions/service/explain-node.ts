@@ -3,9 +3,9 @@
 import { parseCondition } from '#core/expression/parse.ts';
 import { explainCondition, type World } from '#core/expression/reference.ts';
 import type { Known } from '#core/expression/types.ts';
+import { wildcardSources } from '#core/walk/queries.ts';
 import type { State } from '#core/walk/state.ts';
 import { nodeView } from '#core/walk/view.ts';
-import { wildcardSources } from '#core/walk/graph.ts';
 import type { PlanNode } from '#schemas/plan.ts';
 import { REASONS } from '#schemas/reasons.ts';
 import type { Explanation, NodeExplanation } from '#schemas/report.ts';

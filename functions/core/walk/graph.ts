@@ -193,14 +193,9 @@ function rootOf(builder: ConditionBuilder, gate: number): number {
   return at;
 }
 
-function leafKey({ asker, pattern }: Pick<WildcardLeaf, 'asker' | 'pattern'>): string {
+/** By what `hubOf` finds the hub of a wildcard. */
+export function leafKey({ asker, pattern }: Pick<WildcardLeaf, 'asker' | 'pattern'>): string {
   return `${asker} ${pattern}`;
-}
-
-/** Ids of the nodes that a wildcard of this node's conditions may match. */
-export function wildcardSources(graph: Graph, id: string, pattern: string): readonly string[] {
-  const hub = graph.hubOf.get(leafKey({ asker: indexOf(graph, id), pattern })) ?? -1;
-  return (graph.hubs[hub]?.sources ?? []).map((source) => nodeOf(graph, source).id);
 }
 
 function addHubs(builder: ConditionBuilder, plan: Plan, visible: Uint8Array): Resolved {
@@ -249,7 +244,10 @@ function addSources(builder: ConditionBuilder, plan: Plan, hubs: number) {
     const early = info & (1 << 10);
     const target = builder.edgeTarget[edge] ?? 0;
     if ((info & EVENT_STARTED) !== 0) builder.push(sourceIn(starting, source), target, early);
-    if ((info & EVENT_RETRYING) !== 0) builder.push(sourceIn(retrying, source), target, early);
+    // What is retried was started: a leaf that names both has been true since then, and fires once (W5).
+    else if ((info & EVENT_RETRYING) !== 0) {
+      builder.push(sourceIn(retrying, source), target, early);
+    }
   }
   for (const { gate, sign } of builder.constants) builder.push(run, gate, sign << 10);
   for (const [at, node] of plan.nodes.entries()) {

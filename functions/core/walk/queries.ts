@@ -1,6 +1,6 @@
 // Questions about a whole state: what is live, what came from outside, what a wildcard stands for.
 import type { Json } from '#schemas/values.ts';
-import { type Graph, indexOf } from './graph.ts';
+import { type Graph, indexOf, leafKey, nodeOf } from './graph.ts';
 import type { State } from './state.ts';
 import { recordAt } from './vector.ts';
 import { RUNNING, STOPPING } from './words.ts';
@@ -42,19 +42,6 @@ export function externalPayload(state: State, name: string): Json | undefined {
 
 /** The nodes that a wildcard of a node's conditions stands for, those that wait for the asker left out. */
 export function wildcardSources(graph: Graph, asker: string, pattern: string): readonly string[] {
-  const owner = indexOf(graph, asker);
-  const found = new Set<string>();
-  for (const [at, hub] of graph.hubs.entries()) {
-    if (hub.pattern !== pattern || !leadsTo(graph, graph.size + at, owner)) continue;
-    for (const source of hub.sources) found.add(graph.plan.nodes[source]?.id ?? '');
-  }
-  return [...found];
-}
-
-function leadsTo(graph: Graph, source: number, owner: number): boolean {
-  const { start, target } = graph.edges;
-  for (let edge = start[source] ?? 0; edge < (start[source + 1] ?? 0); edge += 1) {
-    if (graph.gates.owner[target[edge] ?? -1] === owner) return true;
-  }
-  return false;
+  const hub = graph.hubOf.get(leafKey({ asker: indexOf(graph, asker), pattern })) ?? -1;
+  return (graph.hubs[hub]?.sources ?? []).map((source) => nodeOf(graph, source).id);
 }

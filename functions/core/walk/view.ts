@@ -1,28 +1,19 @@
 // What readers see of a state without knowing its inside.
 
-import { limits } from '#schemas/limits.ts';
 import type { Reason } from '#schemas/reasons.ts';
 import type { NodeStatus } from '#schemas/run.ts';
-import type { Json } from '#schemas/values.ts';
-import { type Graph, indexOf, nodeOf } from './graph.ts';
-import {
-  FLAG_RETRIED,
-  type InstanceRecord,
-  type Instances,
-  isLive,
-  type NodeRecord,
-} from './records.ts';
+import { type Graph, indexOf } from './graph.ts';
+import { FLAG_RETRIED, type InstanceRecord, type Instances, type NodeRecord } from './records.ts';
 import { freshRecord, type State } from './state.ts';
 import type { StateView } from './types.ts';
-import { chunkAt, chunkNumbers, recordAt, type Vector } from './vector.ts';
+import { recordAt } from './vector.ts';
 import { ERROR, NEVER, PENDING, RETRYING, SKIPPED, statusName, TRUE } from './words.ts';
 
 /** The run as a whole. */
-export function view(graph: Graph, { head }: State): StateView {
+export function view({ head }: State): StateView {
   const { phase, end, unfinished, now } = head;
   const status = phase === 'ended' ? (end ?? 'completed') : phase;
-  const total = graph.visibleCount;
-  return { status, unfinished, total, now, ...(end === undefined ? {} : { end }) };
+  return { status, unfinished, now, ...(end === undefined ? {} : { end }) };
 }
 
 export interface AttemptView {
@@ -135,42 +126,4 @@ function truthName(truth: number): NodeView['start'] {
   if (truth === TRUE) return 'true';
   if (truth === NEVER) return 'never';
   return truth === ERROR ? 'error' : 'not_yet';
-}
-
-export interface LiveAttempt {
-  readonly node: string;
-  readonly instance?: number;
-  readonly attempt: number;
-}
-
-/** Every attempt that is under way, in plan order. Looks at every record there is. */
-export function liveAttempts(graph: Graph, state: State): readonly LiveAttempt[] {
-  const found: LiveAttempt[] = [];
-  if (state.head.live === 0) return found;
-  for (const [index, record] of recordsOf(state.nodes)) {
-    if (index >= graph.size) break;
-    const { id } = nodeOf(graph, index);
-    if (!record.each) {
-      if (isLive(record.status)) found.push({ node: id, attempt: record.attempt });
-    } else if (record.each.running + record.each.stopping > 0) {
-      for (const [instance, each] of recordsOf(record.each.records)) {
-        if (isLive(each.status)) found.push({ node: id, instance, attempt: each.attempt });
-      }
-    }
-  }
-  return found;
-}
-
-function* recordsOf<R>(vector: Vector<R>): Generator<readonly [number, R]> {
-  for (const chunk of chunkNumbers(vector)) {
-    for (const [at, record] of (chunkAt(vector, chunk) ?? []).entries()) {
-      if (record !== undefined) yield [chunk * limits.chunkEntries + at, record];
-    }
-  }
-}
-
-/** What the first external event of this name carried; undefined when none came, or nothing in the plan reads it. */
-export function externalPayload(state: State, name: string): Json | undefined {
-  const { externals } = state.head;
-  return Object.hasOwn(externals, name) ? externals[name] : undefined;
 }
