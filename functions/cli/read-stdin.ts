@@ -21,9 +21,10 @@ export async function readAll(
 /** One line that the terminal does not show. Undefined when the person gave up with Ctrl-C or Ctrl-D. */
 export async function readHidden({ host }: Context, prompt: string): Promise<string | undefined> {
   const { stdin, stderr } = host;
-  stderr.write(prompt);
+  // Before it asks: what is typed early must not be shown either.
   stdin.setRawMode(true);
   stdin.setEncoding('utf8');
+  stderr.write(prompt);
   let line = '';
   try {
     for await (const chunk of stdin) {

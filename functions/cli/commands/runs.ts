@@ -1,4 +1,4 @@
-import { Rejected } from '#errors/families.ts';
+import { NotFound, Rejected } from '#errors/families.ts';
 import { limits } from '#schemas/limits.ts';
 import type { RunSummary } from '#schemas/report.ts';
 import { runStatus } from '#schemas/run.ts';
@@ -13,11 +13,17 @@ import { dayAndClock, spell } from '../render/words.ts';
 
 export async function runs(context: Context, options: RunsOptions): Promise<ExitCode> {
   const query = queryOf(options);
-  const found = await reading(context, (control) => control.runs(query));
+  const found = await reading(context, (control) => control.runs(query)).catch(noneYet);
   if (context.json) for (const summary of found) context.sayJson(summary);
   else if (found.length === 0) context.note('no runs');
   else context.say(renderTable(found.map((summary) => row(summary, context))));
   return EXIT.done;
+}
+
+/** Where nothing has ever run there are no runs: an answer, not an error. */
+function noneYet(error: unknown): readonly RunSummary[] {
+  if (error instanceof NotFound) return [];
+  throw error;
 }
 
 function queryOf(options: RunsOptions): NonNullable<Parameters<Control['runs']>[0]> {
