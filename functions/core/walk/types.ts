@@ -54,7 +54,8 @@ export interface Beginning {
 export interface StateView {
   readonly status: RunStatus;
   readonly end?: RunEnd;
-  /** Nodes that have not ended; those the compiler added do not count. */
+  /** Nodes that have not ended, of `total`; those the compiler added do not count. */
   readonly unfinished: number;
+  readonly total: number;
   readonly now: number;
 }

@@ -10,10 +10,11 @@ import { recordAt } from './vector.ts';
 import { ERROR, NEVER, PENDING, RETRYING, SKIPPED, statusName, TRUE } from './words.ts';
 
 /** The run as a whole. */
-export function view({ head }: State): StateView {
+export function view(graph: Graph, { head }: State): StateView {
   const { phase, end, unfinished, now } = head;
   const status = phase === 'ended' ? (end ?? 'completed') : phase;
-  return { status, unfinished, now, ...(end === undefined ? {} : { end }) };
+  const total = graph.visibleCount;
+  return { status, unfinished, total, now, ...(end === undefined ? {} : { end }) };
 }
 
 export interface AttemptView {

@@ -211,7 +211,7 @@ export class Story {
   }
 
   run(): string {
-    return view(this.state).status;
+    return view(this.graph, this.state).status;
   }
 
   /** The log in short: `extract.started`, `run.ended completed`. Ready and spread are left out. */
