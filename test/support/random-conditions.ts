@@ -13,6 +13,8 @@ export interface Material {
   readonly wildcards: boolean;
   /** `started` and `retrying` mean nothing of a node that was taken over. */
   readonly beginnings: boolean;
+  /** Whether terms may ask for outputs of a join, which has none: an error at run time, a problem for the compiler. */
+  readonly joinOutputs: boolean;
 }
 
 interface Place {
@@ -95,8 +97,12 @@ function randomPattern(material: Material): string {
 }
 
 /** An expression that is a truth, unless it is an error. */
-export function randomTerm(material: Material, depth: number): Expr {
-  const { dice } = material;
+export function randomTerm(given: Material, depth: number): Expr {
+  const { dice } = given;
+  const named = given.named.filter(
+    (node) => given.joinOutputs || given.nodes[node]?.kind !== 'join',
+  );
+  const material = { ...given, named };
   if (depth > 0 && dice.chance(0.3)) {
     const parts = Array.from({ length: 2 }, () => randomTerm(material, depth - 1));
     if (dice.chance(0.25)) return { is: 'not', part: randomTerm(material, depth - 1) };

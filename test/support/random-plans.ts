@@ -183,6 +183,7 @@ class Generator {
       externals: this.#externals.map((external) => external.name),
       wildcards: this.#drafts.length > 1,
       beginnings: !this.#seeded,
+      joinOutputs: !this.#isReal,
     };
   }
 
