@@ -9,13 +9,13 @@ import { decodeSource } from '#core/compile/decode.ts';
 import { readDataDirectory } from '#embedded/data-directory.ts';
 import { createSecrets } from '#embedded/secrets.ts';
 import type { OperatorSource, Plan, PlanNode } from '#schemas/plan.ts';
-import type { ProblemCode } from '#schemas/problem-codes.ts';
 import type { Problem } from '#schemas/problems.ts';
 import type { RunStart } from '#schemas/run.ts';
 import type { Json } from '#schemas/values.ts';
 import type { RunRequest } from '#service/control.ts';
 import { type Machine, thisMachine } from './machine.ts';
 import { NAMESPACE } from './names.ts';
+import { problemOf } from './problem-of.ts';
 import { resolveOperators } from './resolve-operators.ts';
 import { runInputs } from './run-inputs.ts';
 import { cacheDirectory } from './settings.ts';
@@ -37,17 +37,15 @@ export type Prepared =
   | { readonly request: RunRequest; readonly plan: Plan; readonly warnings: readonly Problem[] }
   | { readonly problems: readonly Problem[] };
 
-/** A problem that has no place in the file. */
-export function problemOf(code: ProblemCode, path: string, message: string, suggestion?: string): Problem {
-  return { code, severity: 'error', path, line: 0, column: 0, message, ...(suggestion === undefined ? {} : { suggestion }) };
-}
-
 /** The request for a run of a pipeline file, or every problem that was found. */
 export async function prepareRun(options: PrepareOptions): Promise<Prepared> {
   const file = resolve(options.file);
   const decoded = decodeSource(await readFile(file));
   if (!decoded.ok) return { problems: decoded.problems };
-  const compiled = compile({ text: decoded.text, file: options.file }, { with: Object.keys(options.with) });
+  const compiled = compile(
+    { text: decoded.text, file: options.file },
+    { with: Object.keys(options.with) },
+  );
   if (!compiled.ok) return { problems: compiled.problems };
   const folder = dirname(file);
   const plan = withWorkingTrees(compiled, options.with);
@@ -56,9 +54,21 @@ export async function prepareRun(options: PrepareOptions): Promise<Prepared> {
     missingSecrets(compiled.secrets, options.dataDir),
     resolveOperators(plan, { folder, offline: options.offline, cacheDir: cacheDirectory() }),
   ]);
-  const problems = [...inputs.problems, ...missingTrees(options.with), ...secrets, ...resolved.problems, ...whatCannotFit(plan, thisMachine())];
+  const problems = [
+    ...inputs.problems,
+    ...missingTrees(options.with),
+    ...secrets,
+    ...resolved.problems,
+    ...whatCannotFit(plan, thisMachine()),
+  ];
   if (problems.length > 0) return { problems: [...compiled.warnings, ...problems] };
-  const request = requestOf(plan, { options, file, folder, inputs: inputs.values, sources: resolved.sources });
+  const request = requestOf(plan, {
+    options,
+    file,
+    folder,
+    inputs: inputs.values,
+    sources: resolved.sources,
+  });
   return { plan, warnings: [...compiled.warnings, ...resolved.warnings], request };
 }
 
@@ -89,7 +99,10 @@ function withWorkingTrees(compiled: Compiled, folders: Readonly<Record<string, s
   const replaced = new Map<string, OperatorSource>();
   for (const operator of compiled.operators) {
     const folder = folders[operator.name];
-    if (folder !== undefined) replaced.set(canonical({ source: operator.source, environment: operator.environment }), { path: resolve(folder) });
+    if (folder !== undefined)
+      replaced.set(canonical({ source: operator.source, environment: operator.environment }), {
+        path: resolve(folder),
+      });
   }
   return replaced.size === 0 ? compiled.plan : replaceIn(compiled.plan, replaced);
 }
@@ -97,9 +110,16 @@ function withWorkingTrees(compiled: Compiled, folders: Readonly<Record<string, s
 function replaceIn(plan: Plan, replaced: ReadonlyMap<string, OperatorSource>): Plan {
   const nodes = plan.nodes.map((node): PlanNode => {
     const { executor } = node;
-    if (executor.kind === 'steps') return { ...node, executor: { ...executor, plan: replaceIn(executor.plan, replaced) } };
-    if ((executor.kind !== 'command' && executor.kind !== 'prepare') || executor.operator === undefined) return node;
-    const operator = replaced.get(canonical({ source: executor.operator, environment: executor.environment }));
+    if (executor.kind === 'steps')
+      return { ...node, executor: { ...executor, plan: replaceIn(executor.plan, replaced) } };
+    if (
+      (executor.kind !== 'command' && executor.kind !== 'prepare') ||
+      executor.operator === undefined
+    )
+      return node;
+    const operator = replaced.get(
+      canonical({ source: executor.operator, environment: executor.environment }),
+    );
     return operator === undefined ? node : { ...node, executor: { ...executor, operator } };
   });
   return { ...plan, nodes };
@@ -108,7 +128,13 @@ function replaceIn(plan: Plan, replaced: ReadonlyMap<string, OperatorSource>): P
 function missingTrees(folders: Readonly<Record<string, string>>): Problem[] {
   return Object.entries(folders)
     .filter(([, folder]) => !existsSync(folder))
-    .map(([name, folder]) => problemOf('path_missing', `--with ${name}`, `the working tree ${folder} for the operator "${name}" is not there`));
+    .map(([name, folder]) =>
+      problemOf(
+        'path_missing',
+        `--with ${name}`,
+        `the working tree ${folder} for the operator "${name}" is not there`,
+      ),
+    );
 }
 
 async function missingSecrets(names: readonly string[], dataDir: string): Promise<Problem[]> {
@@ -116,7 +142,14 @@ async function missingSecrets(names: readonly string[], dataDir: string): Promis
   const known = new Set(await knownSecrets(dataDir));
   return names
     .filter((name) => !known.has(name))
-    .map((name) => problemOf('secret_missing', `secret.${name}`, `the pipeline names the secret ${name}, which is not set`, `millrace secret set ${name}`));
+    .map((name) =>
+      problemOf(
+        'secret_missing',
+        `secret.${name}`,
+        `the pipeline names the secret ${name}, which is not set`,
+        `millrace secret set ${name}`,
+      ),
+    );
 }
 
 async function knownSecrets(dataDir: string): Promise<readonly string[]> {
@@ -132,10 +165,20 @@ export function whatCannotFit(plan: Plan, machine: Machine): Problem[] {
   const problems: Problem[] = [];
   for (const [index, { label, id, resources }] of plan.nodes.entries()) {
     const path = `nodes[${index}].resources`;
-    const asks = (what: string, has: string): number => problems.push(problemOf('does_not_fit', path, `node "${label ?? id}" asks for ${what}; this machine has ${has}`));
-    if (resources?.cpu !== undefined && resources.cpu > machine.cpu) asks(`${resources.cpu} cores`, `${machine.cpu}`);
-    if (resources?.memory !== undefined && resources.memory > machine.memory) asks(`${gib(resources.memory)} of memory`, gib(machine.memory));
-    if (resources?.gpu !== undefined && resources.gpu > machine.gpu) asks(`${resources.gpu} GPU`, `${machine.gpu}`);
+    const asks = (what: string, has: string): number =>
+      problems.push(
+        problemOf(
+          'does_not_fit',
+          path,
+          `node "${label ?? id}" asks for ${what}; this machine has ${has}`,
+        ),
+      );
+    if (resources?.cpu !== undefined && resources.cpu > machine.cpu)
+      asks(`${resources.cpu} cores`, `${machine.cpu}`);
+    if (resources?.memory !== undefined && resources.memory > machine.memory)
+      asks(`${gib(resources.memory)} of memory`, gib(machine.memory));
+    if (resources?.gpu !== undefined && resources.gpu > machine.gpu)
+      asks(`${resources.gpu} GPU`, `${machine.gpu}`);
   }
   return problems;
 }

@@ -9,3 +9,6 @@ export function cacheDirectory(): string {
   const base = process.env['XDG_CACHE_HOME'];
   return join(base === undefined || base === '' ? join(homedir(), '.cache') : base, 'millrace');
 }
+
+/** What tools like git see: the user's own proxies, certificates, credential helpers. */
+export const hostEnvironment = (): NodeJS.ProcessEnv => process.env;

@@ -1,13 +1,17 @@
 // Takes over a run that another process left: every live attempt is either still being worked on, or offered again, or interrupted.
-import { liveAttempts } from '#core/walk/view.ts';
-import type { AttemptName } from '#schemas/work-order.ts';
+import { type LiveAttempt, liveAttempts } from '#core/walk/queries.ts';
+import { limits } from '#schemas/limits.ts';
+import type { Command } from '#schemas/run.ts';
 import { addressOf, attemptKey, type RunRef } from './keys.ts';
 import { hold, loadRun } from './load-run.ts';
-import { type Offer, startAttempts } from './perform.ts';
+import { getAll } from './outputs.ts';
+import { startAttempts, stopAttempts } from './perform.ts';
 import { reportAttempt } from './report-attempt.ts';
-import type { Service } from './service.ts';
+import type { Held, Service } from './service.ts';
 
 const GONE = 'the program that did the work went away without a report';
+
+type Live = LiveAttempt & { readonly address: string };
 
 /**
  * Settles what a gone engine or a gone runner left of a run, then rings it. The caller has made sure that nothing the gone runner
@@ -16,33 +20,52 @@ const GONE = 'the program that did the work went away without a report';
 export async function adoptRun(service: Service, ref: RunRef): Promise<void> {
   const held = await hold(service, ref);
   const { state } = await loadRun(held);
-  const live: Offer[] = liveAttempts(held.memory.linked.graph, state).map((entry) => ({
+  const { graph } = held.memory.linked;
+  const live: Live[] = liveAttempts(graph, state).map((entry) => ({
     ...entry,
     address: addressOf(entry.node, entry.instance),
   }));
-  const nameOf = (offer: Offer): AttemptName => ({
-    ...ref,
-    address: offer.address,
-    attempt: offer.attempt,
-  });
-  const known = new Set(
-    (await service.jobs.adopt(live.map(nameOf))).map((name) => `${name.address}#${name.attempt}`),
+  const lost = await notKnown(held, live);
+  const items = await getAll(
+    service.table,
+    lost.map((attempt) => attemptKey(ref, attempt.address, attempt.attempt)),
   );
-  const left = live.filter((offer) => !known.has(`${offer.address}#${offer.attempt}`));
-  const items = await service.table.getMany(
-    left.map((offer) => attemptKey(ref, offer.address, offer.attempt)),
-  );
-  const offered: Offer[] = [];
-  for (const [index, offer] of left.entries()) {
+  const offered: Live[] = [];
+  for (const [index, attempt] of lost.entries()) {
     const item = items[index];
-    if (item === undefined || item['status'] === 'offered') offered.push(offer);
+    if (item?.['status'] === 'offered' && !attempt.stopping) offered.push(attempt);
     if (item?.['status'] !== 'claimed') continue;
     const report = {
       result: { result: 'interrupted', message: GONE },
       endedAt: service.clock.now(),
     } as const;
-    await reportAttempt(service, { job: String(item['job']), name: nameOf(offer), report });
+    const { address } = attempt;
+    const name = { ...ref, address, attempt: attempt.attempt };
+    await reportAttempt(service, { job: String(item['job']), name, report });
   }
+  // Told to stop, and perhaps never heard: fenced where nobody has claimed it, asked again where it runs.
+  const stops = live.filter((attempt) => attempt.stopping).map((attempt) => stopOf(held, attempt));
+  if (stops.length > 0) await stopAttempts(service, ref, stops);
   await startAttempts(held, state, offered, { again: true });
   await service.bells.ring(ref);
+}
+
+async function notKnown({ service, ref }: Held, live: readonly Live[]): Promise<readonly Live[]> {
+  const names = live.map(({ address, attempt }) => ({ ...ref, address, attempt }));
+  const known = await service.jobs.adopt(names);
+  const keys = new Set(known.map((name) => `${name.address}#${name.attempt}`));
+  return live.filter(({ address, attempt }) => !keys.has(`${address}#${attempt}`));
+}
+
+function stopOf(held: Held, attempt: Live): Extract<Command, { command: 'stop-node' }> {
+  const node = held.memory.linked.plan.nodes.find((each) => each.id === attempt.node);
+  const { instance } = attempt;
+  return {
+    command: 'stop-node',
+    node: attempt.node,
+    ...(instance === undefined ? {} : { instances: [instance, instance] as [number, number] }),
+    attempt: attempt.attempt,
+    reason: 'cancelled',
+    grace: node?.grace ?? limits.stopGrace,
+  };
 }

@@ -4,7 +4,7 @@ import type { AttemptDesk } from '#ports/jobs.ts';
 import type { AttemptItem, AttemptReport } from '#schemas/run.ts';
 import type { AttemptName } from '#schemas/work-order.ts';
 import { attemptKey, type RunRef } from './keys.ts';
-import { attemptOf } from './outputs.ts';
+import { getAll } from './outputs.ts';
 import { claimAttempt } from './report-attempt.ts';
 import type { Service } from './service.ts';
 
@@ -36,7 +36,9 @@ export function createDesk(service: Service, options: DeskOptions): AttemptDesk 
       return names.filter((_, index) => answers[index]);
     },
     async report(job, reports) {
-      const items = await service.table.getMany(
+      const items = await getAll(
+        service.table,
+
         reports.map(({ name }) => attemptKey(refOf(name), name.address, name.attempt)),
       );
       await Promise.all(
@@ -69,19 +71,4 @@ export function createDesk(service: Service, options: DeskOptions): AttemptDesk 
       return { values, missing };
     },
   };
-}
-
-/** Attempts whose claim this job holds and which it never reported. */
-export async function claimedBy(
-  service: Service,
-  job: string,
-  names: readonly AttemptName[],
-): Promise<readonly AttemptName[]> {
-  const items = await service.table.getMany(
-    names.map((name) => attemptKey(refOf(name), name.address, name.attempt)),
-  );
-  return names.filter((_, index) => {
-    const item = items[index];
-    return item !== undefined && item['status'] === 'claimed' && attemptOf(item).job === job;
-  });
 }

@@ -1,8 +1,9 @@
 // Builds work orders: what a runner needs for one attempt, and no more.
 import { renderBinding } from '#core/expression/template.ts';
 import type { Variables } from '#core/expression/types.ts';
+import { externalPayload } from '#core/walk/queries.ts';
 import type { State } from '#core/walk/state.ts';
-import { externalPayload } from '#core/walk/view.ts';
+import { nodeView } from '#core/walk/view.ts';
 import { Defect } from '#errors/families.ts';
 import { FORMAT } from '#schemas/ids.ts';
 import { limits } from '#schemas/limits.ts';
@@ -108,8 +109,12 @@ async function scopeOf(held: Held, work: Work): Promise<OrderScope> {
     const value = memory.start.inputs[name];
     if (value !== undefined) input[name] = value;
   }
-  const nodes: Record<string, Outputs> = {};
+  const nodes: Record<string, Outputs | null> = {};
   for (const [name, wanted] of bindings.outputs) {
+    if (nodeView(memory.linked.graph, work.state, name).status !== 'completed') {
+      nodes[name] = null;
+      continue;
+    }
     const outputs = await loadOutputs(held, work.state, name);
     nodes[name] = Object.fromEntries(
       Object.entries(outputs).filter(([output]) => wanted.has(output)),
@@ -133,7 +138,7 @@ async function scopeOf(held: Held, work: Work): Promise<OrderScope> {
 async function itemOf(
   held: Held,
   work: Work,
-  scope: { input: Record<string, Json>; nodes: Record<string, Outputs> },
+  scope: { input: Record<string, Json>; nodes: Record<string, Outputs | null> },
 ): Promise<{ item?: Json; index?: number }> {
   const { ref, memory } = held;
   const { node, offer } = work;
@@ -144,7 +149,12 @@ async function itemOf(
     const variables: Variables = {
       input: scope.input,
       system: systemOf(memory.start),
-      node: (id) => ({ is: 'outputs', outputs: scope.nodes[id] ?? {} }),
+      node: (id) => {
+        const outputs = scope.nodes[id];
+        return outputs === null
+          ? { is: 'never', because: `${id} did not complete` }
+          : { is: 'outputs', outputs: outputs ?? {} };
+      },
     };
     const evaluated = renderBinding(node.forEach, variables);
     if (evaluated.is !== 'value')

@@ -3,7 +3,8 @@
 import type { State } from '#core/walk/state.ts';
 import { nodeView } from '#core/walk/view.ts';
 import { Defect } from '#errors/families.ts';
-import type { Item } from '#ports/table.ts';
+import type { Item, Key, Table } from '#ports/table.ts';
+import { limits } from '#schemas/limits.ts';
 import { type AttemptItem, attemptItem } from '#schemas/run.ts';
 import { type Json, type Outputs, refValue } from '#schemas/values.ts';
 import { ATTEMPT, addressOf, attemptKey, type RunRef, runKey, splitAddress } from './keys.ts';
@@ -27,13 +28,11 @@ export async function loadOutputs(held: Held, state: State, node: string): Promi
   const known = memory.outputs.get(node);
   if (known !== undefined) return known;
   const view = nodeView(memory.linked.graph, state, node);
-  const source = memory.start.seeds?.find((seed) => seed.node === node);
-  const from =
-    view.seeded && source !== undefined ? { namespace: ref.namespace, run: source.run } : ref;
-  const found =
-    view.count === undefined && !view.seeded
-      ? await ofNode(service, from, node, view.attempt)
-      : await ofLatest(service, from, node);
+  const from = view.seeded === undefined ? ref : { namespace: ref.namespace, run: view.seeded };
+  const single = view.count === undefined && view.seeded === undefined;
+  const found = single
+    ? await ofNode(service, from, node, view.attempt)
+    : await ofLatest(service, from, node);
   memory.outputs.set(node, found);
   return found;
 }
@@ -119,4 +118,13 @@ export function addressesOf(command: {
     address: addressOf(command.node, from + offset),
     instance: from + offset,
   }));
+}
+
+/** Items by key, however many. */
+export async function getAll(table: Table, keys: readonly Key[]): Promise<(Item | undefined)[]> {
+  const items: (Item | undefined)[] = [];
+  for (let from = 0; from < keys.length; from += limits.page) {
+    items.push(...(await table.getMany(keys.slice(from, from + limits.page))));
+  }
+  return items;
 }

@@ -23,7 +23,7 @@ import { addressesOf } from './outputs.ts';
 import type { Held, Service } from './service.ts';
 
 type Start = Extract<Command, { command: 'start-node' }>;
-type Stop = Extract<Command, { command: 'stop-node' }>;
+export type Stop = Extract<Command, { command: 'stop-node' }>;
 
 /** One attempt that is to be submitted. */
 export interface Offer {
@@ -114,7 +114,7 @@ async function openOffers(
 }
 
 /** Fences what was not claimed, which is its outcome, and asks for the end of what runs. */
-async function stopAttempts(
+export async function stopAttempts(
   service: Service,
   ref: RunRef,
   commands: readonly Stop[],

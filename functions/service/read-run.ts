@@ -184,7 +184,7 @@ function instancesOf(
 ): NonNullable<NodeReport['instances']> {
   return Array.from({ length: count }, (_, index) => {
     const address = addressOf(node.id, index);
-    const seen = nodeView(sources.memory.linked.graph, sources.state, node.id, index);
+    const seen = nodeView(sources.memory.linked.graph, sources.state, node.id).instance(index);
     const { reason, message } = about(sources, address);
     const outputs: Outputs = outputsOf(sources.attempts.get(address)) ?? {};
     return {

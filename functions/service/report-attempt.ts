@@ -51,7 +51,8 @@ async function isLive(service: Service, ref: RunRef, name: AttemptName): Promise
   const held = await hold(service, ref);
   const { state } = await loadRun(held);
   const { node, instance } = splitAddress(name.address);
-  const view = nodeView(held.memory.linked.graph, state, node, instance);
+  const whole = nodeView(held.memory.linked.graph, state, node);
+  const view = instance === undefined ? whole : whole.instance(instance);
   return view.attempt === name.attempt && (view.status === 'running' || view.status === 'stopping');
 }
 

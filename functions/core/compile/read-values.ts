@@ -1,0 +1,24 @@
+// A text of values: JSON or YAML, a mapping from names.
+import type { Json } from '#schemas/values.ts';
+import { Findings } from './findings.ts';
+import { toJson } from './read.ts';
+import { readYaml } from './read-yaml.ts';
+
+export type ReadValues =
+  | { readonly ok: true; readonly values: { readonly [name: string]: Json } }
+  /** The message begins with line and column where there are any. */
+  | { readonly ok: false; readonly message: string };
+
+/** The mapping in a text. JSON is read as YAML, which it is. */
+export function readValues(text: string): ReadValues {
+  const findings = new Findings(text);
+  const tree = readYaml(findings);
+  const problem = findings.problems().find(({ severity }) => severity === 'error');
+  if (problem !== undefined)
+    return { ok: false, message: `${problem.line}:${problem.column}: ${problem.message}` };
+  const values = tree === undefined ? {} : toJson(tree);
+  if (typeof values !== 'object' || values === null || Array.isArray(values)) {
+    return { ok: false, message: 'wanted a mapping from names to values' };
+  }
+  return { ok: true, values: values as { readonly [name: string]: Json } };
+}

@@ -1,0 +1,83 @@
+// The pre-flight of operators: resolves every tag and looks for every project file, before the run exists and before anything is built.
+import { resolve } from '#runner/code/resolve.ts';
+import type { Environment, OperatorSource, Plan } from '#schemas/plan.ts';
+import type { ProblemCode } from '#schemas/problem-codes.ts';
+import type { Problem } from '#schemas/problems.ts';
+import type { RunStart } from '#schemas/run.ts';
+import { hostEnvironment } from './settings.ts';
+
+export interface ResolveOptions {
+  readonly folder: string;
+  readonly offline: boolean;
+  readonly cacheDir: string;
+}
+
+export interface ResolvedOperators {
+  /** `<git>#<tag>` → the commit the run will use. */
+  readonly sources: RunStart['sources'];
+  readonly problems: readonly Problem[];
+  readonly warnings: readonly Problem[];
+}
+
+const CODES: Readonly<Record<'repository' | 'tag_missing' | 'project_file', ProblemCode>> = {
+  repository: 'repository_missing',
+  tag_missing: 'tag_missing',
+  project_file: 'project_file_missing',
+};
+
+interface Wanted {
+  readonly path: string;
+  readonly operator: OperatorSource;
+  readonly environment: Environment;
+}
+
+/** All operators of a plan, at once. */
+export async function resolveOperators(
+  plan: Plan,
+  options: ResolveOptions,
+): Promise<ResolvedOperators> {
+  const wanted = plan.nodes.flatMap(({ executor, label, id }): Wanted[] =>
+    executor.kind === 'prepare'
+      ? [{ path: label ?? id, operator: executor.operator, environment: executor.environment }]
+      : [],
+  );
+  const sources: RunStart['sources'] = {};
+  const problems: Problem[] = [];
+  const warnings: Problem[] = [];
+  const found = await Promise.all(
+    wanted.map(({ operator, environment }) =>
+      resolve(operator, { ...options, host: hostEnvironment(), environment }),
+    ),
+  );
+  for (const [index, answer] of found.entries()) {
+    const path = `operator ${wanted[index]?.path ?? ''}`;
+    const place = { path, line: 0, column: 0 };
+    if (!answer.ok) {
+      const { message, nearest } = answer;
+      const suggestion =
+        nearest === undefined || nearest.length === 0 ? {} : { suggestion: nearest.join(', ') };
+      problems.push({
+        code: CODES[answer.code],
+        severity: 'error',
+        ...place,
+        message,
+        ...suggestion,
+      });
+      continue;
+    }
+    if (answer.warning !== undefined) {
+      warnings.push({
+        code: 'tag_missing',
+        severity: 'warning',
+        ...place,
+        message: answer.warning,
+      });
+    }
+    if (answer.source === undefined || answer.commit === undefined) continue;
+    sources[answer.source] = {
+      commit: answer.commit,
+      ...(answer.dirty === undefined ? {} : { dirty: answer.dirty }),
+    };
+  }
+  return { sources, problems, warnings };
+}

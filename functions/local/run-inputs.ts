@@ -1,0 +1,97 @@
+// What a run is given on the command line: `-i key=value`, then `--inputs FILE`, then defaults. Files stay where they are and are known
+// by their digest.
+import { createHash } from 'node:crypto';
+import { createReadStream } from 'node:fs';
+import { readFile, stat } from 'node:fs/promises';
+import { basename, dirname, resolve } from 'node:path';
+import { pipeline } from 'node:stream/promises';
+import { type Given, resolveInputs } from '#core/compile/inputs.ts';
+import { readValues } from '#core/compile/read-values.ts';
+import type { Plan } from '#schemas/plan.ts';
+import type { Problem } from '#schemas/problems.ts';
+import type { Json } from '#schemas/values.ts';
+import { problemOf } from './problem-of.ts';
+
+export interface InputOptions {
+  /** The pipeline file. */
+  readonly file: string;
+  /** `key=value` */
+  readonly inputs: readonly string[];
+  readonly inputsFile?: string;
+}
+
+export interface RunInputs {
+  readonly values: Readonly<Record<string, Json>>;
+  readonly problems: readonly Problem[];
+}
+
+/** The values of a plan's inputs, or what is wrong with them. */
+export async function runInputs(plan: Plan, options: InputOptions): Promise<RunInputs> {
+  const given: Record<string, Given> = {};
+  const problems: Problem[] = [];
+  if (options.inputsFile !== undefined) {
+    const read = await fromFile(options.inputsFile);
+    problems.push(...read.problems);
+    for (const [name, json] of Object.entries(read.values)) given[name] = { json };
+  }
+  for (const text of options.inputs) {
+    const at = text.indexOf('=');
+    if (at < 1)
+      problems.push(
+        problemOf('wrong_input', `-i ${text}`, `"-i ${text}" is no input: wanted -i name=value`),
+      );
+    else given[text.slice(0, at)] = { text: text.slice(at + 1) };
+  }
+  const resolved = resolveInputs(plan, given);
+  if (!resolved.ok) return { values: {}, problems: [...problems, ...resolved.problems] };
+  const values: Record<string, Json> = { ...resolved.values };
+  for (const { name, path, isDefault } of resolved.files) {
+    const full = isDefault ? resolve(dirname(options.file), path) : resolve(path);
+    const file = await fileAt(full);
+    if (file === undefined)
+      problems.push(
+        problemOf(
+          'input_file_missing',
+          `inputs.${name}`,
+          `the file ${full} for the input "${name}" is not there`,
+        ),
+      );
+    else values[name] = file;
+  }
+  return { values, problems };
+}
+
+async function fromFile(file: string): Promise<RunInputs> {
+  let text: string;
+  try {
+    text = await readFile(file, 'utf8');
+  } catch {
+    return {
+      values: {},
+      problems: [
+        problemOf(
+          'input_file_missing',
+          '--inputs',
+          `the file ${file} of --inputs is not there or cannot be read`,
+        ),
+      ],
+    };
+  }
+  const read = readValues(text);
+  if (read.ok) return { values: read.values, problems: [] };
+  return {
+    values: {},
+    problems: [problemOf('wrong_input', '--inputs', `${file}: ${read.message}`)],
+  };
+}
+
+/** A file of this machine as a value; undefined when it is none. */
+export async function fileAt(
+  path: string,
+): Promise<{ $file: { [name: string]: string | number } } | undefined> {
+  const found = await stat(path).catch(() => undefined);
+  if (found?.isFile() !== true) return undefined;
+  const hash = createHash('sha256');
+  await pipeline(createReadStream(path), hash);
+  return { $file: { path, name: basename(path), size: found.size, sha256: hash.digest('hex') } };
+}
