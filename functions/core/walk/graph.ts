@@ -193,14 +193,9 @@ function rootOf(builder: ConditionBuilder, gate: number): number {
   return at;
 }
 
-function leafKey({ asker, pattern }: Pick<WildcardLeaf, 'asker' | 'pattern'>): string {
+/** By what `hubOf` finds the hub of a wildcard. */
+export function leafKey({ asker, pattern }: Pick<WildcardLeaf, 'asker' | 'pattern'>): string {
   return `${asker} ${pattern}`;
-}
-
-/** Ids of the nodes that a wildcard of this node's conditions may match, those that wait for it left out. */
-export function wildcardSources(graph: Graph, id: string, pattern: string): readonly string[] {
-  const hub = graph.hubOf.get(leafKey({ asker: indexOf(graph, id), pattern })) ?? -1;
-  return (graph.hubs[hub]?.sources ?? []).map((source) => nodeOf(graph, source).id);
 }
 
 function addHubs(builder: ConditionBuilder, plan: Plan, visible: Uint8Array): Resolved {

@@ -1,21 +1,13 @@
 // What readers see of a state without knowing its inside.
 
-import { limits } from '#schemas/limits.ts';
 import type { Reason } from '#schemas/reasons.ts';
 import type { NodeStatus } from '#schemas/run.ts';
-import type { Json } from '#schemas/values.ts';
-import { type Graph, indexOf, nodeOf } from './graph.ts';
-import {
-  FLAG_RETRIED,
-  type InstanceRecord,
-  type Instances,
-  isLive,
-  type NodeRecord,
-} from './records.ts';
+import { type Graph, indexOf } from './graph.ts';
+import { FLAG_RETRIED, type InstanceRecord, type Instances, type NodeRecord } from './records.ts';
 import { freshRecord, type State } from './state.ts';
 import type { StateView } from './types.ts';
-import { chunkAt, chunkNumbers, recordAt, type Vector } from './vector.ts';
-import { ERROR, NEVER, PENDING, RETRYING, SKIPPED, STOPPING, statusName, TRUE } from './words.ts';
+import { recordAt } from './vector.ts';
+import { ERROR, NEVER, PENDING, RETRYING, SKIPPED, statusName, TRUE } from './words.ts';
 
 /** The run as a whole. */
 export function view(graph: Graph, { head }: State): StateView {
@@ -135,47 +127,4 @@ function truthName(truth: number): NodeView['start'] {
   if (truth === TRUE) return 'true';
   if (truth === NEVER) return 'never';
   return truth === ERROR ? 'error' : 'not_yet';
-}
-
-/** An attempt that was started and has no outcome yet. */
-export interface LiveAttempt {
-  readonly node: string;
-  readonly instance?: number;
-  readonly attempt: number;
-  readonly stopping: boolean;
-}
-
-/** All live attempts, in plan order. A forEach node has none itself; its instances have. Looks at every record there is. */
-export function liveAttempts(graph: Graph, state: State): readonly LiveAttempt[] {
-  const found: LiveAttempt[] = [];
-  const add = (node: string, record: NodeRecord | InstanceRecord, instance?: number) => {
-    if (!isLive(record.status)) return;
-    const { attempt, status } = record;
-    const of = instance === undefined ? { node } : { node, instance };
-    found.push({ ...of, attempt, stopping: status === STOPPING });
-  };
-  if (state.head.live === 0) return found;
-  for (const [index, record] of recordsOf(state.nodes)) {
-    if (index >= graph.size) break;
-    const { id } = nodeOf(graph, index);
-    if (!record.each) add(id, record);
-    else if (record.each.running + record.each.stopping > 0) {
-      for (const [instance, each] of recordsOf(record.each.records)) add(id, each, instance);
-    }
-  }
-  return found;
-}
-
-function* recordsOf<R>(vector: Vector<R>): Generator<readonly [number, R]> {
-  for (const chunk of chunkNumbers(vector)) {
-    for (const [at, record] of (chunkAt(vector, chunk) ?? []).entries()) {
-      if (record !== undefined) yield [chunk * limits.chunkEntries + at, record];
-    }
-  }
-}
-
-/** What the first external event of this name carried; undefined when none came, or nothing in the plan reads it. */
-export function externalPayload(state: State, name: string): Json | undefined {
-  const { externals } = state.head;
-  return Object.hasOwn(externals, name) ? externals[name] : undefined;
 }
