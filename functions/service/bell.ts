@@ -3,6 +3,7 @@
 import { Conflict, NotFound } from '#errors/families.ts';
 import type { Table } from '#ports/table.ts';
 import { FORMAT } from '#schemas/ids.ts';
+import { limits } from '#schemas/limits.ts';
 import type { Wanted } from '#schemas/run.ts';
 import { bellKey, type RunRef, runKey } from './keys.ts';
 
@@ -143,16 +144,29 @@ export function tableBells(table: Table, send: SendToken): Bells {
   };
 }
 
+/** `cancel` absorbs: what was read must still be wanted when the other wish is written, or a cancel in between would be lost. */
 async function wantUpdate(
   table: Table,
   ref: RunRef,
   set: { wanted: Wanted; force?: boolean },
 ): Promise<{ readonly [name: string]: unknown }> {
-  const item = await table.get(bellKey(ref));
-  if (item === undefined) throw missing(ref);
-  if (item['wanted'] === 'cancel' && set.wanted !== 'cancel')
-    return table.update(bellKey(ref), { add: { rings: 1 } });
-  return table.update(bellKey(ref), { set, add: { rings: 1 } });
+  for (let round = 0; round < limits.advanceConflicts; round += 1) {
+    const item = await table.get(bellKey(ref));
+    if (item === undefined) throw missing(ref);
+    const wanted = wantedOf(item['wanted']);
+    const absorbed = wanted === 'cancel' && set.wanted !== 'cancel';
+    const changes = absorbed ? {} : { set };
+    try {
+      return await table.update(
+        bellKey(ref),
+        { ...changes, add: { rings: 1 } },
+        { equals: { wanted } },
+      );
+    } catch (error) {
+      if (!(error instanceof Conflict)) throw error;
+    }
+  }
+  throw new Conflict('busy', `many ask something of run ${ref.run} at once: ask again`);
 }
 
 /**
