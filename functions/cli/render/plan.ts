@@ -1,5 +1,7 @@
 // A plan for people: nodes in order with what they wait for, environments, what programs inherit.
 import { formatDuration, formatSize } from '#core/compile/units.ts';
+import { parseCondition } from '#core/expression/parse.ts';
+import { references } from '#core/expression/references.ts';
 import type { Plan, PlanNode } from '#schemas/plan.ts';
 import type { Palette } from './palette.ts';
 import { renderTable } from './table.ts';
@@ -36,26 +38,50 @@ export function renderPlan(planned: Planned, paint: Palette): string {
   ].join('\n');
 }
 
-/** The user's nodes, each behind all that it names in `needs`; where conditions decide, as they are written. */
+/** The user's nodes, each behind those it waits for by name, otherwise as they were written. */
 export function inOrder(plan: Plan): readonly PlanNode[] {
-  const depth = new Map<number, number>();
-  // Nodes may need later ones: settle from what waits for nothing, one rank after another.
-  let open = plan.nodes.map((_, index) => index);
-  while (open.length > 0) {
-    const left = open.filter((index) => {
-      const needs = plan.nodes[index]?.needs ?? [];
-      if (needs.some((needed) => !depth.has(needed))) return true;
-      depth.set(index, Math.max(0, ...needs.map((needed) => (depth.get(needed) ?? 0) + 1)));
-      return false;
-    });
-    if (left.length === open.length) break;
-    open = left;
-  }
+  const rank = ranks(plan);
   return plan.nodes
-    .map((node, index) => ({ node, rank: depth.get(index) ?? 0, index }))
+    .map((node, index) => ({ node, rank: rank[index] ?? 0, index }))
     .filter(({ node }) => node.executor.kind !== 'prepare')
     .sort((a, b) => a.rank - b.rank || a.index - b.index)
     .map(({ node }) => node);
+}
+
+/** Length of the longest way to each node. */
+function ranks(plan: Plan): readonly number[] {
+  const sources = sourcesOf(plan);
+  const dependents = plan.nodes.map((): number[] => []);
+  for (const [index, from] of sources.entries())
+    for (const source of from) dependents[source]?.push(index);
+  const open = sources.map((from) => from.size);
+  const rank = plan.nodes.map(() => 0);
+  const settled = [...open.keys()].filter((index) => open[index] === 0);
+  // What is pushed while going through it is gone through as well.
+  for (const index of settled)
+    for (const dependent of dependents[index] ?? []) {
+      rank[dependent] = Math.max(rank[dependent] ?? 0, (rank[index] ?? 0) + 1);
+      open[dependent] = (open[dependent] ?? 0) - 1;
+      if (open[dependent] === 0) settled.push(dependent);
+    }
+  return rank;
+}
+
+/** Indexes of the nodes that each node waits for by name. */
+function sourcesOf(plan: Plan): readonly ReadonlySet<number>[] {
+  const indexes = new Map(plan.nodes.map(({ id }, index) => [id, index]));
+  return plan.nodes.map(({ needs, start }) => {
+    const named = start === undefined ? [] : namesIn(start).map((name) => indexes.get(name));
+    return new Set([...(needs ?? []), ...named.filter((index) => index !== undefined)]);
+  });
+}
+
+function namesIn(start: string): readonly string[] {
+  const parsed = parseCondition(start);
+  if (!parsed.ok) return [];
+  const { events, outputs } = references(parsed.value);
+  const nodes = events.map(({ pattern }) => pattern.slice(0, pattern.lastIndexOf('.')));
+  return [...nodes, ...outputs.map(({ node }) => node)];
 }
 
 function row(plan: Plan, node: PlanNode, index: number, paint: Palette): readonly string[] {

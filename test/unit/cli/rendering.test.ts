@@ -184,7 +184,7 @@ test('a plan is listed behind what it needs, however it was written', () => {
       { ...node, id: 'gate', start: 'event:first.completed' },
     ],
   };
-  expect(inOrder(plan).map(({ id }) => id)).toEqual(['first', 'gate', 'middle', 'last']);
+  expect(inOrder(plan).map(({ id }) => id)).toEqual(['first', 'middle', 'gate', 'last']);
   expect(plan.nodes.map((each) => waitsFor(plan, each))).toEqual([
     'after middle, first',
     'after first',
