@@ -1,5 +1,5 @@
 // Takes over a run that another process left: every live attempt is either still being worked on, or offered again, or interrupted.
-import { type LiveAttempt, liveAttempts } from '#core/walk/view.ts';
+import { type LiveAttempt, liveAttempts } from '#core/walk/queries.ts';
 import { limits } from '#schemas/limits.ts';
 import type { Command } from '#schemas/run.ts';
 import { addressOf, attemptKey, type RunRef } from './keys.ts';

@@ -116,7 +116,7 @@ export function tableBells(table: Table, send: SendToken): Bells {
     async want(ref, wanted, options) {
       const set = { wanted, ...(options?.force === true ? { force: true } : {}) };
       // `cancel` absorbs: only a cancel may be written over a cancel.
-      const item = await demand(ref, wantUpdate(table, ref, set));
+      const item = await wantUpdate(table, ref, set);
       await wake(ref, item['token']);
     },
     async park(ref, { rings, gen, performed, token }) {

@@ -3,7 +3,7 @@
 import { parseCondition } from '#core/expression/parse.ts';
 import { explainCondition, type World } from '#core/expression/reference.ts';
 import type { Known } from '#core/expression/types.ts';
-import { wildcardSources } from '#core/walk/graph.ts';
+import { wildcardSources } from '#core/walk/queries.ts';
 import type { State } from '#core/walk/state.ts';
 import { nodeView } from '#core/walk/view.ts';
 import type { PlanNode } from '#schemas/plan.ts';

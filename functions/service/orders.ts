@@ -2,7 +2,8 @@
 import { renderBinding } from '#core/expression/template.ts';
 import type { Variables } from '#core/expression/types.ts';
 import type { State } from '#core/walk/state.ts';
-import { externalPayload, nodeView } from '#core/walk/view.ts';
+import { externalPayload } from '#core/walk/queries.ts';
+import { nodeView } from '#core/walk/view.ts';
 import { Defect } from '#errors/families.ts';
 import { FORMAT } from '#schemas/ids.ts';
 import { limits } from '#schemas/limits.ts';
