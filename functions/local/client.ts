@@ -64,8 +64,9 @@ async function silent(answer: Promise<unknown>): Promise<void> {
 }
 
 function askerOf({ socketPath, namespace = 'default' }: ClientOptions): Ask {
-  // Kept open between questions, yet never a reason for the process to stay.
-  const agent = new Agent({ keepAlive: true, maxSockets: 8 });
+  // A connection for each question: on a socket of this machine that costs next to nothing, and none that the engine has just
+  // closed is ever used again.
+  const agent = new Agent({ keepAlive: false });
   return async (route, { params = {}, query = {}, body }) => {
     const target = `${pathOf(route.path, { namespace, ...params })}${searchOf(query)}`;
     const text = await send({ agent, socketPath, target, method: route.method, query, body });
