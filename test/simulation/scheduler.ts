@@ -2,6 +2,7 @@
 import { setImmediate as turn } from 'node:timers/promises';
 import { Transient } from '#errors/families.ts';
 import type { Jobs } from '#ports/jobs.ts';
+import type { Objects } from '#ports/objects.ts';
 import type { Alarms } from '#ports/small.ts';
 import type { Table } from '#ports/table.ts';
 
@@ -102,6 +103,17 @@ export function gatedJobs(jobs: Jobs, gate: Gate): Jobs {
     start: (orders) => gate(`start ${names(orders)}`, () => jobs.start(orders)),
     stop: (stops) => gate(`stop ${names(stops)}`, () => jobs.stop(stops)),
     adopt: (list) => gate('adopt', () => jobs.adopt(list)),
+  };
+}
+
+export function gatedObjects(objects: Objects, gate: Gate): Objects {
+  return {
+    put: (key, body, options) => gate('put an object', () => objects.put(key, body, options)),
+    get: (key) => gate('get an object', () => objects.get(key)),
+    stream: (key, range) => gate('stream an object', () => objects.stream(key, range)),
+    info: (key) => gate('look at an object', () => objects.info(key)),
+    list: (prefix, cursor) => gate('list objects', () => objects.list(prefix, cursor)),
+    remove: (key) => gate('remove an object', () => objects.remove(key)),
   };
 }
 

@@ -249,7 +249,8 @@ class Drive {
     const held = await hold(service, ref);
     const { graph } = held.memory.linked;
     const { state, sequence } = await loadRun(held);
-    const timeout = this.#sketch.timeout ?? limits.runTimeout;
+    const group = this.#sketch.groups[0]?.timeout;
+    const timeout = this.#sketch.timeout ?? group ?? limits.runTimeout;
     const log = await ports.table.query({ pk: runKey(ref), prefix: LOG, limit: limits.page });
     const facts = log.items.flatMap((item) => fact.array().parse(item['facts']));
     const folded = fold(graph, initialState(graph, { timeout, seeds: [] }), facts);

@@ -17,7 +17,14 @@ import { startRun } from '#service/start-run.ts';
 import { type TestPorts, testPorts } from '#support/ports.ts';
 import type { Sketch } from '#support/sketch.ts';
 import { toPlan } from '#support/sketch-text.ts';
-import { gatedAlarms, gatedJobs, gatedTable, Process, Scheduler } from './scheduler.ts';
+import {
+  gatedAlarms,
+  gatedJobs,
+  gatedObjects,
+  gatedTable,
+  Process,
+  Scheduler,
+} from './scheduler.ts';
 import { Ledger } from './walk-ledger.ts';
 
 interface Job {
@@ -115,6 +122,7 @@ export class ServiceWorld {
       ...this.ports,
       table,
       bells,
+      objects: gatedObjects(this.ports.objects, gate),
       jobs: gatedJobs(this.#jobsPort(), gate),
       alarms: gatedAlarms({ wake: async (_, __, at) => void this.alarms.push(at) }, gate),
     });
