@@ -1,18 +1,14 @@
 // One attempt of one node: makes its places, walks its steps, reports what it came to, and takes its places away.
-import { rmdirSync } from 'node:fs';
-import { rm } from 'node:fs/promises';
-import path from 'node:path';
 import type { AttemptReport, AttemptResult, StepReport } from '#schemas/run.ts';
 import type { Outputs } from '#schemas/values.ts';
 import type { WorkOrder } from '#schemas/work-order.ts';
 import type { Cage } from './cage.ts';
-import { makePlaces } from './contract.ts';
 import { bounded, reasonOf, StepFailure } from './failure.ts';
 import { Halter } from './halt.ts';
 import { checkSize } from './keep.ts';
 import { LogWriter } from './log-writer.ts';
 import { Mask } from './mask.ts';
-import { type Places, places } from './names.ts';
+import { logFolder } from './names.ts';
 import { runPrepare } from './prepare.ts';
 import { signal } from './processes.ts';
 import { type StepsOutcome, walkSteps } from './walk-steps.ts';
@@ -26,13 +22,11 @@ export class Attempt {
   readonly mark: string;
   readonly #world: World;
   readonly #halter = new Halter();
-  readonly #places: Places;
 
   constructor(order: WorkOrder, mark: string, world: World) {
     this.order = order;
     this.mark = mark;
     this.#world = world;
-    this.#places = places(world.dataDir, order.name);
   }
 
   stop(grace: number, message: string): void {
@@ -42,7 +36,7 @@ export class Attempt {
   /** Never rejects: whatever goes wrong is in the report. */
   async run(): Promise<AttemptReport> {
     const startedAt = Date.now();
-    const log = new LogWriter(this.#places.logs);
+    const log = new LogWriter(logFolder(this.#world.dataDir, this.order.name));
     const timer = this.#timer();
     try {
       const report = await this.#work(log);
@@ -55,7 +49,6 @@ export class Attempt {
     } finally {
       clearTimeout(timer);
       log.close();
-      await this.#clear();
     }
   }
 
@@ -63,8 +56,8 @@ export class Attempt {
     const { work } = this.order;
     if (work.kind === 'prepare')
       return runPrepare(this.#world, { order: this.order, work, log, halter: this.#halter });
-    makePlaces(this.#places);
     const secrets = await this.#secrets(work.secrets);
+    const places = this.#world.workspaces.take(this.order.name);
     const cage = this.#cage(log);
     try {
       const outcome = await walkSteps(this.#world, {
@@ -73,7 +66,7 @@ export class Attempt {
         secrets,
         cage,
         log,
-        places: this.#places,
+        places,
         mask: new Mask(Object.values(secrets)),
         mark: this.mark,
         halter: this.#halter,
@@ -81,6 +74,7 @@ export class Attempt {
       return reportOf(outcome);
     } finally {
       await removeCage(cage);
+      await this.#world.workspaces.give(places, work.plan.nodes.length);
     }
   }
 
@@ -117,17 +111,6 @@ export class Attempt {
       Math.min(timeout, LONGEST_TIMER),
     );
   }
-
-  async #clear(): Promise<void> {
-    const { base, work, artifacts } = this.#places;
-    // Empty ones are the rule for small programs, and taking those away costs next to nothing.
-    removeIfEmpty(artifacts);
-    removeIfEmpty(path.dirname(artifacts));
-    removeIfEmpty(work);
-    if (!removeIfEmpty(base))
-      await rm(base, { recursive: true, force: true, maxRetries: 3 }).catch(() => undefined);
-    removeIfEmpty(path.dirname(base));
-  }
 }
 
 function reportOf(outcome: StepsOutcome): Omit<AttemptReport, 'endedAt'> {
@@ -153,14 +136,5 @@ async function removeCage(cage: Cage | undefined): Promise<void> {
     for (const pid of cage.processes) signal(pid, 'SIGKILL');
     if (cage.remove()) return;
     await new Promise((resolve) => setTimeout(resolve, 20));
-  }
-}
-
-function removeIfEmpty(folder: string): boolean {
-  try {
-    rmdirSync(folder);
-    return true;
-  } catch {
-    return false;
   }
 }

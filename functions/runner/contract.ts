@@ -1,31 +1,22 @@
 // What a program is told by its environment, and where it answers: the contract with the user's program.
-import { closeSync, mkdirSync, openSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { closeSync, openSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { limits } from '#schemas/limits.ts';
 import type { Json } from '#schemas/values.ts';
 import type { WorkOrder } from '#schemas/work-order.ts';
 import type { Variables } from './host-environment.ts';
-import type { Places } from './names.ts';
 import { OutputsTooLarge, parseOutputs, type RawOutputs } from './outputs.ts';
 import { bytes } from './room.ts';
+import type { Places } from './workspaces.ts';
 
-/** Ends of the files of one step. */
+/** Files through which a step answers. Neither is there before the program makes it. */
 export interface StepFiles {
   readonly outputs: string;
   readonly progress: string;
 }
 
 export function stepFiles(places: Places, index: number): StepFiles {
-  return {
-    outputs: path.join(places.base, `outputs.${index}`),
-    progress: path.join(places.base, `progress.${index}`),
-  };
-}
-
-/** The folders every attempt needs. Files that most programs never touch are made when they are written. */
-export function makePlaces(places: Places): void {
-  mkdirSync(places.work, { recursive: true });
-  mkdirSync(places.artifacts, { recursive: true });
+  return { outputs: places.outputs(index), progress: places.progress(index) };
 }
 
 /** Where the inputs stand as JSON. Most nodes have none: those share one file. */
@@ -35,9 +26,7 @@ export function writeInputs(
   inputs: { readonly [name: string]: Json },
 ): string {
   const empty = Object.keys(inputs).length === 0;
-  const file = empty
-    ? path.join(dataDir, 'runner', 'no-inputs.json')
-    : path.join(places.base, 'inputs.json');
+  const file = empty ? path.join(dataDir, 'runner', 'no-inputs.json') : places.inputs;
   if (empty && exists(file)) return file;
   writeFileSync(file, `${JSON.stringify(inputs)}\n`, { mode: 0o600 });
   return file;

@@ -8,7 +8,6 @@ import { limits } from '#schemas/limits.ts';
 import type { Json, Outputs } from '#schemas/values.ts';
 import type { Mask } from './mask.ts';
 import { mediaTypeOf } from './media-types.ts';
-import type { Places } from './names.ts';
 import {
   FileMention,
   MalformedOutputs,
@@ -17,6 +16,7 @@ import {
   type RawValue,
 } from './outputs.ts';
 import { bytes } from './room.ts';
+import type { Places } from './workspaces.ts';
 
 export interface Keeper {
   readonly dataDir: string;

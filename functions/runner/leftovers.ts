@@ -1,10 +1,12 @@
 // What a dead runner left running. Nothing is killed by its number alone: that may be somebody else's by now.
+import { rm } from 'node:fs/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Transient } from '#errors/families.ts';
 import { limits } from '#schemas/limits.ts';
 import { allProcesses, isAlive, signal } from './processes.ts';
 import { readSpool, type SpoolContent } from './spool.ts';
 import { markedProcesses } from './sweep.ts';
+import { workspaceFolder } from './workspaces.ts';
 
 /**
  * Ends the runners of this data directory and all that they started: recorded process groups whose leader is the very process
@@ -12,7 +14,10 @@ import { markedProcesses } from './sweep.ts';
  */
 export async function endLeftovers(dataDir: string): Promise<number> {
   let ended = 0;
-  for (const spool of readSpool(dataDir)) ended += await endLeftoversOf(spool);
+  for (const spool of readSpool(dataDir)) {
+    ended += await endLeftoversOf(spool);
+    await rm(workspaceFolder(dataDir, spool.job), { recursive: true, force: true, maxRetries: 3 });
+  }
   return ended;
 }
 

@@ -21,33 +21,17 @@ export function safeName(address: string): string {
   return `${Array.from(plain).slice(0, 20).join('')}-${hash}`;
 }
 
-/** Where an attempt's things lie in a data directory. */
-export interface Places {
-  /** Its own folder, removed when it ended. */
-  readonly base: string;
-  /** Where its commands run when they have no operator. */
-  readonly work: string;
-  readonly artifacts: string;
-  /** The key below which its artifacts lie in the object store. */
-  readonly artifactsKey: string;
-  readonly valuesKey: string;
-  readonly logs: string;
-}
-
 export function logFolder(dataDir: string, name: AttemptName): string {
   return path.join(dataDir, 'logs', name.run, safeName(name.address), String(name.attempt));
 }
 
-export function places(dataDir: string, name: AttemptName): Places {
-  const own = `${name.run}/${safeName(name.address)}/${name.attempt}`;
-  const base = path.join(dataDir, 'workspaces', own);
-  const artifactsKey = `NS/${name.namespace}/artifacts/${own}`;
+/** What an attempt's files are called in the object store: readable, and each attempt has its own. */
+export function keptKeys(name: AttemptName): { artifacts: string; values: string } {
+  // No address has a tilde: it is escaped.
+  const again = name.attempt === 1 ? '' : `~${name.attempt}`;
+  const own = `${name.run}/${safeName(name.address)}${again}`;
   return {
-    base,
-    work: path.join(base, 'work'),
-    artifacts: path.join(dataDir, 'objects', artifactsKey),
-    artifactsKey,
-    valuesKey: `NS/${name.namespace}/values/${own}`,
-    logs: logFolder(dataDir, name),
+    artifacts: `NS/${name.namespace}/artifacts/${own}`,
+    values: `NS/${name.namespace}/values/${own}`,
   };
 }

@@ -12,10 +12,10 @@ import type { Variables } from './host-environment.ts';
 import { keepOutputs } from './keep.ts';
 import { LogStream, type LogWriter } from './log-writer.ts';
 import type { Mask } from './mask.ts';
-import type { Places } from './names.ts';
 import { Program, type ProgramEnd } from './program.ts';
 import { Progress } from './progress.ts';
 import { bytes } from './room.ts';
+import type { Places } from './workspaces.ts';
 import type { World } from './world.ts';
 
 export interface StepOrder {

@@ -17,6 +17,7 @@ import { Secrets } from './secrets.ts';
 import { Spool } from './spool.ts';
 import { Sweeper } from './sweep.ts';
 import { Watch } from './watch.ts';
+import { Workspaces } from './workspaces.ts';
 import type { World } from './world.ts';
 
 export interface RunnerOptions {
@@ -58,6 +59,7 @@ export class Runner {
       spool: this.#spool,
       watch: new Watch(),
       cages: new Cages(this.#job),
+      workspaces: new Workspaces(options.dataDir, this.#job),
       secrets: (name, names) => this.#secrets.ask(name, names),
       progress: (name, progress, message) => this.#notice(name, { progress, message }),
     };
@@ -73,6 +75,7 @@ export class Runner {
     await this.#connection.close();
     this.#sweeper.close();
     this.#world.cages.close();
+    this.#world.workspaces.close();
     this.#spool.close(this.#leaving && this.#queue.size === 0);
   }
 

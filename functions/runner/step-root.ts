@@ -43,7 +43,7 @@ export async function stepRoot(
   try {
     const code = await operatorCode(tools, { ...node.order, operator });
     const ensured = await ensureEnvironment(environment, code, tools);
-    const root = path.join(node.places.base, `tree.${step.index}`);
+    const root = node.places.tree(step.index);
     await code.copy(root);
     return {
       command,

@@ -10,7 +10,6 @@ import type { Halter } from './halt.ts';
 import { inherited, type Variables } from './host-environment.ts';
 import type { LogWriter } from './log-writer.ts';
 import type { Mask } from './mask.ts';
-import type { Places } from './names.ts';
 import {
   type Inputs,
   plainInputs,
@@ -21,6 +20,7 @@ import {
 } from './render.ts';
 import { runStep, type StepEnd, stepReport } from './run-step.ts';
 import { stepRoot } from './step-root.ts';
+import type { Places } from './workspaces.ts';
 import type { World } from './world.ts';
 
 export type StepsWork = Extract<WorkOrder['work'], { kind: 'steps' }>;

@@ -4,6 +4,7 @@ import type { AttemptName } from '#schemas/work-order.ts';
 import type { Cages } from './cage.ts';
 import type { Spool } from './spool.ts';
 import type { Watch } from './watch.ts';
+import type { Workspaces } from './workspaces.ts';
 
 export interface World {
   readonly dataDir: string;
@@ -13,6 +14,7 @@ export interface World {
   readonly spool: Spool;
   readonly watch: Watch;
   readonly cages: Cages;
+  readonly workspaces: Workspaces;
   secrets(
     name: AttemptName,
     names: readonly string[],

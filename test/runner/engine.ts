@@ -28,7 +28,14 @@ export class RunnerProcess {
   readonly child: ChildProcess;
   stderr = '';
 
-  constructor(options: { dataDir?: string; cacheDir?: string; env?: NodeJS.ProcessEnv } = {}) {
+  constructor(
+    options: {
+      dataDir?: string;
+      cacheDir?: string;
+      env?: NodeJS.ProcessEnv;
+      program?: readonly string[];
+    } = {},
+  ) {
     this.dataDir = options.dataDir ?? temporaryFolder();
     this.cacheDir = options.cacheDir ?? path.join(this.dataDir, 'cache');
     this.socket = path.join(this.dataDir, 'runner.sock');
@@ -41,7 +48,7 @@ export class RunnerProcess {
       '--cache-dir',
       this.cacheDir,
     ];
-    this.child = spawn(process.execPath, [MAIN, ...args], {
+    this.child = spawn(process.execPath, [...(options.program ?? [MAIN]), ...args], {
       stdio: ['ignore', 'ignore', 'pipe'],
       env: options.env ?? process.env,
       detached: true,

@@ -1,0 +1,124 @@
+// Where attempts work: empty folders, and files beside them that programs and runner exchange.
+//
+// Folders that are still empty after an attempt are used again: making and removing them would cost a small program as much
+// as starting it. All lie below one folder for each runner process, which goes when the runner ends or is cleared up after.
+import { mkdirSync, readdirSync, rmdirSync, rmSync, statSync, unlinkSync } from 'node:fs';
+import { rm } from 'node:fs/promises';
+import path from 'node:path';
+import type { AttemptName } from '#schemas/work-order.ts';
+import { keptKeys } from './names.ts';
+
+/** Where an attempt's things lie. */
+export interface Places {
+  /** Where its commands run when they have no operator; files and trees of its steps lie beside, under this name and an ending. */
+  readonly work: string;
+  readonly artifacts: string;
+  /** The key below which its artifacts lie in the object store. */
+  readonly artifactsKey: string;
+  readonly valuesKey: string;
+  readonly inputs: string;
+  outputs(step: number): string;
+  progress(step: number): string;
+  tree(step: number): string;
+}
+
+export function workspaceFolder(dataDir: string, job: string): string {
+  return path.join(dataDir, 'workspaces', job);
+}
+
+const MODE = 0o755;
+
+export class Workspaces {
+  readonly #dataDir: string;
+  readonly #home: string;
+  readonly #free: string[] = [];
+  #made = 0;
+
+  constructor(dataDir: string, job: string) {
+    this.#dataDir = dataDir;
+    this.#home = workspaceFolder(dataDir, job);
+  }
+
+  take(name: AttemptName): Places {
+    const keys = keptKeys(name);
+    const artifacts = path.join(this.#dataDir, 'objects', keys.artifacts);
+    makeFolder(artifacts);
+    const work = this.#free.pop() ?? this.#make();
+    return {
+      work,
+      artifacts,
+      artifactsKey: keys.artifacts,
+      valuesKey: keys.values,
+      inputs: `${work}.inputs.json`,
+      outputs: (step) => `${work}.outputs.${step}`,
+      progress: (step) => `${work}.progress.${step}`,
+      tree: (step) => `${work}.tree.${step}`,
+    };
+  }
+
+  /** Takes away what the attempt left, but for its artifacts. */
+  async give(places: Places, steps: number): Promise<void> {
+    removeIfEmpty(places.artifacts);
+    unlinkIfThere(places.inputs);
+    for (let step = 0; step < steps; step += 1) {
+      unlinkIfThere(places.outputs(step));
+      unlinkIfThere(places.progress(step));
+      await removeTree(places.tree(step));
+    }
+    if (isFresh(places.work)) this.#free.push(places.work);
+    else await removeTree(places.work);
+  }
+
+  close(): void {
+    try {
+      rmSync(this.#home, { recursive: true, force: true });
+    } catch {
+      // A file that cannot be removed is no reason to fail what has been done.
+    }
+  }
+
+  #make(): string {
+    this.#made += 1;
+    const folder = path.join(this.#home, String(this.#made));
+    makeFolder(folder);
+    return folder;
+  }
+}
+
+function makeFolder(folder: string): void {
+  try {
+    mkdirSync(folder, { mode: MODE });
+  } catch {
+    mkdirSync(folder, { recursive: true, mode: MODE });
+  }
+}
+
+/** Like one that was just made. */
+function isFresh(folder: string): boolean {
+  try {
+    return readdirSync(folder).length === 0 && (statSync(folder).mode & 0o7777) === MODE;
+  } catch {
+    return false;
+  }
+}
+
+async function removeTree(folder: string): Promise<void> {
+  if (statSync(folder, { throwIfNoEntry: false }) === undefined) return;
+  await rm(folder, { recursive: true, force: true, maxRetries: 3 }).catch(() => undefined);
+}
+
+function removeIfEmpty(folder: string): void {
+  try {
+    rmdirSync(folder);
+  } catch {
+    // It holds what was handed over.
+  }
+}
+
+function unlinkIfThere(file: string): void {
+  try {
+    unlinkSync(file);
+  } catch {
+    // Most programs never make it.
+  }
+}
