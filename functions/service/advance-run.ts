@@ -12,6 +12,7 @@ import { type Command, type WalkEvent, walkEvent } from '#schemas/run.ts';
 import type { Outputs } from '#schemas/values.ts';
 import type { Bell } from './bell.ts';
 import {
+  addressOf,
   attemptKey,
   chunkKey,
   headKey,
@@ -24,7 +25,7 @@ import {
 } from './keys.ts';
 import { hold, type LoadedRun, loadRun } from './load-run.ts';
 import { systemOf } from './orders.ts';
-import { addressesOf, loadList, loadOutputs, rememberedList } from './outputs.ts';
+import { addressesOf, loadList, loadOutputs, readOutputs, rememberedList } from './outputs.ts';
 import { offeredAttempt, performOutbox } from './perform.ts';
 import type { ToldReport } from './report-attempt.ts';
 import type { Held, Service } from './service.ts';
@@ -209,25 +210,39 @@ async function walkOn(
       return result;
     }
     for (const lack of result.missing) {
-      if ('node' in lack) await loadOutputs(held, loaded.state, lack.node);
+      if ('node' in lack) fresh.set(lack.node, await outputsFor(held, loaded, lack.node, fresh));
       else await loadList(held, lack.ref);
     }
   }
   throw new Defect(`the walk of run ${ref.run} never has what it lacks`);
 }
 
-/** Outputs that just came from live attempts: they need not be read again. */
+/** A forEach node that ends in this very walk is not stored yet, nor are the last of its instances. */
+function outputsFor(
+  held: Held,
+  loaded: LoadedRun,
+  node: string,
+  fresh: ReadonlyMap<string, Outputs>,
+): Promise<Outputs> {
+  const { status } = nodeView(held.memory.linked.graph, loaded.state, node);
+  return status === 'completed'
+    ? loadOutputs(held, loaded.state, node)
+    : readOutputs(held, loaded.state, node, fresh);
+}
+
+/** Outputs that just came from live attempts, by address: they are not stored before this walk is saved. */
 function freshOutputs(
   held: Held,
   loaded: LoadedRun,
   events: readonly WalkEvent[],
-): ReadonlyMap<string, Outputs> {
+): Map<string, Outputs> {
   const fresh = new Map<string, Outputs>();
+  const { graph } = held.memory.linked;
   for (const event of events) {
-    if (event.event !== 'outcome' || event.instance !== undefined) continue;
-    if (event.result.result !== 'completed') continue;
-    const seen = nodeView(held.memory.linked.graph, loaded.state, event.node);
-    if (seen.attempt === event.attempt) fresh.set(event.node, event.result.outputs);
+    if (event.event !== 'outcome' || event.result.result !== 'completed') continue;
+    const { node, instance } = event;
+    if (nodeView(graph, loaded.state, node, instance).attempt !== event.attempt) continue;
+    fresh.set(addressOf(node, instance), event.result.outputs);
   }
   return fresh;
 }

@@ -1,8 +1,8 @@
 // Builds work orders: what a runner needs for one attempt, and no more.
 import { renderBinding } from '#core/expression/template.ts';
 import type { Variables } from '#core/expression/types.ts';
-import type { State } from '#core/walk/state.ts';
 import { externalPayload } from '#core/walk/queries.ts';
+import type { State } from '#core/walk/state.ts';
 import { nodeView } from '#core/walk/view.ts';
 import { Defect } from '#errors/families.ts';
 import { FORMAT } from '#schemas/ids.ts';

@@ -1,5 +1,6 @@
 // Finds the outputs of nodes that completed: in memory, in the attempt's item, in the run they were taken over from.
 
+import { indexOf } from '#core/walk/graph.ts';
 import type { State } from '#core/walk/state.ts';
 import { nodeView } from '#core/walk/view.ts';
 import { Defect } from '#errors/families.ts';
@@ -24,17 +25,37 @@ export function outputsOf(attempt: AttemptItem | undefined): Outputs | undefined
  * A join, and a node without results, has none.
  */
 export async function loadOutputs(held: Held, state: State, node: string): Promise<Outputs> {
-  const { service, ref, memory } = held;
-  const known = memory.outputs.get(node);
+  const known = held.memory.outputs.get(node);
   if (known !== undefined) return known;
-  const view = nodeView(memory.linked.graph, state, node);
-  const from = view.seeded === undefined ? ref : { namespace: ref.namespace, run: view.seeded };
-  const single = view.count === undefined && view.seeded === undefined;
-  const found = single
-    ? await ofNode(service, from, node, view.attempt)
-    : await ofLatest(service, from, node);
-  memory.outputs.set(node, found);
+  const found = await readOutputs(held, state, node, new Map());
+  held.memory.outputs.set(node, found);
   return found;
+}
+
+/**
+ * Outputs of a node as they are stored.
+ *
+ * @param fresh outputs of instances that have come and are not stored yet, by address
+ */
+export async function readOutputs(
+  held: Held,
+  state: State,
+  node: string,
+  fresh: ReadonlyMap<string, Outputs>,
+): Promise<Outputs> {
+  const { service, ref, memory } = held;
+  const view = nodeView(memory.linked.graph, state, node);
+  if (view.seeded !== undefined) {
+    return ofLatest(service, { namespace: ref.namespace, run: view.seeded }, node);
+  }
+  const each = memory.linked.plan.nodes[indexOf(memory.linked.graph, node)]?.forEach;
+  if (each === undefined) return ofNode(service, ref, node, view.attempt);
+  const { items } = await ofLatest(service, ref, node);
+  const stored = Array.isArray(items) ? items : [];
+  const all = Array.from({ length: view.count ?? 0 }, (_, index): Json => {
+    return fresh.get(addressOf(node, index)) ?? stored[index] ?? null;
+  });
+  return { items: all };
 }
 
 async function ofNode(
