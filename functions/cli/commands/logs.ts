@@ -2,7 +2,6 @@ import type { LogEntry } from '#service/control.ts';
 import type { Context } from '../context.ts';
 import { EXIT, type ExitCode } from '../exit-codes.ts';
 import { pages } from '../pages.ts';
-import { reading } from '../reading.ts';
 import type { Palette } from '../render/palette.ts';
 import { clock, plain } from '../render/words.ts';
 
@@ -16,16 +15,17 @@ export async function logs(
   name: string,
   options: LogsOptions,
 ): Promise<ExitCode> {
-  return reading(context, async (control) => {
-    const run = await control.find(name);
-    const node = options.node === undefined ? {} : { node: options.node };
-    await pages(context, options.follow, async (place) => {
+  const node = options.node === undefined ? {} : { node: options.node };
+  await pages(context, {
+    name,
+    follow: options.follow,
+    turn: async (control, run, place) => {
       const page = await control.logs(run, { ...node, ...place });
       for (const line of page.lines) printLine(context, line, options.node);
       return { cursor: page.cursor, last: page.last, empty: page.lines.length === 0 };
-    });
-    return EXIT.done;
+    },
   });
+  return EXIT.done;
 }
 
 function printLine(context: Context, line: LogEntry, asked: string | undefined): void {

@@ -336,3 +336,20 @@ test('events -f ends when its reader goes away', async () => {
   command.control.tell('a.started', { node: 'a' });
   expect((await command.run('events', 'latest', '-f')).code).toBe(0);
 });
+
+test('events -f goes on behind an engine that ends, and repeats nothing', async () => {
+  const command = aCommand();
+  command.control.tell('a.started', { node: 'a' });
+  const told = command.run('events', 'latest', '-f', '--json');
+  await expect.poll(() => command.host.out()).toContain('a.started');
+  command.control.failNext(new Transient('unavailable', 'gone'));
+  command.control.tell('a.completed', { node: 'a' });
+  command.control.end('completed');
+  const { code, out } = await told;
+  expect(code).toBe(0);
+  const events = out
+    .trim()
+    .split('\n')
+    .map((line) => JSON.parse(line).event);
+  expect(events).toEqual(['a.started', 'a.completed', 'pipeline.completed']);
+});
