@@ -2,7 +2,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { limits } from '#schemas/limits.ts';
 import type { Control } from '#service/control.ts';
-import type { OpenControl } from './backend.ts';
 import type { Context } from './context.ts';
 import { isBetweenEngines } from './session.ts';
 
@@ -29,40 +28,46 @@ const BETWEEN = 200;
 
 /** An engine that ends meanwhile is no reason to stop: the next one is asked, or the files it left. */
 export async function pages(context: Context, reading: Reading): Promise<void> {
-  const wait = reading.follow ? { wait: limits.pollWait } : {};
-  let after = '';
-  let run = reading.name;
-  for (let silent = 0; ; ) {
-    const open = await context.backend.openControl(context.dataDir, { write: false }).catch(lost);
+  const at: Position = { run: reading.name, after: '', silent: 0 };
+  for (;;) {
     try {
-      if (open !== undefined) {
-        // `latest` may be another one in a while.
-        run = await open.control.find(run);
-        while (!context.host.stdout.closed) {
-          const { cursor, last, empty } = await reading.turn(open.control, run, { after, ...wait });
-          silent = 0;
-          after = cursor;
-          if (last || (empty && !reading.follow)) return;
-        }
-        return;
+      const open = await context.backend.openControl(context.dataDir, { write: false });
+      try {
+        return await readOn(context, reading, open.control, at);
+      } finally {
+        await open.close();
       }
     } catch (error) {
-      lost(error);
-    } finally {
-      await open?.close();
+      at.silent += 1;
+      if (!isBetweenEngines(error) || at.silent > TRIES) throw error;
     }
-    silent += 1;
-    if (silent > TRIES) await giveUp(context);
     await sleep(BETWEEN);
   }
 }
 
-function lost(error: unknown): undefined {
-  if (!isBetweenEngines(error)) throw error;
-  return undefined;
+interface Position {
+  run: string;
+  after: string;
+  /** Times in a row that nobody answered. */
+  silent: number;
 }
 
-/** Asks once more, for the error that says who does not answer. */
-async function giveUp(context: Context): Promise<OpenControl> {
-  return context.backend.openControl(context.dataDir, { write: false });
+async function readOn(
+  context: Context,
+  reading: Reading,
+  control: Control,
+  at: Position,
+): Promise<void> {
+  const wait = reading.follow ? { wait: limits.pollWait } : {};
+  // Kept: `latest` may be another one in a while.
+  at.run = await control.find(at.run);
+  while (!context.host.stdout.closed) {
+    const { cursor, last, empty } = await reading.turn(control, at.run, {
+      after: at.after,
+      ...wait,
+    });
+    at.silent = 0;
+    at.after = cursor;
+    if (last || (empty && !reading.follow)) return;
+  }
 }
