@@ -59,6 +59,8 @@ export class Attempt {
     const secrets = await this.#secrets(work.secrets);
     const places = this.#world.workspaces.take(this.order.name);
     const cage = this.#cage(log);
+    // Every step once, unless the walk knows better.
+    let turns = work.plan.nodes.length;
     try {
       const outcome = await walkSteps(this.#world, {
         order: this.order,
@@ -71,10 +73,11 @@ export class Attempt {
         mark: this.mark,
         halter: this.#halter,
       });
+      turns = outcome.turns;
       return reportOf(outcome);
     } finally {
       await removeCage(cage);
-      await this.#world.workspaces.give(places, work.plan.nodes.length);
+      await this.#world.workspaces.give(places, turns);
     }
   }
 

@@ -9,7 +9,7 @@ import { StepFailure } from './failure.ts';
 import type { Variables } from './host-environment.ts';
 import { LogStream } from './log-writer.ts';
 import { toolsOf } from './prepare.ts';
-import type { StepsOrder } from './walk-steps.ts';
+import type { StepsOrder } from './start-step.ts';
 import type { World } from './world.ts';
 
 export interface StepRoot {
@@ -22,7 +22,7 @@ export interface StepRoot {
 export async function stepRoot(
   world: World,
   node: StepsOrder,
-  step: { readonly node: PlanNode; readonly index: number; readonly inherited: Variables },
+  step: { readonly node: PlanNode; readonly turn: number; readonly inherited: Variables },
 ): Promise<StepRoot> {
   const { executor } = step.node;
   if (executor.kind !== 'command')
@@ -43,7 +43,7 @@ export async function stepRoot(
   try {
     const code = await operatorCode(tools, { ...node.order, operator });
     const ensured = await ensureEnvironment(environment, code, tools);
-    const root = node.places.tree(step.index);
+    const root = node.places.tree(step.turn);
     await code.copy(root);
     return {
       command,

@@ -1,169 +1,206 @@
-// Walks the steps of one node on this machine.
-import type { PlanNode } from '#schemas/plan.ts';
-import type { AttemptResult, StepReport } from '#schemas/run.ts';
+// Walks the steps of one node on this machine, with the walk that decides over machines too.
+import { type Graph, link } from '#core/walk/graph.ts';
+import { initialState, type State } from '#core/walk/state.ts';
+import { nodeView, view } from '#core/walk/view.ts';
+import { walk } from '#core/walk/walk.ts';
+import { limits } from '#schemas/limits.ts';
+import type { Plan, PlanNode } from '#schemas/plan.ts';
+import type { AttemptResult, Command, StepReport, WalkEvent } from '#schemas/run.ts';
 import type { Outputs } from '#schemas/values.ts';
-import type { WorkOrder } from '#schemas/work-order.ts';
-import type { Cage } from './cage.ts';
-import { contractVariables, stepFiles, writeInputs } from './contract.ts';
-import { bounded, reasonOf } from './failure.ts';
-import type { Halter } from './halt.ts';
-import { inherited, type Variables } from './host-environment.ts';
-import type { LogWriter } from './log-writer.ts';
-import type { Mask } from './mask.ts';
-import {
-  type Inputs,
-  plainInputs,
-  type Rendering,
-  renderCommandLine,
-  renderInputs,
-  renderText,
-} from './render.ts';
-import { runStep, type StepEnd, stepReport } from './run-step.ts';
-import { stepRoot } from './step-root.ts';
-import type { Places } from './workspaces.ts';
+import { Halter } from './halt.ts';
+import { oneStep, type Prepared, prepareSteps, type StepsOrder } from './start-step.ts';
 import type { World } from './world.ts';
-
-export type StepsWork = Extract<WorkOrder['work'], { kind: 'steps' }>;
-
-export interface StepsOrder {
-  readonly order: WorkOrder;
-  readonly work: StepsWork;
-  readonly secrets: Readonly<Record<string, string>>;
-  readonly cage: Cage | undefined;
-  readonly log: LogWriter;
-  readonly places: Places;
-  readonly mask: Mask;
-  readonly mark: string;
-  readonly halter: Halter;
-}
 
 export interface StepsOutcome {
   readonly result: AttemptResult;
   readonly steps: readonly StepReport[];
+  /** How many programs were started, those that were tried again included. */
+  readonly turns: number;
 }
 
-/** What is the same for all steps of the node. */
-interface Prepared {
-  readonly rendering: Rendering;
-  readonly inputs: Inputs;
-  readonly inputsFile: string;
-  /** What programs inherit from the host. */
-  readonly inherited: Variables;
-  /** Variables of the order, over those of a step's environment. */
-  readonly ordered: Variables;
+/** Resolves when no step runs and none can start any more. */
+export function walkSteps(world: World, node: StepsOrder): Promise<StepsOutcome> {
+  return new StepsWalk(world, node).run();
 }
 
-export async function walkSteps(world: World, node: StepsOrder): Promise<StepsOutcome> {
-  const outputs = new Map<string, Outputs>();
-  const prepared = prepare(world, node, outputs);
-  const reports: StepReport[] = [];
-  let joined: Outputs = {};
-  let ended: AttemptResult | undefined;
-  for (const [index, step] of node.work.plan.nodes.entries()) {
-    if (ended !== undefined) {
-      reports.push({ id: step.id, status: 'skipped' });
-      continue;
+interface Live {
+  readonly attempt: number;
+  readonly halter: Halter;
+  readonly silence: () => void;
+}
+
+class StepsWalk {
+  readonly #world: World;
+  readonly #node: StepsOrder;
+  readonly #graph: Graph;
+  readonly #prepared: Prepared;
+  readonly #steps: ReadonlyMap<string, PlanNode>;
+  readonly #outputs = new Map<string, Outputs>();
+  readonly #reports = new Map<string, StepReport>();
+  readonly #live = new Map<string, Live>();
+  readonly #ended = Promise.withResolvers<void>();
+  #state: State;
+  #events: WalkEvent[] = [];
+  /** What the attempt comes to when it does not complete: the first that went wrong. */
+  #decided: AttemptResult | undefined;
+  #turns = 0;
+  #alarm: NodeJS.Timeout | undefined;
+  #soon: NodeJS.Immediate | undefined;
+
+  constructor(world: World, node: StepsOrder) {
+    this.#world = world;
+    this.#node = node;
+    const { plan } = node.work;
+    this.#graph = link(skeleton(plan));
+    this.#state = initialState(this.#graph, {});
+    this.#steps = new Map(plan.nodes.map((step) => [step.id, step]));
+    this.#prepared = prepareSteps(world, node, this.#outputs);
+  }
+
+  async run(): Promise<StepsOutcome> {
+    const silence = this.#node.halter.listen((halt) => {
+      this.#decided ??= { result: halt.kind, message: halt.message };
+      this.#tell({ event: 'wanted', wanted: 'cancel' });
+    });
+    this.#go();
+    await this.#ended.promise;
+    silence();
+    clearTimeout(this.#alarm);
+    clearImmediate(this.#soon);
+    return this.#outcome();
+  }
+
+  /** Events of one turn are walked together. */
+  #tell(event: WalkEvent): void {
+    this.#events.push(event);
+    this.#soon ??= setImmediate(() => this.#go());
+  }
+
+  #walk(): void {
+    this.#soon = undefined;
+    let more = true;
+    while (more) {
+      const events = this.#events;
+      this.#events = [];
+      const { scope } = this.#node.work;
+      const result = walk(this.#graph, this.#state, events, {
+        now: Date.now(),
+        run: this.#node.order.name.run,
+        namespace: this.#node.order.name.namespace,
+        inputs: scope.input,
+        system: scope.system,
+        outputs: (step) => this.#outputs.get(step) ?? {},
+        bounds: { starts: limits.advanceStarts, changes: limits.advanceChanges },
+      });
+      this.#state = result.state;
+      for (const command of result.commands) this.#perform(command);
+      more = result.more;
     }
-    const { result, report } = await oneStep(world, node, { prepared, step, index });
-    reports.push(report);
-    if (result.result === 'completed') {
-      outputs.set(step.id, result.outputs);
-      joined = { ...joined, ...result.outputs };
-    } else ended = result;
   }
-  return { result: ended ?? { result: 'completed', outputs: joined }, steps: reports };
+
+  /** Walks on, and ends when there is nothing left. */
+  #go(): void {
+    this.#walk();
+    this.#finishIfEnded();
+  }
+
+  #finishIfEnded(): void {
+    const { end } = view(this.#graph, this.#state);
+    if (end !== undefined && this.#live.size === 0) this.#ended.resolve();
+  }
+
+  #perform(command: Command): void {
+    switch (command.command) {
+      case 'start-node':
+        this.#start(command.node, command.attempt);
+        break;
+      case 'stop-node':
+        this.#live.get(command.node)?.halter.now({
+          kind: 'cancelled',
+          grace: command.grace,
+          message: 'another step of the node failed',
+        });
+        break;
+      case 'wake-at':
+        clearTimeout(this.#alarm);
+        this.#alarm = setTimeout(() => this.#go(), Math.max(0, command.at - Date.now()));
+        break;
+      case 'finish-run':
+        break;
+    }
+  }
+
+  #start(id: string, attempt: number): void {
+    const step = this.#steps.get(id);
+    if (step === undefined) return;
+    const halter = new Halter();
+    const silence = this.#node.halter.listen((halt) => halter.now(halt));
+    this.#live.set(id, { attempt, halter, silence });
+    const turn = { step, turn: this.#turns, halter };
+    this.#turns += 1;
+    oneStep(this.#world, this.#node, this.#prepared, turn).then(
+      ({ result, report }) => this.#end(step, result, report),
+      (error: unknown) => this.#ended.reject(error),
+    );
+  }
+
+  #end(step: PlanNode, result: AttemptResult, report: StepReport): void {
+    const live = this.#live.get(step.id);
+    live?.silence();
+    this.#live.delete(step.id);
+    this.#reports.set(step.id, report);
+    if (result.result === 'completed') this.#outputs.set(step.id, result.outputs);
+    this.#events.push({
+      event: 'outcome',
+      node: step.id,
+      attempt: live?.attempt ?? 1,
+      result,
+    });
+    this.#walk();
+    // A failure that is tried again decides nothing.
+    if (result.result !== 'completed' && !this.#isRetrying(step.id)) this.#decided ??= result;
+    this.#finishIfEnded();
+  }
+
+  #isRetrying(id: string): boolean {
+    return this.#live.has(id) || nodeView(this.#graph, this.#state, id).status === 'retrying';
+  }
+
+  #outcome(): StepsOutcome {
+    const plan = this.#node.work.plan.nodes;
+    const steps = plan.map((step): StepReport => this.#reports.get(step.id) ?? notRun(step));
+    let joined: Outputs = {};
+    // In the order of the plan, whatever ended first.
+    for (const { id } of plan) joined = { ...joined, ...this.#outputs.get(id) };
+    const end = view(this.#graph, this.#state).end;
+    const result: AttemptResult =
+      end === 'completed'
+        ? { result: 'completed', outputs: joined }
+        : (this.#decided ?? { result: 'cancelled' });
+    return { result, steps, turns: this.#turns };
+  }
 }
 
-function prepare(world: World, node: StepsOrder, steps: ReadonlyMap<string, Outputs>): Prepared {
-  const { work, order } = node;
-  const rendering: Rendering = {
-    dataDir: world.dataDir,
-    scope: work.scope,
-    secrets: node.secrets,
-    steps,
-  };
-  const inputs = renderInputs(work.inputs, rendering);
-  const ordered: Variables = {};
-  for (const layer of work.env) renderLayer(layer, { rendering, inputs, into: ordered });
+function notRun(step: PlanNode): StepReport {
   return {
-    rendering,
-    inputs,
-    inherited: inherited(world.host, order.allowEnv),
-    ordered,
-    inputsFile: writeInputs(world.dataDir, node.places, plainInputs(inputs, world.dataDir)),
+    id: step.id,
+    ...(step.label === undefined ? {} : { label: step.label }),
+    status: 'skipped',
   };
 }
 
-function renderLayer(
-  layer: Readonly<Record<string, string>>,
-  target: { rendering: Rendering; inputs: Inputs; into: Variables },
-): void {
-  for (const [name, text] of Object.entries(layer))
-    target.into[name] = renderText(text, `variable ${name}`, target);
-}
-
-async function oneStep(
-  world: World,
-  node: StepsOrder,
-  place: { prepared: Prepared; step: PlanNode; index: number },
-): Promise<StepEnd> {
-  const { step } = place;
-  try {
-    const halted = node.halter.halt;
-    if (halted !== undefined) return haltedBefore(step, halted);
-    return await startStep(world, node, place);
-  } catch (error) {
-    const halted = node.halter.halt;
-    if (halted !== undefined) return haltedBefore(step, halted);
-    const { reason, message } = reasonOf(error);
-    const text = bounded(node.mask.text(`step "${step.label ?? step.id}": ${message}`));
-    node.log.say(step.id, text);
-    const result: AttemptResult = { result: 'failed', reason, message: text, step: step.id };
-    return { result, report: stepReport(step, result) };
-  }
-}
-
-function haltedBefore(
-  step: PlanNode,
-  halt: { kind: 'cancelled' | 'timed_out'; message: string },
-): StepEnd {
-  const result: AttemptResult = { result: halt.kind, message: halt.message };
-  return { result, report: stepReport(step, result) };
-}
-
-async function startStep(
-  world: World,
-  node: StepsOrder,
-  { prepared, step, index }: { prepared: Prepared; step: PlanNode; index: number },
-): Promise<StepEnd> {
-  const root = await stepRoot(world, node, { node: step, index, inherited: prepared.inherited });
-  const files = stepFiles(node.places, index);
-  const environment: Variables = {
-    ...prepared.inherited,
-    ...root.activation,
-    ...prepared.ordered,
+/**
+ * The plan without its templates: they name variables of the node, which this walk does not know, and are filled in where a
+ * step starts.
+ */
+function skeleton(plan: Plan): Plan {
+  return {
+    ...plan,
+    groups: plan.groups.map(({ env: _, ...group }) => group),
+    nodes: plan.nodes.map(({ env: _, inputs: __, ...node }) => ({
+      ...node,
+      executor:
+        node.executor.kind === 'command' ? { ...node.executor, command: '' } : node.executor,
+    })),
   };
-  renderLayer(groupEnvironment(node, step), { ...prepared, into: environment });
-  renderLayer(step.env ?? {}, { ...prepared, into: environment });
-  Object.assign(
-    environment,
-    contractVariables({ ...node, files, inputs: prepared.inputsFile, step: step.label ?? step.id }),
-  );
-  return runStep(world, {
-    ...node,
-    step,
-    files,
-    environment,
-    folder: root.folder,
-    command: renderCommandLine(root.command, prepared),
-  });
-}
-
-/** Variables of the inner groups round a step, outermost first. */
-function groupEnvironment(node: StepsOrder, step: PlanNode): Readonly<Record<string, string>> {
-  const { groups } = node.work.plan;
-  const layers: Readonly<Record<string, string>>[] = [];
-  for (let at = step.group; at >= 0 && layers.length < groups.length; at = groups[at]?.parent ?? -1)
-    layers.unshift(groups[at]?.env ?? {});
-  return Object.assign({}, ...layers);
 }

@@ -17,9 +17,10 @@ export interface Places {
   readonly artifactsKey: string;
   readonly valuesKey: string;
   readonly inputs: string;
-  outputs(step: number): string;
-  progress(step: number): string;
-  tree(step: number): string;
+  /** Of one start of one step, counted within the attempt. */
+  outputs(turn: number): string;
+  progress(turn: number): string;
+  tree(turn: number): string;
 }
 
 export function workspaceFolder(dataDir: string, job: string): string {
@@ -50,20 +51,20 @@ export class Workspaces {
       artifactsKey: keys.artifacts,
       valuesKey: keys.values,
       inputs: `${work}.inputs.json`,
-      outputs: (step) => `${work}.outputs.${step}`,
-      progress: (step) => `${work}.progress.${step}`,
-      tree: (step) => `${work}.tree.${step}`,
+      outputs: (turn) => `${work}.outputs.${turn}`,
+      progress: (turn) => `${work}.progress.${turn}`,
+      tree: (turn) => `${work}.tree.${turn}`,
     };
   }
 
   /** Takes away what the attempt left, but for its artifacts. */
-  async give(places: Places, steps: number): Promise<void> {
+  async give(places: Places, turns: number): Promise<void> {
     removeIfEmpty(places.artifacts);
     unlinkIfThere(places.inputs);
-    for (let step = 0; step < steps; step += 1) {
-      unlinkIfThere(places.outputs(step));
-      unlinkIfThere(places.progress(step));
-      await removeTree(places.tree(step));
+    for (let turn = 0; turn < turns; turn += 1) {
+      unlinkIfThere(places.outputs(turn));
+      unlinkIfThere(places.progress(turn));
+      await removeTree(places.tree(turn));
     }
     if (isFresh(places.work)) this.#free.push(places.work);
     else await removeTree(places.work);

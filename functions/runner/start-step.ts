@@ -1,0 +1,157 @@
+// Gets one step ready to run: its code, environment, variables and command, with all templates filled in.
+import type { PlanNode } from '#schemas/plan.ts';
+import type { AttemptResult } from '#schemas/run.ts';
+import type { Outputs } from '#schemas/values.ts';
+import type { WorkOrder } from '#schemas/work-order.ts';
+import type { Cage } from './cage.ts';
+import { contractVariables, stepFiles, writeInputs } from './contract.ts';
+import { bounded, reasonOf } from './failure.ts';
+import type { Halt, Halter } from './halt.ts';
+import { inherited, type Variables } from './host-environment.ts';
+import type { LogWriter } from './log-writer.ts';
+import type { Mask } from './mask.ts';
+import {
+  type Inputs,
+  plainInputs,
+  type Rendering,
+  renderCommandLine,
+  renderInputs,
+  renderText,
+} from './render.ts';
+import { runStep, type StepEnd, stepReport } from './run-step.ts';
+import { stepRoot } from './step-root.ts';
+import type { Places } from './workspaces.ts';
+import type { World } from './world.ts';
+
+export type StepsWork = Extract<WorkOrder['work'], { kind: 'steps' }>;
+
+export interface StepsOrder {
+  readonly order: WorkOrder;
+  readonly work: StepsWork;
+  readonly secrets: Readonly<Record<string, string>>;
+  readonly cage: Cage | undefined;
+  readonly log: LogWriter;
+  readonly places: Places;
+  readonly mask: Mask;
+  readonly mark: string;
+  readonly halter: Halter;
+}
+
+/** What is the same for all steps of the node. */
+export interface Prepared {
+  readonly rendering: Rendering;
+  readonly inputs: Inputs;
+  readonly inputsFile: string;
+  /** What programs inherit from the host. */
+  readonly inherited: Variables;
+  /** Variables of the order, over those of a step's environment. */
+  readonly ordered: Variables;
+}
+
+/** Throws StepFailure when an input cannot be evaluated. */
+export function prepareSteps(
+  world: World,
+  node: StepsOrder,
+  steps: ReadonlyMap<string, Outputs>,
+): Prepared {
+  const { work, order } = node;
+  const rendering: Rendering = {
+    dataDir: world.dataDir,
+    scope: work.scope,
+    secrets: node.secrets,
+    steps,
+  };
+  const inputs = renderInputs(work.inputs, rendering);
+  const ordered: Variables = {};
+  for (const layer of work.env) renderLayer(layer, { rendering, inputs, into: ordered });
+  return {
+    rendering,
+    inputs,
+    inherited: inherited(world.host, order.allowEnv),
+    ordered,
+    inputsFile: writeInputs(world.dataDir, node.places, plainInputs(inputs, world.dataDir)),
+  };
+}
+
+function renderLayer(
+  layer: Readonly<Record<string, string>>,
+  target: { rendering: Rendering; inputs: Inputs; into: Variables },
+): void {
+  for (const [name, text] of Object.entries(layer))
+    target.into[name] = renderText(text, `variable ${name}`, target);
+}
+
+/** One start of one step. `turn` counts the starts of the attempt: a step that is tried again gets files of its own. */
+export interface Turn {
+  readonly step: PlanNode;
+  readonly turn: number;
+  readonly halter: Halter;
+}
+
+/** Never rejects: what goes wrong before the program starts is the step's failure. */
+export async function oneStep(
+  world: World,
+  node: StepsOrder,
+  prepared: Prepared,
+  turn: Turn,
+): Promise<StepEnd> {
+  const { step, halter } = turn;
+  try {
+    if (halter.halt !== undefined) return haltedBefore(step, halter.halt);
+    return await startStep(world, { ...node, halter }, prepared, turn);
+  } catch (error) {
+    if (halter.halt !== undefined) return haltedBefore(step, halter.halt);
+    const { reason, message } = reasonOf(error);
+    const text = bounded(node.mask.text(`step "${step.label ?? step.id}": ${message}`));
+    node.log.say(step.label ?? step.id, text);
+    const result: AttemptResult = { result: 'failed', reason, message: text, step: step.id };
+    return { result, report: stepReport(step, result) };
+  }
+}
+
+function haltedBefore(step: PlanNode, halt: Halt): StepEnd {
+  const result: AttemptResult = { result: halt.kind, message: halt.message };
+  return { result, report: stepReport(step, result) };
+}
+
+async function startStep(
+  world: World,
+  node: StepsOrder,
+  prepared: Prepared,
+  { step, turn }: Turn,
+): Promise<StepEnd> {
+  const root = await stepRoot(world, node, {
+    node: step,
+    turn,
+    inherited: prepared.inherited,
+  });
+  const files = stepFiles(node.places, turn);
+  const environment: Variables = {
+    ...prepared.inherited,
+    ...root.activation,
+    ...prepared.ordered,
+  };
+  renderLayer(groupEnvironment(node, step), { ...prepared, into: environment });
+  renderLayer(step.env ?? {}, { ...prepared, into: environment });
+  Object.assign(
+    environment,
+    contractVariables({ ...node, files, inputs: prepared.inputsFile, step: step.label ?? step.id }),
+  );
+  return runStep(world, {
+    ...node,
+    step,
+    files,
+    environment,
+    folder: root.folder,
+    command: renderCommandLine(root.command, prepared),
+  });
+}
+
+/** Variables of the inner groups round a step, outermost first. */
+function groupEnvironment(node: StepsOrder, step: PlanNode): Readonly<Record<string, string>> {
+  const { groups } = node.work.plan;
+  const layers: Readonly<Record<string, string>>[] = [];
+  for (let at = step.group; at >= 0 && layers.length < groups.length; at = groups[at]?.parent ?? -1)
+    layers.unshift(groups[at]?.env ?? {});
+  return Object.assign({}, ...layers);
+}
