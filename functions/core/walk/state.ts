@@ -248,7 +248,8 @@ export class Draft {
   finish(): State {
     for (const [node, draft] of this.#instances) {
       const record = this.nodes.get(node);
-      if (!record?.each) continue;
+      // Instances that were only looked at change nothing: a walk without facts writes no chunk (S3).
+      if (!record?.each || draft.changed.size === 0) continue;
       const each = { ...record.each, records: draft.finish() };
       this.nodes.set(node, { ...record, each }, this.#isDue(node, record) ? MARK_A : 0);
     }
