@@ -243,6 +243,9 @@ export class WalkSimulation {
         more: result.more,
       }),
     );
+    if (result.facts.length === 0 && result.changed.length > 0) {
+      throw new Defect(`S2: ${result.changed.join(', ')} changed without a fact`);
+    }
     this.#state = result.state;
     this.#more = result.more;
     this.facts.push(...result.facts);
