@@ -90,8 +90,8 @@ function missing(world: World, question: Question, wanted: Wanted): void {
     say(world, text, { code: 'binding_may_be_missing', at, what });
     return;
   }
-  const what = `names ${named}, but "${self}" may start before that is known: nothing it waits for implies ${wait}; ${cure(text, wait)}`;
-  say(world, text, { code: 'binding_may_be_missing', at, what });
+  const what = `names ${named}, but "${self}" may start before that is known: nothing it waits for implies ${wait}; wanted ${cure(text, wait)}`;
+  say(world, text, { code: 'binding_may_be_missing', at, what, cure: cure(text, wait) });
 }
 
 function waitOf(world: World, wanted: Wanted): string {
@@ -103,11 +103,11 @@ function cure(text: NamedText, wait: string): string {
   const start = text.draft?.conditions.find((condition) => condition.use === 'startWhen');
   if (start !== undefined) {
     const old = `${start.place.tree.value}`.trim();
-    return `wanted startWhen: ${old.includes('||') ? `(${old})` : old} && ${wait}`;
+    return `startWhen: ${old.includes('||') ? `(${old})` : old} && ${wait}`;
   }
   const needs = text.draft?.needs.map(({ name }) => name) ?? [];
   const source = /^event:(.*)\.completed$/.exec(wait)?.[1];
-  if (source !== undefined) return `wanted needs: [${[...needs, source].join(', ')}]`;
+  if (source !== undefined) return `needs: [${[...needs, source].join(', ')}]`;
   const events = needs.map((name) => `event:${name}.completed`);
-  return `wanted startWhen: ${[...events, wait].join(' && ')}`;
+  return `startWhen: ${[...events, wait].join(' && ')}`;
 }

@@ -55,6 +55,7 @@ export class Flow {
   #ofNode(index: number): boolean {
     const draft = this.#world.drafts[index];
     if (draft === undefined) return false;
+    if (this.#world.isUnclear(draft)) return true;
     if (draft.needs.some(({ name }) => this.#ofEvent(`${name}.completed`))) return true;
     const start = draft.conditions.find((candidate) => candidate.use === 'startWhen');
     return start !== undefined && this.#ofCondition(start.condition, false);
@@ -93,6 +94,8 @@ export class Flow {
     if (wanted.is === 'external' && wanted.event === pattern) return true;
     if (source.includes('*') || event.includes('*')) return false;
     const index = this.#world.indexOf(source);
+    // A name that is not there has its problem already.
+    if (index === undefined && source !== 'external' && source !== 'pipeline') return true;
     if (wanted.is !== 'external' && wanted.node === index) {
       if (event === 'completed') return true;
       if (wanted.is === 'ended' && (END_EVENTS.has(event) || event === 'ended')) return true;

@@ -46,7 +46,10 @@ interface Saying {
   /** Offset in the text of the expression. */
   readonly at: number;
   readonly what: string;
+  /** A name that is near. */
   readonly suggestion?: string | undefined;
+  /** What would be right; it is in `what` already. */
+  readonly cure?: string;
 }
 
 export function say(world: World, text: NamedText, saying: Saying): void {
@@ -54,7 +57,7 @@ export function say(world: World, text: NamedText, saying: Saying): void {
   const hint = saying.suggestion === undefined ? '' : `; did you mean "${saying.suggestion}"?`;
   findings.error(saying.code, text.place, `${subjectOf(text.place)} ${saying.what}${hint}`, {
     at: sourceOffset(findings.source, text.place.tree, saying.at),
-    suggestion: saying.suggestion,
+    suggestion: saying.suggestion ?? saying.cure,
   });
 }
 

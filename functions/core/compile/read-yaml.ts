@@ -58,7 +58,8 @@ function parse(findings: Findings): Document.Parsed | undefined {
       // Checked while converting: the library compares each key with each.
       uniqueKeys: false,
       prettyErrors: false,
-      logLevel: 'silent',
+      // Silent, it would not tell of further documents.
+      logLevel: 'error',
     });
   } catch (error) {
     // The library recurses: only nesting without end gets here.
@@ -204,28 +205,28 @@ class Reader {
 
   /** The name of a key, or undefined when it is none. */
   #key(key: Node | null, at: number): string | undefined {
-    if (key !== null && isAlias(key)) {
-      const found = this.#anchors.get(key.source)?.tree;
-      if (found?.kind === 'scalar' && typeof found.value === 'string') return found.value;
-    }
-    const value = key !== null && isScalar(key) ? key.value : undefined;
-    const name =
-      typeof value === 'string' ? value : typeof value === 'number' ? `${value}` : undefined;
+    const name = this.#written(key);
     if (name !== undefined && !FORBIDDEN_KEYS.has(name)) return name;
     if (name !== undefined) {
-      this.#findings.error(
-        'reserved_id',
-        undefined,
-        `"${name}" cannot be a key: it is refused as a name of members`,
-        { at },
-      );
-      return undefined;
+      const what = `"${name}" cannot be a key: it is refused as a name of members`;
+      this.#findings.error('reserved_id', undefined, what, { at });
+    } else if (!(isMap(key) && slipAtBraces(this.#findings, at))) {
+      const what = isMap(key) ? 'a mapping' : isSeq(key) ? 'a list' : 'nothing';
+      const message = `a key is ${what}; wanted a text`;
+      this.#findings.error('wrong_type', undefined, message, { at });
     }
-    if (typeof value === 'boolean') return `${value}`;
-    if (key !== null && isMap(key) && slipAtBraces(this.#findings, at)) return undefined;
-    const what = key === null || isScalar(key) ? 'nothing' : isMap(key) ? 'a mapping' : 'a list';
-    this.#findings.error('wrong_type', undefined, `a key is ${what}; wanted a text`, { at });
     return undefined;
+  }
+
+  /** A key as it is written: `TRUE` is a truth for YAML and the name of a variable for people. */
+  #written(key: Node | null): string | undefined {
+    if (isAlias(key)) {
+      const tree = this.#anchors.get(key.source)?.tree;
+      return tree?.kind === 'scalar' && typeof tree.value === 'string' ? tree.value : undefined;
+    }
+    if (!isScalar(key)) return undefined;
+    if (typeof key.value === 'string') return key.value;
+    return key.source === undefined || key.source === '' ? undefined : key.source;
   }
 
   #alias(source: string, nothing: Tree): Tree {

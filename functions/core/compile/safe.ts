@@ -21,7 +21,8 @@ export function safeRepository(findings: Findings, place: Place, value: string):
   if (!plain(findings, place, value)) return false;
   if (REPOSITORY.some((pattern) => pattern.test(value))) return true;
   const wanted = 'https://…, http://…, ssh://…, git@host:path or a path';
-  const remote = /^[A-Za-z][\w+.-]*:/.test(value);
+  // git takes anything with a colon before the first slash for a machine or a transport.
+  const remote = /^[^/\\]*:/.test(value);
   if (!remote && !value.includes('{{')) return true;
   return unsafe(
     findings,

@@ -91,5 +91,6 @@ function corrected(text: string, from: number, value: string): string {
   const quoted = value.includes("'")
     ? `"${value.replaceAll('\\', '\\\\').replaceAll('"', '\\"')}"`
     : `'${value}'`;
-  return `${text.slice(0, from)}${quoted}${text.slice(from + value.length)}`.trim();
+  const rest = text.slice(from + value.length).replace(/^\s*#.*$/, '');
+  return `${text.slice(0, from)}${quoted}${rest}`.trim();
 }

@@ -83,7 +83,8 @@ export function formatDuration(milliseconds: number): string {
 export function formatSize(bytes: number): string {
   for (const [unit, factor] of SIZES) {
     const count = bytes / factor;
-    if (count >= 1 && Number.isInteger(count * (unit.includes('i') ? 4 : 1))) {
+    const steps = unit.includes('i') && count < 1024 ? 4 : 1;
+    if (count >= 1 && Number.isInteger(count * steps)) {
       return `${count}${unit}`;
     }
   }

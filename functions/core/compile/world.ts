@@ -2,6 +2,7 @@
 import { glob } from '#core/walk/glob.ts';
 import type { Draft, Reading } from './draft.ts';
 import type { Findings } from './findings.ts';
+import { member } from './tree.ts';
 
 /** Events every node may raise, in the order of its life. */
 export const NODE_EVENTS = [
@@ -50,6 +51,16 @@ export class World {
 
   ids(): Iterable<string> {
     return this.#index.keys();
+  }
+
+  /**
+   * Whether what a node waits for was not understood, which has its problem already: nothing can be said then of what it
+   * may count on.
+   */
+  isUnclear(draft: Draft): boolean {
+    const start = draft.conditions.find((condition) => condition.use === 'startWhen');
+    if (start === undefined && member(draft.place, 'startWhen') !== undefined) return true;
+    return draft.needs.some(({ name }) => !this.#index.has(name));
   }
 
   /** Nodes that the node part of a pattern matches, in plan order. */
