@@ -33,13 +33,11 @@ function branch(
   paint: Palette,
 ): readonly string[] {
   const [sign, word, colour] = VERDICTS[tree.truth];
-  const text = shorten(
-    tree.kind === 'and' || tree.kind === 'or' ? NAMES[tree.kind] : tree.text,
-    100,
-  );
+  const text = shorten(NAMES[tree.kind] ?? tree.text, 100);
   const shown = deciding !== undefined && tree.text === deciding ? paint.bold(text) : text;
-  const why = tree.because === undefined || isJoined(tree) ? '' : `  ${paint.dim(tree.because)}`;
-  const line = `${'  '.repeat(depth)}${paint[colour](sign)} ${shown}  ${paint[colour](word)}${why}`;
+  const why = whyOf(tree);
+  const because = why === '' ? '' : `  ${paint.dim(shorten(why, 120))}`;
+  const line = `${'  '.repeat(depth)}${paint[colour](sign)} ${shown}  ${paint[colour](word)}${because}`;
   const values = Object.entries(tree.values ?? {}).map(
     ([name, value]) =>
       `${'  '.repeat(depth + 1)}${paint.dim(`${name} = ${shorten(JSON.stringify(value), 80)}`)}`,
@@ -48,11 +46,16 @@ function branch(
   return [line, ...values, ...parts];
 }
 
-const NAMES = { and: 'all of', or: 'any of' } as const;
+const NAMES: Readonly<Partial<Record<Explanation['kind'], string>>> = {
+  and: 'all of',
+  or: 'any of',
+  needs: 'all of',
+};
 
-/** Its parts say why. */
-function isJoined({ kind, parts }: Explanation): boolean {
-  return (kind === 'and' || kind === 'or' || kind === 'not') && parts !== undefined;
+/** Of what is made of parts they say why; what the reason repeats of the text is left out. */
+function whyOf({ text, parts, because = '' }: Explanation): string {
+  if (parts !== undefined && parts.length > 0) return '';
+  return because.startsWith(`${text}: `) ? because.slice(text.length + 2) : because;
 }
 
 function attempts(told: NodeExplanation, paint: Palette): readonly string[] {
