@@ -4,8 +4,9 @@ import type { Context } from './context.ts';
 import { EXIT, type ExitCode } from './exit-codes.ts';
 import { follow } from './follow.ts';
 import type { Output } from './host.ts';
+import { isBetweenEngines } from './patience.ts';
 import { exitCodeOf, hasEnded } from './run-status.ts';
-import { isBetweenEngines, openSession, type Session } from './session.ts';
+import { openSession, type Session } from './session.ts';
 import type { Viewer } from './view.ts';
 import { openViewer } from './viewer.ts';
 

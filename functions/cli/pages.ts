@@ -1,9 +1,8 @@
 // Reads a run page after page: to the end of what there is, or on and on until nothing more can come.
-import { setTimeout as sleep } from 'node:timers/promises';
 import { limits } from '#schemas/limits.ts';
 import type { Control } from '#service/control.ts';
 import type { Context } from './context.ts';
-import { isBetweenEngines } from './session.ts';
+import { patiently } from './patience.ts';
 
 export interface Place {
   readonly after: string;
@@ -22,40 +21,33 @@ export interface Reading {
   turn(control: Control, run: string, place: Place): Promise<Turned>;
 }
 
-/** Times in a row that nobody may answer, and milliseconds between them. */
-const TRIES = 50;
-const BETWEEN = 200;
-
 /** An engine that ends meanwhile is no reason to stop: the next one is asked, or the files it left. */
 export async function pages(context: Context, reading: Reading): Promise<void> {
-  const at: Position = { run: reading.name, after: '', silent: 0 };
-  for (;;) {
+  const at: Position = { run: reading.name, after: '' };
+  await patiently(async (progress) => {
+    const open = await context.backend.openControl(context.dataDir, { write: false });
     try {
-      const open = await context.backend.openControl(context.dataDir, { write: false });
-      try {
-        return await readOn(context, reading, open.control, at);
-      } finally {
-        await open.close();
-      }
-    } catch (error) {
-      at.silent += 1;
-      if (!isBetweenEngines(error) || at.silent > TRIES) throw error;
+      await readOn({ context, reading, control: open.control, progress }, at);
+    } finally {
+      await open.close();
     }
-    await sleep(BETWEEN);
-  }
+  });
 }
 
 interface Position {
   run: string;
   after: string;
-  /** Times in a row that nobody answered. */
-  silent: number;
+}
+
+interface Reader {
+  readonly context: Context;
+  readonly reading: Reading;
+  readonly control: Control;
+  progress(): void;
 }
 
 async function readOn(
-  context: Context,
-  reading: Reading,
-  control: Control,
+  { context, reading, control, progress }: Reader,
   at: Position,
 ): Promise<void> {
   const wait = reading.follow ? { wait: limits.pollWait } : {};
@@ -66,7 +58,7 @@ async function readOn(
       after: at.after,
       ...wait,
     });
-    at.silent = 0;
+    progress();
     at.after = cursor;
     if (last || (empty && !reading.follow)) return;
   }

@@ -2,23 +2,26 @@
 import type { Control } from '#service/control.ts';
 import type { OpenControl } from './backend.ts';
 import type { Context } from './context.ts';
+import { patiently } from './patience.ts';
 
-/** Looks only: adopts nothing, starts nothing. */
+/** Looks only: adopts nothing, starts nothing. Looks again when an engine comes or goes meanwhile. */
 export function reading<T>(context: Context, work: (control: Control) => Promise<T>): Promise<T> {
-  return opened(context, false, ({ control }) => work(control));
+  return patiently(async () => {
+    const open = await context.backend.openControl(context.dataDir, { write: false });
+    return closing(open, ({ control }) => work(control));
+  });
 }
 
-/** Steers: through the engine that holds the data directory, else through one of its own. */
-export function steering<T>(context: Context, work: (open: OpenControl) => Promise<T>): Promise<T> {
-  return opened(context, true, work);
-}
-
-async function opened<T>(
+/** Steers: through the engine that holds the data directory, else by what the next one finds. Asks once only. */
+export async function steering<T>(
   context: Context,
-  write: boolean,
   work: (open: OpenControl) => Promise<T>,
 ): Promise<T> {
-  const open = await context.backend.openControl(context.dataDir, { write });
+  const open = await patiently(() => context.backend.openControl(context.dataDir, { write: true }));
+  return closing(open, work);
+}
+
+async function closing<T>(open: OpenControl, work: (open: OpenControl) => Promise<T>): Promise<T> {
   try {
     return await work(open);
   } finally {

@@ -1,8 +1,8 @@
 // The engine that a foreground command works with: its own, or the one that holds the data directory already.
-import { setTimeout as sleep } from 'node:timers/promises';
 import { Transient } from '#errors/families.ts';
 import type { Control } from '#service/control.ts';
 import type { Context } from './context.ts';
+import { patiently } from './patience.ts';
 
 export interface Session {
   readonly control: Control;
@@ -15,24 +15,8 @@ export interface Session {
   close(how: { park: boolean }): Promise<void>;
 }
 
-/** Tries and milliseconds between them while one engine leaves and nobody answers yet. */
-const TRIES = 50;
-const BETWEEN = 200;
-
-export async function openSession(context: Context): Promise<Session> {
-  for (let attempt = 1; ; attempt += 1) {
-    try {
-      return await openOnce(context);
-    } catch (error) {
-      if (!isBetweenEngines(error) || attempt >= TRIES) throw error;
-    }
-    await sleep(BETWEEN);
-  }
-}
-
-/** Nobody answers: an engine is starting, or one has just ended. */
-export function isBetweenEngines(error: unknown): boolean {
-  return error instanceof Transient && (error.code === 'busy' || error.code === 'unavailable');
+export function openSession(context: Context): Promise<Session> {
+  return patiently(() => openOnce(context));
 }
 
 async function openOnce(context: Context): Promise<Session> {

@@ -29,7 +29,9 @@ export function renderSummary(report: RunReport, options: SummaryOptions): strin
 function headline(report: RunReport, paint: Palette): string {
   const end = report.endedAt === undefined ? report.at : report.endedAt;
   const took = spell(Date.parse(end) - Date.parse(report.startedAt));
-  const why = report.message === undefined ? '' : `: ${plain(report.message)}`;
+  // A node that failed says so itself, below.
+  const said = report.message === undefined || failedNodes(report).length > 0;
+  const why = said ? '' : `: ${plain(report.message ?? '')}`;
   return `${mark(report.status, paint)} ${report.pipeline} ${paint.dim(report.run)} ${statusWord(report.status, paint)} in ${took}${why}`;
 }
 
