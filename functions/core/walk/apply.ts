@@ -27,6 +27,7 @@ const KEPT = 1_000;
 
 export function apply(draft: Draft, fact: Fact): void {
   const { head } = draft;
+  draft.touched++;
   if (fact.at > head.now) head.now = fact.at;
   switch (fact.fact) {
     case 'run.started':

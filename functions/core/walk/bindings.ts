@@ -16,6 +16,7 @@ interface Binding {
 
 /** Whether some text of the node (or of what it inherits) holds `{{ }}`. */
 export function writesTemplates(plan: Plan, node: PlanNode): boolean {
+  if (node.executor.kind === 'prepare') return false;
   return bindingsOf(plan, node).some(({ value }) => holdsBraces(value));
 }
 

@@ -60,7 +60,6 @@ function settleOne(walking: Walking): boolean {
   const root = draft.before.roots[draft.head.roots];
   if (!root || draft.head.stopping !== undefined) return false;
   tell(walking, { fact: 'ready', at: now, nodes: [root[0], root[1]] });
-  draft.touched++;
   return true;
 }
 
@@ -124,8 +123,9 @@ function whyNever(walking: Walking, because: number): string | undefined {
   const { graph, draft } = walking;
   if (because < 0 || because >= graph.run) return undefined;
   if (because >= graph.size) {
-    const hub = graph.hubs[because - graph.size];
-    return hub && `nothing that event:${hub.pattern} names is open any more`;
+    const { pattern } = graph.hubs[because - graph.size] ?? { pattern: '' };
+    const came = draft.record(because).start === TRUE;
+    return came ? `event:${pattern} has happened` : `event:${pattern} can no longer happen`;
   }
   const { status } = draft.record(because);
   return `"${nodeOf(graph, because).id}" ended ${statusName(status)}`;

@@ -10,7 +10,7 @@ import { nodeOf } from './graph.ts';
 import { freePlaces } from './places.ts';
 import { FLAG_UNPREPARED } from './records.ts';
 import { isEnd } from './state.ts';
-import { endSeeded, isForbidden } from './stop.ts';
+import { endSeeded, isForbiddenIn } from './stop.ts';
 import { MARK_A } from './vector.ts';
 import { end, listOf, mayChange, tell, variables, type Walking } from './walking.ts';
 import { COMPLETED, ERROR, RUNNING, statusName, TRUE } from './words.ts';
@@ -51,7 +51,8 @@ function openGroups(walking: Walking): Heap {
   let rank = ready.next(0);
   while (rank >= 0) {
     const group = plan.nodes[groups.nodeAt[rank] ?? 0]?.group ?? 0;
-    if (freePlaces(walking.draft, group) > 0) heap.push(candidate(walking, rank, group));
+    if (freePlaces(walking.draft, group) > 0 && !isForbiddenIn(walking, group))
+      heap.push(candidate(walking, rank, group));
     rank = ready.next(groups.ownEnd[group] ?? rank + 1);
   }
   return heap;
@@ -110,7 +111,7 @@ function takeNode(walking: Walking, node: number): void {
     draft.ready.set(walking.graph.groups.rankOf[node] ?? 0, false);
     return;
   }
-  if (isForbidden(walking, node)) return;
+  if (isForbiddenIn(walking, nodeOf(walking.graph, node).group)) return;
   if (!record && draft.isSeed(node)) endSeeded(walking, node);
   else if (record?.each) startInstances(walking, node);
   else if (record && record.attempt > 0) launch(walking, node, record.attempt + 1);

@@ -181,11 +181,17 @@ export function endStopped(walking: Walking, node: number, instance?: number): v
 
 /** Whether a failed group or the end of the run forbids that the node starts or tries again. */
 export function isForbidden(walking: Walking, node: number): boolean {
-  const { head } = walking.draft;
-  if (head.stopping !== undefined) return true;
-  if (head.failedGroups.length === 0 && walking.draft.swept.length === 0) return false;
-  const { plan, groups } = walking.graph;
-  const group = plan.nodes[node]?.group ?? 0;
-  const dead = (groups.failFast[group] ?? []).some((each) => head.failedGroups.includes(each));
-  return dead || (groups.timed[group] ?? []).some((each) => walking.draft.swept.includes(each));
+  return isForbiddenIn(walking, walking.graph.plan.nodes[node]?.group ?? 0);
+}
+
+/** The same of every node of a group. */
+export function isForbiddenIn(walking: Walking, group: number): boolean {
+  const { stopping, failedGroups, groupDeadlines } = walking.draft.head;
+  if (stopping !== undefined) return true;
+  const { failFast, timed } = walking.graph.groups;
+  const over = groupDeadlines.filter(([, at]) => at <= walking.now).map(([each]) => each);
+  return (
+    (failFast[group] ?? []).some((each) => failedGroups.includes(each)) ||
+    (timed[group] ?? []).some((each) => over.includes(each))
+  );
 }

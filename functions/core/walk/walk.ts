@@ -11,7 +11,7 @@ import { startReady } from './start.ts';
 import { Draft, type State } from './state.ts';
 import { keepTime, nextDeadline } from './timers.ts';
 import type { Walk, WalkContext, WalkResult } from './types.ts';
-import { mayChange, tell, type Walking } from './walking.ts';
+import { given, mayChange, tell, type Walking } from './walking.ts';
 import { FAILED, TIMED_OUT } from './words.ts';
 
 /**
@@ -67,13 +67,12 @@ function takeExternal(
   { name, key, payload }: Extract<WalkEvent, { event: 'external' }>,
 ): void {
   const { keys } = walking.draft.head;
-  if (key !== undefined && keys.includes(key)) return;
+  if (key !== undefined && (keys.includes(key) || keys.length >= limits.externalEvents)) return;
   tell(walking, {
     fact: 'external',
     at: walking.now,
     name,
-    ...(key === undefined || keys.length >= limits.externalEvents ? {} : { key }),
-    ...(payload === undefined ? {} : { payload }),
+    ...given({ key, payload }),
   });
 }
 

@@ -56,6 +56,18 @@ export class PlanBuilder {
     return this;
   }
 
+  /** The same by index, for plans too large to look ids up. */
+  nodeAt(id: string, needs: readonly number[] = []): this {
+    const executor: Executor = { ...work };
+    this.#nodes.push({
+      id,
+      group: 0,
+      executor,
+      ...(needs.length > 0 ? { needs: [...needs] } : {}),
+    });
+    return this;
+  }
+
   prepare(id: string): this {
     if (this.#groups.every((group) => group.kind !== 'prepare')) {
       this.#groups.push({ id: '@prepare', kind: 'prepare', parent: 0, failFast: false });
