@@ -2,7 +2,15 @@
 //
 // Folders that are still empty after an attempt are used again: making and removing them would cost a small program as much
 // as starting it. All lie below one folder for each runner process, which goes when the runner ends or is cleared up after.
-import { mkdirSync, readdirSync, rmdirSync, rmSync, statSync, unlinkSync } from 'node:fs';
+import {
+  mkdirSync,
+  readdirSync,
+  renameSync,
+  rmdirSync,
+  rmSync,
+  statSync,
+  unlinkSync,
+} from 'node:fs';
 import { rm } from 'node:fs/promises';
 import path from 'node:path';
 import type { AttemptName } from '#schemas/work-order.ts';
@@ -33,6 +41,8 @@ export class Workspaces {
   readonly #dataDir: string;
   readonly #home: string;
   readonly #free: string[] = [];
+  /** Folders of artifacts that stayed empty, by the folder they lie in. */
+  readonly #spares = new Map<string, string[]>();
   #made = 0;
 
   constructor(dataDir: string, job: string) {
@@ -43,7 +53,7 @@ export class Workspaces {
   take(name: AttemptName): Places {
     const keys = keptKeys(name);
     const artifacts = path.join(this.#dataDir, 'objects', keys.artifacts);
-    makeFolder(artifacts);
+    this.#makeArtifacts(artifacts);
     const work = this.#free.pop() ?? this.#make();
     return {
       work,
@@ -59,7 +69,7 @@ export class Workspaces {
 
   /** Takes away what the attempt left, but for its artifacts. */
   async give(places: Places, turns: number): Promise<void> {
-    removeIfEmpty(places.artifacts);
+    if (isFresh(places.artifacts)) this.#spare(places.artifacts);
     unlinkIfThere(places.inputs);
     for (let turn = 0; turn < turns; turn += 1) {
       unlinkIfThere(places.outputs(turn));
@@ -71,11 +81,30 @@ export class Workspaces {
   }
 
   close(): void {
+    for (const spare of [...this.#spares.values()].flat()) removeIfEmpty(spare);
     try {
       rmSync(this.#home, { recursive: true, force: true });
     } catch {
       // A file that cannot be removed is no reason to fail what has been done.
     }
+  }
+
+  /** One that nobody put anything into gets the new name: half the work of removing it and making another. */
+  #makeArtifacts(folder: string): void {
+    const spare = this.#spares.get(path.dirname(folder))?.pop();
+    try {
+      if (spare === undefined) makeFolder(folder);
+      else renameSync(spare, folder);
+    } catch {
+      makeFolder(folder);
+    }
+  }
+
+  #spare(folder: string): void {
+    const parent = path.dirname(folder);
+    const spares = this.#spares.get(parent) ?? [];
+    spares.push(folder);
+    this.#spares.set(parent, spares);
   }
 
   #make(): string {
