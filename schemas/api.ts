@@ -59,6 +59,15 @@ export const variables = z.strictObject({
   nodes: z.record(z.string(), z.record(z.string(), json)),
 });
 
+/** For those who read by these schemas without knowing the library. */
+export type Schema = z.ZodType;
+export type Read<S extends Schema> = z.output<S>;
+
+/** What is wrong with a value that a schema refused, a line for each. */
+export function complaint(error: z.ZodError): string {
+  return z.prettifyError(error);
+}
+
 export type Method = 'GET' | 'POST';
 
 /** `params` stand in the path as `:name`, `query` behind it. A route without `permission` is refused. */

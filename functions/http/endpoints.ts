@@ -1,7 +1,6 @@
 // What each route of the table does with Control.
-import * as z from 'zod';
 import { Rejected } from '#errors/families.ts';
-import { type Route, routes } from '#schemas/api.ts';
+import { complaint, type Read, type Route, routes, type Schema } from '#schemas/api.ts';
 import type { Control } from '#service/control.ts';
 
 /** A route with what it does: takes what came as it came, answers what goes out as JSON. */
@@ -36,14 +35,9 @@ export function endpointsOf(control: Control): readonly Endpoint[] {
   ];
 }
 
-function endpoint<
-  P extends z.ZodType,
-  Q extends z.ZodType,
-  B extends z.ZodType,
-  A extends z.ZodType,
->(
+function endpoint<P extends Schema, Q extends Schema, B extends Schema, A extends Schema>(
   route: Route<P, Q, B, A>,
-  work: (input: { params: z.output<P>; query: z.output<Q>; body: z.output<B> }) => Promise<unknown>,
+  work: (input: { params: Read<P>; query: Read<Q>; body: Read<B> }) => Promise<unknown>,
 ): Endpoint {
   return {
     route,
@@ -56,8 +50,8 @@ function endpoint<
   };
 }
 
-function accept<S extends z.ZodType>(where: string, schema: S, came: unknown): z.output<S> {
+function accept<S extends Schema>(where: string, schema: S, came: unknown): Read<S> {
   const parsed = schema.safeParse(came);
   if (parsed.success) return parsed.data;
-  throw new Rejected('invalid', `the request's ${where}: ${z.prettifyError(parsed.error)}`);
+  throw new Rejected('invalid', `the request's ${where}: ${complaint(parsed.error)}`);
 }

@@ -1,6 +1,5 @@
 // Control over an engine's socket: what another process of this machine holds, as if it were ours.
 import { Agent, type IncomingMessage, request } from 'node:http';
-import type * as z from 'zod';
 import {
   Conflict,
   Defect,
@@ -11,7 +10,14 @@ import {
   Rejected,
   Transient,
 } from '#errors/families.ts';
-import { type ErrorAnswer, errorAnswer, type Route, routes } from '#schemas/api.ts';
+import {
+  type ErrorAnswer,
+  errorAnswer,
+  type Read,
+  type Route,
+  routes,
+  type Schema,
+} from '#schemas/api.ts';
 import { limits } from '#schemas/limits.ts';
 import type { Control } from '#service/control.ts';
 
@@ -29,10 +35,10 @@ interface Question {
   readonly query?: Query;
   readonly body?: unknown;
 }
-type Ask = <A extends z.ZodType>(
-  route: Route<z.ZodType, z.ZodType, z.ZodType, A>,
+type Ask = <A extends Schema>(
+  route: Route<Schema, Schema, Schema, A>,
   question: Question,
-) => Promise<z.output<A>>;
+) => Promise<Read<A>>;
 
 /**
  * A Control that asks the engine behind the socket.
@@ -127,7 +133,7 @@ function unavailable(socketPath: string, cause: unknown): Transient {
   });
 }
 
-function read<A extends z.ZodType>(schema: A, target: string, text: string): z.output<A> {
+function read<A extends Schema>(schema: A, target: string, text: string): Read<A> {
   const parsed = schema.safeParse(jsonOf(text));
   if (parsed.success) return parsed.data;
   throw new Defect(`the engine's answer to ${target} is none that this version understands`, {
