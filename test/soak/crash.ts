@@ -8,7 +8,7 @@ for (let index = 0; index < rounds; index += 1) {
   const round = await crashRound(first + index);
   if (round.faults.length > 0) failed += 1;
   console.log(
-    `${round.faults.length === 0 ? 'ok    ' : 'FAILED'} seed ${round.seed}  kills ${round.kills.join(', ') || 'none'}  effects ${round.attempts}${round.faults.map((fault) => `\n       ${fault}`).join('')}`,
+    `${round.faults.length === 0 ? 'ok    ' : 'FAILED'} seed ${round.seed}  kills ${round.kills.join(', ') || 'none'}  effects ${round.effects}${round.faults.map((fault) => `\n       ${fault}`).join('')}`,
   );
 }
 console.log(`${rounds - failed} passed, ${failed} failed`);

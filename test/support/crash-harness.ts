@@ -37,7 +37,8 @@ export interface Round {
   readonly kills: readonly string[];
   /** What is wrong; empty when all holds. */
   readonly faults: readonly string[];
-  readonly attempts: number;
+  /** Attempts that had their effect. */
+  readonly effects: number;
 }
 
 function pipeline(random: () => number): string {
@@ -138,9 +139,10 @@ export async function crashRound(seed: number): Promise<Round> {
         : ['run', 'pipeline.yaml', '--json'];
   }
   if (code === 0) faults.push(...(await check(folder, dataDir)));
+  const effects = effectsOf(folder).length;
   if (faults.length > 0) faults.push(`kept in ${folder}`);
   else rmSync(folder, { recursive: true, force: true });
-  return { seed, kills, faults, attempts: effectsOf(folder).length };
+  return { seed, kills, faults, effects };
 }
 
 function hasRun(dataDir: string): boolean {
