@@ -190,3 +190,14 @@ test('a body over the limit is refused before it is read', async () => {
   });
   expect(status).toBe(413);
 });
+
+test('a cursor that names thousands of attempts arrives whole', async () => {
+  const after = Array.from({ length: 5_000 }, (_, index) => `per_region[${index}]#1=1`).join(',');
+  await client.logs(RUN, { after });
+  expect(engine.asked).toEqual([`logs ${JSON.stringify({ after })}`]);
+});
+
+test('clients that come at once, before anything of HTTP is loaded, are all answered', async () => {
+  const found = await Promise.all(Array.from({ length: 20 }, () => client.find('latest')));
+  expect(found).toEqual(Array.from({ length: 20 }, () => RUN));
+});
