@@ -108,7 +108,7 @@ export class RunLoops {
   /** Lets what is being saved be saved, and starts nothing more. */
   async close(): Promise<void> {
     this.#closed = true;
-    await Promise.all([...this.#loops.values()].map((loop) => loop.working));
+    await Promise.all([...this.#loops.values()].flatMap(({ working }) => working ?? []));
   }
 
   async #work(loop: Loop): Promise<void> {
