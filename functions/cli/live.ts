@@ -9,7 +9,7 @@ import { summaryOf, type Viewer, type ViewerOptions } from './view.ts';
 const DRAW = 120;
 const ASK = 1_000;
 /** Lines of the tree that stays. */
-const FINAL_ROWS = 100;
+const FINAL_ROWS = 40;
 /** A large run's report takes its time: asking may use one part in so many. */
 const SHARE = 8;
 

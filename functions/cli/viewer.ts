@@ -14,7 +14,8 @@ export async function openViewer(context: Context, options: ViewerOptions): Prom
 function objects(context: Context): Viewer {
   return {
     onEvents: (events) => {
-      for (const event of events) context.sayJson(event);
+      // One write a page: of a wide run thousands come at once.
+      context.host.stdout.write(events.map((event) => `${JSON.stringify(event)}\n`).join(''));
     },
     note: (text) => context.host.stderr.write(`${text}\n`),
     finish: async (report) => context.sayJson(report),
@@ -27,7 +28,7 @@ function lines(context: Context, options: ViewerOptions): Viewer {
   return {
     onEvents: (events) => {
       const paint = output === context.host.stdout ? context.paint : context.paintError;
-      for (const event of events) output.write(`${renderEvent(event, paint)}\n`);
+      output.write(events.map((event) => `${renderEvent(event, paint)}\n`).join(''));
     },
     note: (text) => context.host.stderr.write(`${text}\n`),
     finish: async (report) => output.write(await summaryOf(context, options, report, true)),
