@@ -112,7 +112,7 @@ export const fact = z.discriminatedUnion('fact', [
     count: z.int().nonnegative(),
   }),
   /**
-   * The start condition is true (or the node is seeded), or the time of a retry has come: it waits in the ready queue.
+   * The start condition is true, or the time of a retry has come: it waits in the ready queue.
    * With `instances`: these of one forEach node.
    */
   z.strictObject({

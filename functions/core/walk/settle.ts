@@ -4,7 +4,8 @@ import { limits } from '#schemas/limits.ts';
 import { nodeOf } from './graph.ts';
 import { endedInstances, type NodeRecord } from './records.ts';
 import { errorOf } from './start.ts';
-import { endInstances, isForbidden, stopInstances, stopNode, sweepOn } from './stop.ts';
+import type { Draft } from './state.ts';
+import { endInstances, endSeeded, isForbidden, stopInstances, stopNode, sweepOn } from './stop.ts';
 import { MARK_A } from './vector.ts';
 import { end, mayChange, tell, verdictsAfter, type Walking } from './walking.ts';
 import {
@@ -31,6 +32,7 @@ export function isUnsettled({ draft, left }: Walking): boolean {
   const { head } = draft;
   return (
     left ||
+    hasSeeds(draft) ||
     head.spreading.length > 0 ||
     draft.nodes.next(MARK_A) >= 0 ||
     draft.sweeps.length > 0 ||
@@ -38,8 +40,17 @@ export function isUnsettled({ draft, left }: Walking): boolean {
   );
 }
 
+/** Seeds count as completed before anything starts: what starts may name any of them. */
+export function hasSeeds(draft: Draft): boolean {
+  return draft.head.stopping === undefined && draft.nextSeed() >= 0;
+}
+
 function settleOne(walking: Walking): boolean {
   const { draft, now } = walking;
+  if (hasSeeds(draft)) {
+    endSeeded(walking, draft.nextSeed());
+    return true;
+  }
   const [passing] = draft.head.spreading;
   if (passing) {
     const [source, from] = passing;
@@ -97,10 +108,14 @@ function settlePending(walking: Walking, node: number, record: NodeRecord): void
     const message = whyNever(walking, record.because);
     const why = message === undefined ? {} : { message };
     end(walking, node, { attempt: 0, status: 'skipped', reason: 'condition_never', ...why });
-  } else if (record.start === ERROR) {
+    return;
+  }
+  // What may not start any more is skipped by the sweep that is under way.
+  if (isForbidden(walking, node)) return;
+  if (record.start === ERROR) {
     const message = errorOf(walking, node, 'startWhen').slice(0, limits.messageLength);
     end(walking, node, { attempt: 0, status: 'failed', reason: 'expression_error', message });
-  } else if (!isForbidden(walking, node)) makeReady(walking, node);
+  } else makeReady(walking, node);
 }
 
 /** One fact for the longest range of nodes that have become ready. */

@@ -10,7 +10,7 @@ import { nodeOf } from './graph.ts';
 import { freePlaces } from './places.ts';
 import { FLAG_UNPREPARED } from './records.ts';
 import { isEnd } from './state.ts';
-import { endSeeded, isForbiddenIn } from './stop.ts';
+import { isForbiddenIn } from './stop.ts';
 import { MARK_A } from './vector.ts';
 import { end, listOf, mayChange, tell, variables, type Walking } from './walking.ts';
 import { COMPLETED, ERROR, RUNNING, statusName, TRUE } from './words.ts';
@@ -112,8 +112,7 @@ function takeNode(walking: Walking, node: number): void {
     return;
   }
   if (isForbiddenIn(walking, nodeOf(walking.graph, node).group)) return;
-  if (!record && draft.isSeed(node)) endSeeded(walking, node);
-  else if (record?.each) startInstances(walking, node);
+  if (record?.each) startInstances(walking, node);
   else if (record && record.attempt > 0) launch(walking, node, record.attempt + 1);
   else if (mayBegin(walking, node)) begin(walking, node);
 }

@@ -87,7 +87,9 @@ export interface State {
   /** Groups whose time was over and that were swept. */
   readonly swept: readonly number[];
   readonly seeded: Seeded;
-  /** Nodes that nothing holds back, seeded ones included, as ranges in plan order. */
+  /** From here on seeds may be left that were not taken over yet. Like sweeps, found again after a reload. */
+  readonly seedCursor: number;
+  /** Nodes that nothing holds back, as ranges in plan order. */
   readonly roots: readonly Range[];
 }
 
@@ -139,7 +141,7 @@ export function stateOf(graph: Graph, head: Head, nodes: Vector<NodeRecord>): St
   const seeded = seededOf(graph, head);
   const free: number[] = [];
   for (let node = 0; node < graph.size; node++) {
-    if (graph.free[node] === 1 || (seeded.from[node] ?? 0) > 0) free.push(node);
+    if (graph.free[node] === 1 && (seeded.from[node] ?? 0) === 0) free.push(node);
   }
   const { from, end } = graph.groups;
   const sweeps: Sweep[] = head.failedGroups.map((group) => ({
@@ -151,7 +153,8 @@ export function stateOf(graph: Graph, head: Head, nodes: Vector<NodeRecord>): St
   if (head.stopping !== undefined) {
     sweeps.push({ cursor: 0, end: graph.size, reason: head.stopping, hidden: true });
   }
-  return { head, nodes, ready: NO_BITS, sweeps, swept: [], seeded, roots: rangesOf(free) };
+  const roots = rangesOf(free);
+  return { head, nodes, ready: NO_BITS, sweeps, swept: [], seeded, seedCursor: 0, roots };
 }
 
 function seededOf(graph: Graph, head: Head): Seeded {
@@ -184,6 +187,7 @@ export class Draft {
   readonly ready: BitsDraft;
   sweeps: readonly Sweep[];
   swept: readonly number[];
+  seedCursor: number;
   /** Records and edges touched, which bounds one walk (W8). */
   touched = 0;
   readonly #instances = new Map<number, VectorDraft<InstanceRecord>>();
@@ -196,6 +200,7 @@ export class Draft {
     this.ready = new BitsDraft(state.ready);
     this.sweeps = state.sweeps;
     this.swept = state.swept;
+    this.seedCursor = state.seedCursor;
   }
 
   isSeed(node: number): boolean {
@@ -204,6 +209,16 @@ export class Draft {
 
   seededFrom(node: number): string | undefined {
     return this.before.seeded.runs[(this.before.seeded.from[node] ?? 0) - 1];
+  }
+
+  /** The first seed that was not taken over yet, or -1. */
+  nextSeed(): number {
+    const { from } = this.before.seeded;
+    for (; this.seedCursor < from.length; this.seedCursor++) {
+      const seed = this.seedCursor;
+      if (from[seed] !== 0 && !isEnd(this.nodes.get(seed)?.status ?? PENDING)) return seed;
+    }
+    return -1;
   }
 
   /** The record of a node or hub, made up where there is none yet. */
@@ -260,6 +275,7 @@ export class Draft {
       ready: this.ready.finish(),
       sweeps: this.sweeps,
       swept: this.swept,
+      seedCursor: this.seedCursor,
       seeded,
       roots,
     };

@@ -6,7 +6,7 @@ import type { RunEnd, WalkEvent } from '#schemas/run.ts';
 import { nodeOf } from './graph.ts';
 import { inPlanOrder, takeOutcome } from './outcomes.ts';
 import { FLAG_HANDLED } from './records.ts';
-import { isUnsettled, settle } from './settle.ts';
+import { hasSeeds, isUnsettled, settle } from './settle.ts';
 import { startReady } from './start.ts';
 import { Draft, type State } from './state.ts';
 import { keepTime, nextDeadline } from './timers.ts';
@@ -91,7 +91,9 @@ function decide(walking: Walking): void {
   for (;;) {
     settle(walking);
     sweepHidden(walking);
-    if (walking.draft.head.spreading.length > 0 || startReady(walking) === 0) return;
+    // Conditions must know all that happened, and seeds be there, before anything starts.
+    if (walking.draft.head.spreading.length > 0 || hasSeeds(walking.draft)) return;
+    if (startReady(walking) === 0) return;
     if (!mayChange(walking)) return;
   }
 }
