@@ -2,65 +2,74 @@
 
 import { glob } from '#core/walk/glob.ts';
 import { Flow, flowBudget, keyOf, type Wanted } from './flow.ts';
-import { type NamedText, say } from './names.ts';
+import { type NamedText, say, type TextPlace } from './names.ts';
 import { NODE_EVENTS, splitEvent, type World } from './world.ts';
 
 interface Question {
-  readonly text: NamedText;
+  readonly text: TextPlace;
   readonly node: number;
   readonly at: number;
   /** What is named: `extract.rows`. */
   readonly named: string;
 }
 
-/** Says which wait is missing. Questions about the same source are answered together. */
-export function checkBindings(world: World, texts: readonly NamedText[]): void {
-  const asked = new Map<string, { wanted: Wanted; questions: Question[] }>();
-  for (const text of texts) {
-    for (const { wanted, ...question } of questionsOf(world, text)) {
+/** Gathers who counts on what, and says which wait is missing. Questions about the same source are answered together. */
+export class Sources {
+  readonly #world: World;
+  readonly #asked = new Map<string, { wanted: Wanted; questions: Question[] }>();
+
+  constructor(world: World) {
+    this.#world = world;
+  }
+
+  ask(text: NamedText): void {
+    for (const { wanted, question } of questionsOf(this.#world, text)) {
       const key = keyOf(wanted);
-      const group = asked.get(key) ?? { wanted, questions: [] };
-      group.questions.push(question);
-      asked.set(key, group);
+      const group = this.#asked.get(key);
+      if (group === undefined) this.#asked.set(key, { wanted, questions: [question] });
+      else group.questions.push(question);
     }
   }
-  const budget = flowBudget();
-  for (const { wanted, questions } of asked.values()) {
-    const flow = new Flow(world, wanted, budget);
-    for (const question of questions) {
-      if (question.node < 0 || !flow.holds(question.node)) missing(world, question, wanted);
+
+  check(): void {
+    const budget = flowBudget();
+    for (const { wanted, questions } of this.#asked.values()) {
+      const flow = new Flow(this.#world, wanted, budget);
+      for (const question of questions) {
+        if (question.node < 0 || !flow.holds(question.node)) {
+          missing(this.#world, question, wanted);
+        }
+      }
     }
   }
 }
 
-function questionsOf(
-  world: World,
-  text: NamedText,
-): readonly (Question & { readonly wanted: Wanted })[] {
+interface Asked {
+  readonly wanted: Wanted;
+  readonly question: Question;
+}
+
+function questionsOf(world: World, named: NamedText): readonly Asked[] {
+  const { references, ...text } = named;
   if (text.use === 'startWhen' || text.use === 'stopWhen') return [];
   const node = text.draft === undefined ? -1 : (world.indexOf(text.draft.node.id) ?? -1);
   const own = typeof text.use !== 'string' && text.use.own ? text.draft?.own : undefined;
-  const found: (Question & { readonly wanted: Wanted })[] = [];
-  for (const output of text.references.outputs) {
+  const found: Asked[] = [];
+  const ask = (wanted: Wanted, at: number, name: string): void => {
+    found.push({ wanted, question: { text, node, at, named: name } });
+  };
+  for (const output of references.outputs) {
     const source = world.indexOf(output.node);
     if (source === undefined || own?.has(output.node) === true) continue;
     const is = output.fallback ? 'ended' : 'completed';
-    const named = `${output.node}.${output.name}`;
-    found.push({ text, node, at: output.at, named, wanted: { is, node: source } });
+    ask({ is, node: source }, output.at, `${output.node}.${output.name}`);
   }
-  for (const { name, at } of text.references.payloads) {
-    const named = `payload('${name}')`;
-    found.push({ text, node, at, named, wanted: { is: 'external', event: name } });
+  for (const { name, at } of references.payloads) {
+    ask({ is: 'external', event: name }, at, `payload('${name}')`);
   }
-  for (const { pattern, at } of text.references.events) {
+  for (const { pattern, at } of references.events) {
     for (const source of sourcesOf(world, pattern, node)) {
-      found.push({
-        text,
-        node,
-        at,
-        named: `event:${pattern}`,
-        wanted: { is: 'ended', node: source },
-      });
+      ask({ is: 'ended', node: source }, at, `event:${pattern}`);
     }
   }
   return found;
@@ -99,7 +108,7 @@ function waitOf(world: World, wanted: Wanted): string {
   return `event:${world.drafts[wanted.node]?.node.id}.${wanted.is}`;
 }
 
-function cure(text: NamedText, wait: string): string {
+function cure(text: TextPlace, wait: string): string {
   const start = text.draft?.conditions.find((condition) => condition.use === 'startWhen');
   if (start !== undefined) {
     const old = `${start.place.tree.value}`.trim();

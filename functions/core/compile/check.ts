@@ -1,7 +1,7 @@
 // The checks that need all nodes: names, events, cycles, constants, and what a binding may count on.
 import { references } from '#core/expression/references.ts';
 import { insideQuotes } from '#core/expression/shell.ts';
-import { checkBindings } from './bindings.ts';
+import { Sources } from './bindings.ts';
 import { constantOf, contradiction } from './constants.ts';
 import { cycles } from './cycles.ts';
 import type { Binding, ConditionText, Draft, Reading } from './draft.ts';
@@ -15,30 +15,32 @@ import { splitEvent, World } from './world.ts';
 /** Says everything that is wrong between nodes. Answers the names of the secrets. */
 export function check(findings: Findings, reading: Reading): ReadonlySet<string> {
   const world = new World(findings, reading);
-  const texts = allTexts(reading);
+  const secrets = new Set<string>();
+  const sources = new Sources(world);
   for (const draft of reading.drafts) checkNeeds(world, draft);
-  for (const text of texts) {
+  for (const text of textsOf(reading)) {
     checkNames(world, text);
     if (typeof text.use === 'string') checkEvents(world, text);
+    sources.ask(text);
+    for (const { name } of text.references.secrets) secrets.add(name);
   }
   for (const draft of reading.drafts) {
     for (const condition of draft.conditions) checkConstant(findings, condition);
     for (const binding of draft.bindings) checkQuotes(findings, binding);
   }
   // Who waits for whom is followed only in a graph that has an order.
-  if (!checkCycles(world)) checkBindings(world, texts);
-  return new Set(texts.flatMap((text) => text.references.secrets.map(({ name }) => name)));
+  if (!checkCycles(world)) sources.check();
+  return secrets;
 }
 
-function allTexts(reading: Reading): readonly NamedText[] {
-  const texts: NamedText[] = reading.bindings.map((binding) => bindingText(binding, undefined));
+function* textsOf(reading: Reading): Generator<NamedText> {
+  for (const binding of reading.bindings) yield bindingText(binding, undefined);
   for (const draft of reading.drafts) {
     for (const { use, place, condition } of draft.conditions) {
-      texts.push({ place, use, draft, references: references(condition) });
+      yield { place, use, draft, references: references(condition) };
     }
-    for (const binding of draft.bindings) texts.push(bindingText(binding, draft));
+    for (const binding of draft.bindings) yield bindingText(binding, draft);
   }
-  return texts;
 }
 
 function bindingText(binding: Binding, draft: Draft | undefined): NamedText {

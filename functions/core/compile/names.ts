@@ -7,13 +7,17 @@ import { sourceOffset } from './texts.ts';
 import { member } from './tree.ts';
 import type { World } from './world.ts';
 
-/** A text with what it names. */
-export interface NamedText {
+/** A text of the expression language, where it stands. */
+export interface TextPlace {
   readonly place: ScalarPlace;
-  readonly references: References;
   /** The node it belongs to; none for the pipeline's own variables. */
   readonly draft: Draft | undefined;
   readonly use: ConditionUse | Binding;
+}
+
+/** A text with what it names; not kept, for there are many. */
+export interface NamedText extends TextPlace {
+  readonly references: References;
 }
 
 const SYSTEM = ['run_id', 'namespace', 'started_at', 'scheduled_for', 'attempt'];
@@ -52,7 +56,7 @@ interface Saying {
   readonly cure?: string;
 }
 
-export function say(world: World, text: NamedText, saying: Saying): void {
+export function say(world: World, text: TextPlace, saying: Saying): void {
   const { findings } = world;
   const hint = saying.suggestion === undefined ? '' : `; did you mean "${saying.suggestion}"?`;
   findings.error(saying.code, text.place, `${subjectOf(text.place)} ${saying.what}${hint}`, {

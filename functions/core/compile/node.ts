@@ -27,6 +27,7 @@ import { items, member, type Place } from './tree.ts';
 
 const LATER: readonly string[] = [...EXECUTORS_TO_COME, ...KEYS_TO_COME];
 const NODE_KEYS: readonly string[] = [...Object.keys(nodesNode.shape), ...LATER];
+const NO_NAMES: ReadonlySet<string> = new Set();
 const CONDITIONS: readonly ConditionUse[] = ['startWhen', 'stopWhen', 'skipWhen'];
 
 /** A node, or undefined when it is no mapping. */
@@ -58,7 +59,7 @@ export function node(findings: Findings, place: Place, table: OperatorTable): Dr
     needs,
     conditions,
     bindings,
-    own: new Set(Object.keys(inputs ?? {})),
+    own: inputs === undefined ? NO_NAMES : new Set(Object.keys(inputs)),
     complete: LATER.every((key) => member(map, key) === undefined),
     spelled: false,
     operators: work.read.operators,

@@ -15,15 +15,9 @@ import {
 import { limits } from '#schemas/limits.ts';
 import type { Findings } from './findings.ts';
 import { shown } from './nearest.ts';
+import { readPlainYaml } from './plain-yaml.ts';
 import { slipAtBang, slipAtBraces, slipAtError } from './slips.ts';
-import type { Entry, Style, Tree } from './tree.ts';
-
-/** Member names that reach into the host's objects. */
-export const FORBIDDEN_KEYS: ReadonlySet<string> = new Set([
-  '__proto__',
-  'constructor',
-  'prototype',
-]);
+import { type Entry, FORBIDDEN_KEYS, type Style, type Tree } from './tree.ts';
 
 const STYLES: Readonly<Record<string, Style>> = {
   PLAIN: 'plain',
@@ -35,6 +29,11 @@ const STYLES: Readonly<Record<string, Style>> = {
 
 /** The document's value, or undefined when there is none that could be looked at further. */
 export function readYaml(findings: Findings): Tree | undefined {
+  return readPlainYaml(findings.source) ?? readFullYaml(findings);
+}
+
+/** The same by the library alone, which reads all of YAML. */
+export function readFullYaml(findings: Findings): Tree | undefined {
   const document = parse(findings);
   if (document === undefined) return undefined;
   let syntax = false;

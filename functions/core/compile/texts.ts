@@ -37,19 +37,29 @@ export function bindingsIn(
   rule: BindingRule,
 ): readonly Binding[] {
   const found: Binding[] = [];
-  const open: Place[] = [place];
-  for (let next = open.pop(); next !== undefined; next = open.pop()) {
-    const at: Place = next;
-    if (at.tree.kind === 'list') {
-      for (const [key, tree] of at.tree.items.entries()) open.push({ tree, up: at, key });
-    } else if (at.tree.kind === 'map') {
-      for (const [key, entry] of at.tree.entries) open.push({ tree: entry.value, up: at, key });
-    } else {
-      const binding = bindingText(findings, at, rule);
-      if (binding !== undefined) found.push(binding);
+  gather(findings, place, rule, found);
+  return found;
+}
+
+/** The depth of what is walked through is bounded by limits.yamlDepth. */
+function gather(findings: Findings, place: Place, rule: BindingRule, found: Binding[]): void {
+  const { tree } = place;
+  if (tree.kind === 'scalar') {
+    const binding = bindingText(findings, place, rule);
+    if (binding !== undefined) found.push(binding);
+  } else if (tree.kind === 'list') {
+    for (const [key, item] of tree.items.entries()) {
+      if (item.kind !== 'scalar' || hasBraces(item)) {
+        gather(findings, { tree: item, up: place, key }, rule, found);
+      }
+    }
+  } else {
+    for (const [key, { value }] of tree.entries) {
+      if (value.kind !== 'scalar' || hasBraces(value)) {
+        gather(findings, { tree: value, up: place, key }, rule, found);
+      }
     }
   }
-  return found;
 }
 
 export function bindingText(

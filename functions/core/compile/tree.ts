@@ -1,5 +1,12 @@
 // Values as they stand in a YAML file, with their places. The rest of the compiler knows nothing of the YAML library.
 
+/** Member names that reach into the host's objects. */
+export const FORBIDDEN_KEYS: ReadonlySet<string> = new Set([
+  '__proto__',
+  'constructor',
+  'prototype',
+]);
+
 export type Style = 'plain' | 'single' | 'double' | 'block';
 
 export interface ScalarTree {
