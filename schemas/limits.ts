@@ -160,6 +160,9 @@ export const limits = {
   leaseInterval: 50,
   /** Bytes of a tool's output that are kept in memory. */
   toolOutputBytes: 16 * MIB,
+  /** Up to so many files and bytes a tree is copied in one go, with nothing else happening meanwhile. */
+  copyAtOnceFiles: 300,
+  copyAtOnceBytes: 16 * MIB,
   /** Files of a working tree that count for its digest. */
   workingTreeFiles: 100_000,
   /** Milliseconds a git command may take. */

@@ -55,7 +55,13 @@ export class Attempt {
   async #work(log: LogWriter): Promise<Omit<AttemptReport, 'endedAt'>> {
     const { work } = this.order;
     if (work.kind === 'prepare')
-      return runPrepare(this.#world, { order: this.order, work, log, halter: this.#halter });
+      return runPrepare(this.#world, {
+        order: this.order,
+        work,
+        log,
+        halter: this.#halter,
+        mark: this.mark,
+      });
     const secrets = await this.#secrets(work.secrets);
     const places = this.#world.workspaces.take(this.order.name);
     const cage = this.#cage(log);

@@ -2,6 +2,7 @@
 import type { AttemptReport } from '#schemas/run.ts';
 import type { WorkOrder } from '#schemas/work-order.ts';
 import { operatorCode } from './code/operator-code.ts';
+import { MARK_VARIABLE } from './contract.ts';
 import { ensureEnvironment } from './environments/build.ts';
 import type { Tools } from './environments/kind.ts';
 import { StepFailure } from './failure.ts';
@@ -15,6 +16,7 @@ export interface PrepareOrder {
   readonly work: Extract<WorkOrder['work'], { kind: 'prepare' }>;
   readonly log: LogWriter;
   readonly halter: Halter;
+  readonly mark: string;
 }
 
 export async function runPrepare(
@@ -27,7 +29,7 @@ export async function runPrepare(
     stream: 'stderr',
     mask: new Mask([]),
   });
-  const tools = toolsOf(world, { order, halter, onOutput: (chunk) => stream.push(chunk) });
+  const tools = toolsOf(world, { ...prepare, onOutput: (chunk) => stream.push(chunk) });
   try {
     const code = await operatorCode(tools, { ...order, operator: work.operator });
     const ensured = await ensureEnvironment(work.environment, code, tools);
@@ -59,12 +61,14 @@ export function toolsOf(
   use: {
     readonly order: WorkOrder;
     readonly halter: Halter;
+    readonly mark: string;
     readonly onOutput?: (chunk: Buffer) => void;
   },
 ): Tools {
   return {
     cacheDir: world.cacheDir,
-    host: world.host,
+    // Marked like programs: what a killed runner leaves of git and uv is found and ended, too.
+    host: { ...world.host, [MARK_VARIABLE]: use.mark },
     offline: use.order.offline,
     signal: use.halter.signal,
     onOutput: use.onOutput,

@@ -1,7 +1,7 @@
 // An engine for tests: starts the real runner as a process, speaks the protocol, grants every claim unless told otherwise.
 import { type ChildProcess, spawn } from 'node:child_process';
 import { EventEmitter, once } from 'node:events';
-import { existsSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import { connect, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
@@ -76,6 +76,19 @@ export class RunnerProcess {
   }
 }
 
+/** The file of a socket is there a moment before somebody listens. */
+async function connected(file: string): Promise<Socket> {
+  for (;;) {
+    const socket = connect(file);
+    const error = await new Promise((resolve) => {
+      socket.once('connect', () => resolve(undefined));
+      socket.once('error', resolve);
+    });
+    if (error === undefined) return socket;
+    await sleep(5);
+  }
+}
+
 export interface EngineOptions {
   readonly machine?: { cpu: number; memory: number; gpu: number };
   readonly secrets?: Record<string, string>;
@@ -108,9 +121,7 @@ export class Engine {
   }
 
   static async connect(runner: RunnerProcess, options: EngineOptions = {}): Promise<Engine> {
-    while (!existsSync(runner.socket)) await sleep(5);
-    const socket = connect(runner.socket);
-    await once(socket, 'connect');
+    const socket = await connected(runner.socket);
     const engine = new Engine(socket, options);
     const machine = options.machine ?? { cpu: 2, memory: 8 * 2 ** 30, gpu: 0 };
     engine.send({ frame: 'hello', v: 1, engine: 'test', machine });

@@ -1,6 +1,6 @@
 // A working tree while it is being developed: its files as they are now, without what git ignores.
 import { createHash } from 'node:crypto';
-import { constants, existsSync, statSync } from 'node:fs';
+import { constants, cpSync, existsSync, readdirSync, statSync } from 'node:fs';
 import { copyFile, cp, lstat, mkdir, readFile, readlink, symlink } from 'node:fs/promises';
 import path from 'node:path';
 import { limits } from '#schemas/limits.ts';
@@ -76,15 +76,35 @@ async function copyOne(from: string, to: string): Promise<void> {
 export async function copyTree(
   from: string,
   to: string,
-  takes: (name: string) => boolean = () => true,
+  takes?: (name: string) => boolean,
 ): Promise<void> {
+  const options = { recursive: true, verbatimSymlinks: true, preserveTimestamps: true };
+  // At once it is many times faster than file by file, but nothing else happens meanwhile.
+  if (takes === undefined && isSmall(from)) {
+    cpSync(from, to, options);
+    return;
+  }
   await cp(from, to, {
-    recursive: true,
-    verbatimSymlinks: true,
-    preserveTimestamps: true,
+    ...options,
     mode: constants.COPYFILE_FICLONE,
-    filter: (source) => source === from || takes(path.basename(source)),
+    filter: (source) => source === from || takes === undefined || takes(path.basename(source)),
   });
+}
+
+function isSmall(folder: string): boolean {
+  let files = 0;
+  let bytes = 0;
+  const open = [folder];
+  for (let next = open.pop(); next !== undefined; next = open.pop()) {
+    for (const entry of readdirSync(next, { withFileTypes: true })) {
+      const full = path.join(next, entry.name);
+      files += 1;
+      if (entry.isDirectory()) open.push(full);
+      else if (entry.isFile()) bytes += statSync(full).size;
+      if (files > limits.copyAtOnceFiles || bytes > limits.copyAtOnceBytes) return false;
+    }
+  }
+  return true;
 }
 
 /** The name of a folder's content, for what is built from it. */

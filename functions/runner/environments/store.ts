@@ -61,14 +61,21 @@ export function readMarker(cacheDir: string, key: string): Marker | undefined {
   return parsed.success ? parsed.data : undefined;
 }
 
+/**
+ * An empty folder for a build; the lease is held. The first build of a key gets the same path every time, because the tools
+ * remember what they learned about a path. Where something of an interrupted build lies, whoever left it may still be writing:
+ * then the path is a new one.
+ */
 export function freshFolder(cacheDir: string, key: string): string {
   const home = path.join(environmentsFolder(cacheDir), key);
-  // The lease is held: whatever lies here without a marker is of a build that was interrupted.
-  rmSync(home, { recursive: true, force: true });
-  const folder = path.join(home, randomBytes(6).toString('hex'));
+  const clean = !existsSync(home);
+  if (!clean) rmSync(home, { recursive: true, force: true });
+  const folder = path.join(home, clean ? FIRST : randomBytes(6).toString('hex'));
   mkdirSync(folder, { recursive: true });
   return folder;
 }
+
+const FIRST = '000000000000';
 
 export function markReady(cacheDir: string, key: string, ready: Marker): void {
   writeWhole(markerFile(cacheDir, key), ready);
@@ -119,14 +126,16 @@ function indexFile(cacheDir: string, question: string): string {
   return path.join(environmentsFolder(cacheDir), 'index', `${name}.json`);
 }
 
-function writeWhole(file: string, content: unknown): void {
+/** Whole or not at all, whoever reads meanwhile. */
+export function writeWhole(file: string, content: unknown): void {
   mkdirSync(path.dirname(file), { recursive: true });
   const draft = `${file}.${randomBytes(4).toString('hex')}`;
   writeFileSync(draft, `${JSON.stringify(content)}\n`);
   renameSync(draft, file);
 }
 
-function readJson(file: string): unknown {
+/** Undefined when there is none, or none that can be read. */
+export function readJson(file: string): unknown {
   try {
     return JSON.parse(readFileSync(file, 'utf8'));
   } catch {

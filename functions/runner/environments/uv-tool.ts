@@ -6,6 +6,7 @@ import * as z from 'zod';
 import { limits } from '#schemas/limits.ts';
 import { callTool } from '../tool.ts';
 import { EnvironmentFailed } from './failed.ts';
+import { recall, remember, searched, wishesOf } from './interpreter-memory.ts';
 import type { Tools } from './kind.ts';
 
 export interface Uv {
@@ -73,9 +74,19 @@ const ASK =
 
 /**
  * The interpreter for a project, as an absolute path: a shim (of pyenv, say) is asked once what it stands for, because
- * it decides by folder and variables that a build does not have.
+ * it decides by folder and variables that a build does not have. Answers are kept as long as nothing they depend on changes:
+ * uv looks at every interpreter there is, which takes longer than most builds.
  */
 export async function findInterpreter(uv: Uv, project: string, tools: Tools): Promise<Interpreter> {
+  const question = JSON.stringify([uv, wishesOf(project), searched(tools.host)]);
+  const known = recall(tools.cacheDir, question);
+  if (known !== undefined) return known;
+  const found = await searchInterpreter(uv, project, tools);
+  remember(tools.cacheDir, question, found);
+  return found;
+}
+
+async function searchInterpreter(uv: Uv, project: string, tools: Tools): Promise<Interpreter> {
   const asked = await callTool({
     program: uv.program,
     args: ['python', 'find', '--no-python-downloads', '--no-progress', '--project', project],

@@ -4,7 +4,9 @@ import { existsSync, readFileSync } from 'node:fs';
 import { copyFile, mkdir, rm } from 'node:fs/promises';
 import path from 'node:path';
 import type { Environment } from '#schemas/plan.ts';
+import { copyTree } from '../code/working-tree.ts';
 import type { Variables } from '../host-environment.ts';
+import { emptyEnvironment } from './empty-environment.ts';
 import { EnvironmentFailed } from './failed.ts';
 import type { BuildPlace, EnvironmentKind, KeyParts, Source, Tools } from './kind.ts';
 import { checkExtraArgs } from './uv-args.ts';
@@ -66,8 +68,7 @@ async function build(
   const target = path.join(place.folder, 'env');
   const options = { folder: project, environment: buildVariables(target, interpreter.path, tools) };
   const run = (args: readonly string[]) => place.command(tool.program, args, options);
-  // Relocatable must be said when the environment is made: a later sync keeps it, a sync alone does not make it so.
-  await run(['venv', '--relocatable', '--no-project', '--python', interpreter.path, target]);
+  await copyTree(await emptyEnvironment(tool, interpreter, place, tools), target);
   if (!existsSync(path.join(project, 'uv.lock'))) await run(['lock']);
   await run([
     ...['sync', '--frozen', '--no-dev', '--no-editable', '--project', project],

@@ -1,0 +1,73 @@
+// Remembers which interpreter uv chose: for the same wishes of a project, on a machine where none came or went.
+import { createHash } from 'node:crypto';
+import { readFileSync, statSync } from 'node:fs';
+import path from 'node:path';
+import * as z from 'zod';
+import { environmentsFolder, readJson, writeWhole } from './store.ts';
+import type { Interpreter } from './uv-tool.ts';
+
+const remembered = z.strictObject({
+  v: z.literal(1),
+  path: z.string(),
+  version: z.string(),
+  /** Of the program itself: replaced in place it is another one. */
+  changed: z.number(),
+});
+
+/** What a project says about its Python. */
+export function wishesOf(project: string): readonly string[] {
+  const requires = /^\s*requires-python\s*=.*$/m.exec(textOf(path.join(project, 'pyproject.toml')));
+  return [
+    requires?.[0] ?? '',
+    textOf(path.join(project, '.python-version')),
+    textOf(path.join(project, '.python-versions')),
+  ];
+}
+
+/** Where interpreters are looked for, and when something came or went there last. */
+export function searched(host: NodeJS.ProcessEnv): readonly string[] {
+  const home = host['HOME'] ?? '';
+  const own = host['UV_PYTHON_INSTALL_DIR'] ?? path.join(home, '.local/share/uv/python');
+  const folders = [...(host['PATH'] ?? '').split(path.delimiter), own];
+  const chosen = [
+    'UV_PYTHON',
+    'UV_PYTHON_PREFERENCE',
+    'PYENV_VERSION',
+    'VIRTUAL_ENV',
+    'CONDA_PREFIX',
+  ];
+  return [
+    ...folders.map((folder) => `${folder}@${changedAt(folder) ?? 0}`),
+    ...chosen.map((name) => `${name}=${host[name] ?? ''}`),
+    textOf(path.join(home, '.pyenv/version')),
+  ];
+}
+
+export function recall(cacheDir: string, question: string): Interpreter | undefined {
+  const parsed = remembered.safeParse(readJson(fileOf(cacheDir, question)));
+  if (!parsed.success || changedAt(parsed.data.path) !== parsed.data.changed) return undefined;
+  return { path: parsed.data.path, version: parsed.data.version };
+}
+
+export function remember(cacheDir: string, question: string, interpreter: Interpreter): void {
+  const changed = changedAt(interpreter.path);
+  if (changed !== undefined)
+    writeWhole(fileOf(cacheDir, question), { v: 1, ...interpreter, changed });
+}
+
+function fileOf(cacheDir: string, question: string): string {
+  const name = createHash('sha256').update(question).digest('hex');
+  return path.join(environmentsFolder(cacheDir), 'interpreters', `${name}.json`);
+}
+
+function changedAt(file: string): number | undefined {
+  return statSync(file, { throwIfNoEntry: false })?.mtimeMs;
+}
+
+function textOf(file: string): string {
+  try {
+    return readFileSync(file, 'utf8');
+  } catch {
+    return '';
+  }
+}
