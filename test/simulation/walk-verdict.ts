@@ -121,7 +121,7 @@ function beginning(
 ): Pick<NodeEnd, 'started' | 'retried'> {
   const found = ledger.ended.get(`${index}`);
   const started = sketch.nodes[index]?.forEach
-    ? ledger.attempts.has(`${index}[0]`) || found?.status === 'completed'
+    ? (found?.attempt ?? 0) > 0
     : ledger.attempts.has(`${index}`);
   return { started: started && !sketch.seeds.has(index), retried: ledger.retried.has(index) };
 }

@@ -75,6 +75,7 @@ class Resolver {
   readonly #byKey = new Map<string, number>();
   /** Vertices that stand for hubs already resolved, so that later rounds route through them. */
   readonly #kept = new Set<number>();
+  #rounds = 0;
 
   constructor(nodes: readonly { readonly id: string; readonly visible: boolean }[]) {
     this.#nodes = nodes;
@@ -102,7 +103,10 @@ class Resolver {
       askers.push(leaf.asker);
       sources.push(route);
     }
-    return membership(components(adjacency(vertex, askers, sources)), this.#nodes.length);
+    // Components of different rounds have nothing to do with each other, though their numbers may be the same.
+    this.#rounds++;
+    const found = components(adjacency(vertex, askers, sources));
+    return membership(found, this.#nodes.length, `${this.#rounds}.`);
   }
 
   /** The hub of a pattern without the nodes of one component (the asker is always among them). */
@@ -152,7 +156,7 @@ class Resolver {
   }
 }
 
-function membership(component: Int32Array, nodes: number): Members {
+function membership(component: Int32Array, nodes: number, round: string): Members {
   const sizes = new Map<number, number>();
   for (const [vertex, number] of component.entries()) {
     if (vertex < nodes) sizes.set(number, (sizes.get(number) ?? 0) + 1);
@@ -161,7 +165,7 @@ function membership(component: Int32Array, nodes: number): Members {
     component: (asker) => component[asker] ?? -1,
     inside: (number) =>
       (sizes.get(number) ?? 0) > 1
-        ? { key: `-${number}`, has: (node) => component[node] === number }
+        ? { key: `${round}${number}`, has: (node) => component[node] === number }
         : undefined,
   };
 }

@@ -227,3 +227,16 @@ test('what an external event carried decides terms; its first occurrence counts'
   run.walk({ event: 'external', name: 'external.go', payload: { size: 1 } });
   expect(run.state.head.externals).toEqual({ 'external.go': { size: 5 } });
 });
+
+test('a pattern that is asked for both ways stands for different nodes', () => {
+  const plan = aPlan()
+    .node('a0', { start: 'event:*0.ended' })
+    .node('b', { start: 'event:*3.skipped' })
+    .node('c', { start: 'event:*.timed_out || {{ d0.n < 3 }}' })
+    .node('e3', { start: 'event:c.completed' })
+    .node('d0', { start: '!event:*.timed_out' });
+  const run = walkOf(plan);
+  expect(run.status('a0', 'b', 'd0')).toEqual(['pending', 'skipped', 'running']);
+  run.completes('d0', { n: 1 }).completes('a0').completes('c').completes('e3');
+  expect(run.run()).toBe('completed');
+});
