@@ -18,7 +18,7 @@ export async function simulateService(
   const wild = seed % 4 === 3;
   const random = randomSketch(seed, { maxNodes: 6, mode: wild ? 'wild' : 'settled' });
   return simulateRun({ ...random, seeds: new Map() }, new RandomChooser(dice), {
-    faults: randomFaults(dice, wild),
+    faults: randomFaults(dice),
     wild,
     bounds: {
       advanceOutcomes: dice.pick([1, 2, 40] as const),
@@ -28,7 +28,7 @@ export async function simulateService(
   });
 }
 
-function randomFaults(dice: Dice, wild: boolean): Faults {
+function randomFaults(dice: Dice): Faults {
   const some = (most: number): number => (dice.chance(0.5) ? 0 : dice.between(1, most));
   return {
     crashes: some(3),
@@ -36,7 +36,7 @@ function randomFaults(dice: Dice, wild: boolean): Faults {
     reporters: some(3),
     lostAnswers: some(2),
     duplicates: some(4),
-    cancels: dice.chance(wild ? 0.4 : 0.15) ? dice.between(1, 2) : 0,
+    cancels: dice.chance(0.35) ? dice.between(1, 2) : 0,
     pauses: some(2),
   };
 }

@@ -13,10 +13,11 @@ import { createService } from '#service/service.ts';
 import { expected } from '#support/oracle.ts';
 import type { Sketch, SketchExternal } from '#support/sketch.ts';
 import type { Process, Waiting } from './scheduler.ts';
-import { ServiceWorld } from './service-world.ts';
+import { IDLE_JOBS, NO_ALARMS, ServiceWorld } from './service-world.ts';
 import { checkEnds, compare } from './walk-verdict.ts';
 
-const DAY = 24 * 60 * 60 * 1000;
+/** Retries come sooner than this; only deadlines behind somebody who never answered come later. */
+const PATIENCE = limits.backstop;
 const MOST_STEPS = 20_000;
 
 /** How many of each may still come. */
@@ -222,7 +223,7 @@ class Drive {
     if (this.#unsent.length > 0) return this.#emit();
     if (world.paused) return world.person('resume');
     const next = Math.min(...world.alarms);
-    const patient = next - world.ports.clock.now() < DAY || this.#timesOut;
+    const patient = next - world.ports.clock.now() < PATIENCE || this.#timesOut;
     this.#options.trace?.(`alarm ${next}`);
     if (patient && (await world.alarm())) return;
     throw new Defect('asleep until a sweep: a wake-up was lost');
@@ -245,7 +246,12 @@ class Drive {
   /** S2 on what is stored: the log, folded from the beginning, is the state. */
   async #checkLog(): Promise<void> {
     const { ref, ports } = this.#world;
-    const service = createService({ ...ports, bells: tableBells(ports.table, async () => {}) });
+    const service = createService({
+      ...ports,
+      bells: tableBells(ports.table, async () => {}),
+      jobs: IDLE_JOBS,
+      alarms: NO_ALARMS,
+    });
     const held = await hold(service, ref);
     const { graph } = held.memory.linked;
     const { state, sequence } = await loadRun(held);

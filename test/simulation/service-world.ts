@@ -3,6 +3,7 @@
 // model to the real code.
 import { Defect } from '#errors/families.ts';
 import type { Jobs } from '#ports/jobs.ts';
+import type { Alarms } from '#ports/small.ts';
 import type { Table, Write } from '#ports/table.ts';
 import { type AttemptResult, command, fact } from '#schemas/run.ts';
 import type { Json } from '#schemas/values.ts';
@@ -14,7 +15,6 @@ import { type RunRef, splitAddress } from '#service/keys.ts';
 import { claimAttempt, reportAttempt } from '#service/report-attempt.ts';
 import { createService, type RunMemory, type Service } from '#service/service.ts';
 import { startRun } from '#service/start-run.ts';
-import { type TestPorts, testPorts } from '#support/ports.ts';
 import type { Sketch } from '#support/sketch.ts';
 import { toPlan } from '#support/sketch-text.ts';
 import {
@@ -26,6 +26,7 @@ import {
   Scheduler,
 } from './scheduler.ts';
 import { Ledger } from './walk-ledger.ts';
+import { type WorldPorts, worldPorts } from './world-ports.ts';
 
 interface Job {
   readonly id: string;
@@ -39,9 +40,16 @@ const nameText = (name: AttemptName): string => `${name.address}#${name.attempt}
 /** Told when a job ends otherwise than it would have if it had been left alone. */
 const CANCELLED: AttemptResult = { result: 'cancelled' };
 
+export const NO_ALARMS: Alarms = { wake: async () => {} };
+export const IDLE_JOBS: Jobs = {
+  start: async () => {},
+  stop: async () => {},
+  adopt: async () => [],
+};
+
 export class ServiceWorld {
   readonly scheduler = new Scheduler();
-  readonly ports: TestPorts;
+  readonly ports: WorldPorts;
   readonly ledger: Ledger;
   readonly jobs: Job[] = [];
   readonly ticks = new Map<number, Process>();
@@ -58,7 +66,7 @@ export class ServiceWorld {
   readonly #warm: Map<string, RunMemory>[] = [];
   #processes = 0;
 
-  private constructor(sketch: Sketch, ports: TestPorts, ref: RunRef) {
+  private constructor(sketch: Sketch, ports: WorldPorts, ref: RunRef) {
     this.#sketch = sketch;
     this.ports = ports;
     this.ref = ref;
@@ -67,9 +75,9 @@ export class ServiceWorld {
   }
 
   static async open(sketch: Sketch, bounds: Partial<Table['bounds']>): Promise<ServiceWorld> {
-    const ports = testPorts({ bounds });
+    const ports = worldPorts(bounds);
     const bells = tableBells(ports.table, async () => {});
-    const service = createService({ ...ports, bells });
+    const service = createService({ ...ports, bells, jobs: IDLE_JOBS, alarms: NO_ALARMS });
     const plan: Json = JSON.parse(JSON.stringify(toPlan(sketch)));
     const request = { plan, inputs: sketch.inputs, sources: {} };
     const timeout = sketch.timeout === undefined ? {} : { timeout: sketch.timeout };
@@ -80,7 +88,7 @@ export class ServiceWorld {
   }
 
   close(): void {
-    this.ports.close();
+    this.ports.table.close();
   }
 
   /** Everything that is saved goes through the ledger. */
