@@ -93,16 +93,24 @@ async function until<T>(
   }
 }
 
+/** Facts of the log, and between them the notices of what waits for room, which are in no log. */
 function eventsOf(
   parts: ControlParts,
   ref: RunRef,
   options: EventOptions = {},
 ): Promise<EventPage> {
+  const [after, number = '0'] = (options.after ?? '').split('~');
   return until(parts, ref, options, async () => {
-    const page = await readEvents(parts.service, ref, options);
-    return { page, enough: page.events.length > 0 || page.last };
+    const page = await readEvents(parts.service, ref, { ...options, after: after ?? '' });
+    const queued = parts.watchers?.queued(ref, Number(number)) ?? [];
+    const events = [...page.events, ...queued.map(({ line }) => line)];
+    if (queued.length > 0) events.sort((left, right) => compare(left.at, right.at));
+    const cursor = `${page.cursor}~${queued.at(-1)?.number ?? number}`;
+    return { page: { ...page, events, cursor }, enough: events.length > 0 || page.last };
   });
 }
+
+const compare = (left: string, right: string): number => (left < right ? -1 : left > right ? 1 : 0);
 
 async function logsOf(
   parts: ControlParts & { hints: LogHints },

@@ -88,6 +88,8 @@ export async function openEngine(options: EngineOptions): Promise<Engine> {
     parts = made;
     // What an earlier runner still does is known before anything is started.
     await made.jobs.settle();
+    // The runner comes up while the rest is made ready.
+    made.jobs.warm();
     const own = async (ref: RunRef, how: 'new' | 'adopt'): Promise<void> => {
       const known = made.loops.own(ref);
       if (how === 'adopt' && !known) await adoptRun(made.service, ref);
@@ -223,7 +225,7 @@ function lateDesk(
         else await reportAttempt(service(), { job, name, report });
       },
       notices: parts.notices,
-      noticed: (notice) => parts.watchers.noticed(refOf(notice.name)),
+      noticed: (notice) => parts.watchers.noticed(refOf(notice.name), notice),
       lost: async () => {
         for (const ref of parts.loops.refs) await adoptRun(service(), ref);
       },

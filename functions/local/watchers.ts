@@ -1,4 +1,6 @@
 // Who waits for news of a run in this process: followers of its events, and those who wait for its end.
+import type { AttemptDesk } from '#ports/jobs.ts';
+import type { EventLine } from '#schemas/report.ts';
 import type { Advanced } from '#service/advance-run.ts';
 import { type RunRef, runKey } from '#service/keys.ts';
 import type { Service } from '#service/service.ts';
@@ -6,10 +8,21 @@ import { statusOf } from '#service/status.ts';
 
 type Listener = () => void;
 
+/** What was said of an attempt that waits, numbered so that a reader can go on behind it. */
+export interface Queued {
+  readonly number: number;
+  readonly line: EventLine;
+}
+
+/** Notices kept for readers of a run that are slow. */
+const MOST_QUEUED = 1_000;
+
 /** Listeners by run. */
 export class Watchers {
   readonly #news = new Map<string, Set<Listener>>();
   readonly #rest = new Map<string, Set<Listener>>();
+  readonly #queued = new Map<string, Queued[]>();
+  #number = 0;
   #closed = false;
 
   /** Facts were saved. */
@@ -17,13 +30,26 @@ export class Watchers {
     tell(this.#news, ref);
   }
 
-  /** A notice came: progress, or why something is queued. */
-  noticed(ref: RunRef): void {
+  /** A notice came: progress, or why something is queued. The latter is shown in the stream of events. */
+  noticed(ref: RunRef, notice: Parameters<AttemptDesk['notice']>[0]): void {
+    if (notice.state === 'queued') {
+      this.#number += 1;
+      const queued = this.#queued.get(runKey(ref)) ?? [];
+      queued.push({ number: this.#number, line: lineOf(ref, notice) });
+      if (queued.length > MOST_QUEUED) queued.shift();
+      this.#queued.set(runKey(ref), queued);
+    }
     tell(this.#news, ref);
+  }
+
+  /** Notices behind a number. */
+  queued(ref: RunRef, after: number): readonly Queued[] {
+    return (this.#queued.get(runKey(ref)) ?? []).filter(({ number }) => number > after);
   }
 
   rested(ref: RunRef, how: Advanced): void {
     if (how !== 'done' && how !== 'halted' && how !== 'gone') return;
+    this.#queued.delete(runKey(ref));
     tell(this.#rest, ref);
     tell(this.#news, ref);
   }
@@ -53,6 +79,16 @@ export class Watchers {
     for (const listeners of [...this.#news.values(), ...this.#rest.values()])
       for (const listener of [...listeners]) listener();
   }
+}
+
+function lineOf(ref: RunRef, notice: Parameters<AttemptDesk['notice']>[0]): EventLine {
+  const { address, attempt } = notice.name;
+  const payload = {
+    ...(notice.reason === undefined ? {} : { reason: notice.reason }),
+    ...(notice.message === undefined ? {} : { message: notice.message }),
+  };
+  const at = new Date(notice.at).toISOString();
+  return { at, run: ref.run, event: `${address}.queued`, node: address, attempt, payload };
 }
 
 function tell(all: Map<string, Set<Listener>>, ref: RunRef): void {

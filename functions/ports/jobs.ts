@@ -36,6 +36,11 @@ export interface AttemptDesk {
     message?: string;
     progress?: number;
   }): void;
+  /**
+   * A runner is gone and what it left behind was ended: attempts it had claimed and never reported are `interrupted`, what was offered to it
+   * is offered again.
+   */
+  lost(job: string): Promise<void>;
   /** Values of the secrets that this attempt's node names. */
   secrets(
     name: AttemptName,

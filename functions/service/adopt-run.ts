@@ -1,5 +1,6 @@
 // Takes over a run that another process left: every live attempt is either still being worked on, or offered again, or interrupted.
 import { type LiveAttempt, liveAttempts } from '#core/walk/queries.ts';
+import { nextDeadline } from '#core/walk/timers.ts';
 import { limits } from '#schemas/limits.ts';
 import type { Command } from '#schemas/run.ts';
 import { addressOf, attemptKey, type RunRef } from './keys.ts';
@@ -47,6 +48,9 @@ export async function adoptRun(service: Service, ref: RunRef): Promise<void> {
   const stops = live.filter((attempt) => attempt.stopping).map((attempt) => stopOf(held, attempt));
   if (stops.length > 0) await stopAttempts(service, ref, stops);
   await startAttempts(held, state, offered, { again: true });
+  // Alarms do not outlive the process that set them; what is overdue is seen by the advance that follows.
+  const due = nextDeadline(state, service.clock.now());
+  if (due !== undefined) await service.alarms.wake(ref.namespace, ref.run, due);
   await service.bells.ring(ref);
 }
 

@@ -1,7 +1,7 @@
 // What a node waits for, in a few words: for the tree in the terminal and the report.
 
 import type { State } from '#core/walk/state.ts';
-import { nodeView } from '#core/walk/view.ts';
+import { nodeView, view } from '#core/walk/view.ts';
 import type { PlanNode } from '#schemas/plan.ts';
 import { REASONS } from '#schemas/reasons.ts';
 import type { EndStatus } from '#schemas/run.ts';
@@ -21,7 +21,10 @@ const ENDED: ReadonlySet<string> = new Set<EndStatus>([
 export function waitsFor(memory: RunMemory, state: State, node: PlanNode): string | undefined {
   const { plan, graph } = memory.linked;
   const status = (id: string): string => nodeView(graph, state, id).status;
-  if (status(node.id) === 'ready') return REASONS.max_parallel;
+  if (status(node.id) === 'ready') {
+    const paused = view(graph, state).status === 'paused';
+    return paused ? REASONS.paused : REASONS.max_parallel;
+  }
   const open = [...sourcesOf(memory, node)].filter(
     (source) => source.includes('.') || source.includes('*') || !ENDED.has(status(source)),
   );

@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs';
 import type { Context } from '../context.ts';
 import type { GivenOptions } from '../define/run.ts';
 import { EXIT, type ExitCode } from '../exit-codes.ts';
@@ -6,7 +7,7 @@ import { foreground } from '../foreground.ts';
 import { prepareOptions } from '../given.ts';
 import { refuseNested } from '../refuse-nested.ts';
 import { printProblems, renderProblems } from '../render/print-problems.ts';
-import { openSession } from '../session.ts';
+import { openSession, type Session } from '../session.ts';
 
 export async function run(
   context: Context,
@@ -15,17 +16,29 @@ export async function run(
 ): Promise<ExitCode> {
   refuseNested(context);
   const file = await findPipeline(context, named);
-  const prepared = await context.backend.prepareRun(prepareOptions(context, file, options));
+  // Where runs lie already, the engine opens while the pipeline is compiled; a first run that is refused leaves no folder behind.
+  const early = existsSync(context.dataDir) ? openSession(context) : undefined;
+  early?.catch(() => undefined);
+  const prepared = await context.backend
+    .prepareRun(prepareOptions(context, file, options))
+    .catch((error: unknown) => leave(early, error));
   if ('problems' in prepared) {
     printProblems(context, prepared.problems, file);
+    await (await early)?.close({ park: true });
     return EXIT.rejected;
   }
   if (prepared.warnings.length > 0 && !context.quiet && !context.json)
     context.host.stderr.write(renderProblems(prepared.warnings, file, context.paintError));
-  const session = await openSession(context);
+  const session = await (early ?? openSession(context));
   const started = await session.control.start(prepared.request).catch(async (error: unknown) => {
     await session.close({ park: true });
     throw error;
   });
   return foreground(context, { run: started.run, session, output: context.host.stdout });
+}
+
+async function leave(early: Promise<Session> | undefined, error: unknown): Promise<never> {
+  const session = await early?.catch(() => undefined);
+  await session?.close({ park: true });
+  throw error;
 }
