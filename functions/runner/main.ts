@@ -1,6 +1,6 @@
 // The runner as a program: node main.ts --data-dir DIR --socket PATH --cache-dir DIR
 import path from 'node:path';
-import { parseArgs } from 'node:util';
+import { inspect, parseArgs } from 'node:util';
 import { hostEnvironment } from './host.ts';
 import { Runner } from './runner.ts';
 
@@ -33,4 +33,11 @@ async function main(): Promise<void> {
   process.exit();
 }
 
-await main();
+try {
+  await main();
+} catch (error) {
+  // A data directory that cannot be written, a socket path too long: one line, not a stack.
+  const told = error instanceof Error && 'code' in error ? error.message : inspect(error);
+  process.stderr.write(`runner: ${told}\n`);
+  process.exit(1);
+}

@@ -52,6 +52,7 @@ export async function runStep(world: World, step: StepOrder): Promise<StepEnd> {
   return {
     result,
     report: {
+      ...logTrouble(step.log),
       ...stepReport(step.step, result),
       startedAt,
       endedAt: Date.now(),
@@ -60,6 +61,11 @@ export async function runStep(world: World, step: StepOrder): Promise<StepEnd> {
       ...(Object.keys(ended.end.peaks).length === 0 ? {} : { peaks: ended.end.peaks }),
     },
   };
+}
+
+/** A log that could not be written is said where nothing worse is to say. */
+function logTrouble(log: LogWriter): { message?: string } {
+  return log.broken === undefined ? {} : { message: `its log is not whole: ${log.broken}` };
 }
 
 /** The part of a step's report that its result tells. */

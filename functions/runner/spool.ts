@@ -45,6 +45,8 @@ export class Spool {
   readonly #reports = new Map<number, SpooledReport>();
   readonly #spawned = new Map<number, { key: string; text: string }>();
   #descriptor: number;
+  /** Why the last line could not be written. */
+  broken: string | undefined;
   #bytes = 0;
   #next = 1;
 
@@ -88,7 +90,8 @@ export class Spool {
     }
     this.#append(encode({ line: 'acknowledged', upTo }));
     const empty = this.#reports.size === 0 && this.#spawned.size === 0;
-    if (this.#bytes > (empty ? limits.spoolIdleBytes : limits.spoolBytes)) this.#rewrite();
+    const bound = empty ? limits.spoolIdleBytes : limits.spoolBytes;
+    if (this.#bytes > bound || this.broken !== undefined) this.#rewrite();
   }
 
   /** `clean`: whatever was claimed is acknowledged, so that nobody needs to know of this runner any more. */
@@ -97,20 +100,30 @@ export class Spool {
     if (clean && this.#reports.size === 0) rmSync(this.#file, { force: true });
   }
 
+  /** A full disk does not end the work: what is held in memory is still told to the engine that is there. */
   #append(text: string): void {
-    writeSync(this.#descriptor, text);
-    this.#bytes += text.length;
+    try {
+      writeSync(this.#descriptor, text);
+      this.#bytes += text.length;
+      this.broken = undefined;
+    } catch (error) {
+      this.broken = error instanceof Error ? error.message : String(error);
+    }
   }
 
   #rewrite(): void {
     const draft = `${this.#file}.draft`;
     const reports = [...this.#reports.values()].map((one) => encode({ line: 'report', ...one }));
     const spawned = [...this.#spawned.values()].map(({ text }) => text);
-    const text = [this.#header, ...spawned, ...reports].join('');
-    writeFileSync(draft, text, { mode: 0o600 });
-    renameSync(draft, this.#file);
-    closeSync(this.#descriptor);
-    this.#descriptor = openSync(this.#file, 'a', 0o600);
+    try {
+      writeFileSync(draft, [this.#header, ...spawned, ...reports].join(''), { mode: 0o600 });
+      renameSync(draft, this.#file);
+      closeSync(this.#descriptor);
+      this.#descriptor = openSync(this.#file, 'a', 0o600);
+      this.broken = undefined;
+    } catch (error) {
+      this.broken = error instanceof Error ? error.message : String(error);
+    }
     // Reports that stay make the next rewrite due later, or each acknowledgement would copy them.
     this.#bytes = 0;
   }

@@ -1,4 +1,5 @@
 // Gets one step ready to run: its code, environment, variables and command, with all templates filled in.
+import path from 'node:path';
 import type { PlanNode } from '#schemas/plan.ts';
 import type { AttemptResult } from '#schemas/run.ts';
 import type { Outputs } from '#schemas/values.ts';
@@ -133,6 +134,7 @@ async function startStep(
   };
   renderLayer(groupEnvironment(node, step), { ...prepared, into: environment });
   renderLayer(step.env ?? {}, { ...prepared, into: environment });
+  keepActive(environment, root.activation);
   Object.assign(
     environment,
     contractVariables({ ...node, files, inputs: prepared.inputsFile, step: step.label ?? step.id }),
@@ -145,6 +147,15 @@ async function startStep(
     folder: root.folder,
     command: renderCommandLine(root.command, prepared),
   });
+}
+
+/** A PATH that the pipeline sets stands behind the programs of the environment, or the step would run outside of it. */
+function keepActive(environment: Variables, activation: Variables): void {
+  const [own] = activation['PATH']?.split(path.delimiter) ?? [];
+  const chosen = environment['PATH'];
+  if (own === undefined || chosen === undefined) return;
+  if (!chosen.split(path.delimiter).includes(own))
+    environment['PATH'] = [own, chosen].join(path.delimiter);
 }
 
 /** Variables of the inner groups round a step, outermost first. */

@@ -3,6 +3,8 @@ import { limits } from '#schemas/limits.ts';
 import { MARK_VARIABLE } from './contract.ts';
 import { allProcesses, signal, statOf, variableOf } from './processes.ts';
 
+const LAST_ROUNDS = 20;
+
 export class Sweeper {
   readonly #job: string;
   readonly #since: number;
@@ -21,20 +23,31 @@ export class Sweeper {
   /** Looks soon, once for all attempts that end meanwhile. */
   end(mark: string): void {
     this.#living.delete(mark);
-    this.#timer ??= setTimeout(() => {
-      this.#timer = undefined;
-      this.#sweep();
-    }, limits.sweepInterval);
+    this.#lookSoon();
   }
 
   close(): void {
     clearTimeout(this.#timer);
-    this.#sweep();
+    for (let round = 0; round < LAST_ROUNDS && this.#sweep() > 0; round += 1) {
+      // What forks without end is caught in one of the rounds.
+    }
   }
 
-  #sweep(): void {
-    for (const { pid } of markedProcesses(this.#job, this.#since))
-      if (!this.#living.has(variableOf(pid, MARK_VARIABLE) ?? '')) signal(pid, 'SIGKILL');
+  #lookSoon(): void {
+    this.#timer ??= setTimeout(() => {
+      this.#timer = undefined;
+      // Where there was one there may be another that it has started meanwhile.
+      if (this.#sweep() > 0) this.#lookSoon();
+    }, limits.sweepInterval);
+  }
+
+  #sweep(): number {
+    let found = 0;
+    for (const { pid } of markedProcesses(this.#job, this.#since)) {
+      if (this.#living.has(variableOf(pid, MARK_VARIABLE) ?? '')) continue;
+      if (signal(pid, 'SIGKILL')) found += 1;
+    }
+    return found;
   }
 }
 

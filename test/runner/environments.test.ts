@@ -9,7 +9,7 @@ import { listEnvironments, pruneEnvironments, why } from '#runner/environments/m
 import { checkExtraArgs } from '#runner/environments/uv-args.ts';
 import { Engine, RunnerProcess, temporaryFolder } from './engine.ts';
 import { anOrder } from './orders.ts';
-import { aCommit, aProject, aRepository } from './sources.ts';
+import { aCommit, aProject, aRepository, writeFiles } from './sources.ts';
 
 let folder: string;
 let context: { cacheDir: string; host: NodeJS.ProcessEnv };
@@ -59,6 +59,27 @@ test('a program in it runs its Python, in a copy of the operator', async () => {
   const outputs = report.result.result === 'completed' ? report.result.outputs : {};
   expect(outputs['prefix']).toContain(path.join(folder, 'data/cache/environments'));
   expect(outputs['here']).toContain(path.join(folder, 'data/workspaces'));
+});
+
+test('a working tree takes the place of an operator, and a PATH of the pipeline does not hide the environment', async () => {
+  const runner = new RunnerProcess({ dataDir: path.join(folder, 'data') });
+  const engine = await Engine.connect(runner);
+  const instead = path.join(folder, 'other');
+  writeFiles(instead, {
+    ...aProject(),
+    'main.py': aProject()['main.py']?.replace('here=', 'there=') ?? '',
+  });
+  const step = {
+    command: 'python main.py',
+    operator,
+    environment: uv,
+    env: { PATH: '/usr/bin:/bin' },
+  };
+  const report = await engine.run(anOrder([step], { folder, with: { './clean#v1.0.0': instead } }));
+  await runner.remove();
+  const outputs = report.result.result === 'completed' ? report.result.outputs : {};
+  expect(Object.keys(outputs)).toEqual(['prefix', 'there']);
+  expect(outputs['prefix']).toContain('environments');
 });
 
 test('the environment does not depend on where code lies that is not built into it', async () => {

@@ -179,6 +179,15 @@ test('a fork bomb is bounded and ended', async () => {
   expect(processesOf(order.name)).toEqual([]);
 });
 
+test('processor time is bounded, children included', async () => {
+  const loop =
+    'python3 -I -S -c "import time\nend = time.time() + 1\nwhile time.time() < end: pass"';
+  const order = anOrder([`${loop} & ${loop} & wait`], { resources: { limits: { cpu: 0.5 } } });
+  const report = await engine.run(order);
+  expect(report.result.result).toBe('completed');
+  expect(report.peaks?.cpuSeconds).toBeLessThan(0.9);
+});
+
 test('peaks of a step count its children', async () => {
   const order = anOrder([
     'python3 -I -S -c "x = bytearray(200 << 20)\nimport time; time.sleep(0.6)" & wait',
