@@ -174,7 +174,10 @@ export const nodesPipeline = z
       .max(limits.idLength)
       .regex(/^[\p{L}_][\p{L}\p{M}\p{Nd}_-]*$/u)
       .meta({ description: 'Names the pipeline; hyphens are allowed here.' }),
-    version: z.string().optional().meta({ description: 'Quoted, so that 1.10 stays 1.10.' }),
+    version: z
+      .union([z.string(), z.number()])
+      .optional()
+      .meta({ description: 'As it is written: `1.10` stays `1.10`.' }),
     name: z.string().optional().meta({ description: 'How the pipeline is shown.' }),
     description: z.string().optional().meta({ description: 'For people.' }),
     inputs: z
