@@ -1,6 +1,5 @@
 // The canonical form of JSON and its digest. Two plans that mean the same have one digest, however they were written.
-import { sha256 } from '@noble/hashes/sha2.js';
-import { bytesToHex, utf8ToBytes } from '@noble/hashes/utils.js';
+import { digester } from '#core/digest.ts';
 
 /** Characters gathered before they are handed on. */
 const PIECE = 65_536;
@@ -18,11 +17,11 @@ export function canonical(value: unknown): string {
 
 /** SHA-256 of the canonical form, lower-case hexadecimal. */
 export function digestOf(value: unknown): string {
-  const hash = sha256.create();
-  const writer = new Writer((piece) => hash.update(utf8ToBytes(piece)));
+  const digest = digester();
+  const writer = new Writer((piece) => digest.add(piece));
   writer.value(value);
-  hash.update(utf8ToBytes(writer.rest()));
-  return bytesToHex(hash.digest());
+  digest.add(writer.rest());
+  return digest.hex();
 }
 
 class Writer {
