@@ -80,6 +80,9 @@ function ofNodes(world: World, text: NamedText, pattern: string): Wrong | undefi
   }
   if (!NODE_EVENTS.some((name) => glob(event, name))) {
     const meant = ELSEWHERE[event.toLowerCase()] ?? nearest(event, NODE_EVENTS);
+    const draft = world.drafts[world.indexOf(source) ?? -1];
+    // An approval of a later version has its problem already.
+    if (draft !== undefined && !draft.complete) return undefined;
     const approval = event === 'approved' || event === 'rejected';
     const why = approval
       ? `, but "${source}" is no approval`

@@ -3,7 +3,7 @@ import { limits } from '#schemas/limits.ts';
 import { type Findings, subjectOf } from './findings.ts';
 import { shown } from './nearest.ts';
 import { text } from './read.ts';
-import type { Place } from './tree.ts';
+import { FORBIDDEN_KEYS, type Place } from './tree.ts';
 
 /** Letters of any script, digits and `_`, no digit first. */
 const ID = /^[\p{L}_][\p{L}\p{M}\p{Nd}_]*$/u;
@@ -20,6 +20,7 @@ export const RESERVED: ReadonlySet<string> = new Set([
   'true',
   'false',
   'null',
+  ...FORBIDDEN_KEYS,
 ]);
 
 /** The id of a node, step or input; undefined when it is none, which is said. */
@@ -34,7 +35,7 @@ export function id(findings: Findings, place: Place | undefined): string | undef
   findings.error(
     'reserved_id',
     place,
-    `${subjectOf(place)} is "${value}", a word of the expression language; choose another one`,
+    `${subjectOf(place)} is "${value}", a word that has a meaning already; choose another one`,
     { suggestion: `${value}_` },
   );
   return undefined;

@@ -63,6 +63,8 @@ describe('names', () => {
       'index',
       '"true"',
       '"null"',
+      '__proto__',
+      'constructor',
     ]) {
       expect(codes(pipeline(`id: ${word}`))).toEqual(['reserved_id']);
     }

@@ -161,6 +161,8 @@ test('executors and environments of later versions are named problems, and so is
         'id: c, cache: true',
         'id: d, steps: [{ command: x, operator: { path: d }, environment: { conda: e.tar.zst } }]',
         'id: e, sql: {}, steps: [{ command: x }]',
+        'id: f, approval: {}',
+        'id: g, startWhen: event:f.approved',
       ),
     ),
   ).toEqual([
@@ -169,6 +171,7 @@ test('executors and environments of later versions are named problems, and so is
     'environment_missing 6:74',
     'several_executors 7:14',
     'executor_missing 7:14',
+    'executor_missing 8:14',
   ]);
 });
 
