@@ -9,6 +9,7 @@ import { endInstances, endSeeded, isForbidden, stopInstances, stopNode, sweepOn 
 import { MARK_A } from './vector.ts';
 import { end, mayChange, tell, verdictsAfter, type Walking } from './walking.ts';
 import {
+  COMPLETED,
   ERROR,
   NEVER,
   OPEN,
@@ -105,7 +106,7 @@ function isOver({ each }: NodeRecord): boolean {
 
 function settlePending(walking: Walking, node: number, record: NodeRecord): void {
   if (record.start === NEVER) {
-    const message = whyNever(walking, record.because);
+    const message = whyNever(walking, node, record);
     const why = message === undefined ? {} : { message };
     end(walking, node, { attempt: 0, status: 'skipped', reason: 'condition_never', ...why });
     return;
@@ -134,8 +135,11 @@ function becomesReady(walking: Walking, node: number): boolean {
   return !isForbidden(walking, node);
 }
 
-function whyNever(walking: Walking, because: number): string | undefined {
+function whyNever(walking: Walking, node: number, record: NodeRecord): string | undefined {
   const { graph, draft } = walking;
+  const { because } = record;
+  const term = decidingTerm(walking, node, record);
+  if (term !== undefined) return term;
   if (because < 0 || because >= graph.run) return undefined;
   if (because >= graph.size) {
     const { pattern } = graph.hubs[because - graph.size] ?? { pattern: '' };
@@ -144,6 +148,24 @@ function whyNever(walking: Walking, because: number): string | undefined {
   }
   const { status } = draft.record(because);
   return `"${nodeOf(graph, because).id}" ended ${statusName(status)}`;
+}
+
+/** The term that a source decided which did all that was asked of it: what it gave was not what was wanted. */
+function decidingTerm(walking: Walking, node: number, record: NodeRecord): string | undefined {
+  const { graph, draft } = walking;
+  const { because, slots } = record;
+  if (because >= 0 && because < graph.size && draft.record(because).status !== COMPLETED) {
+    return undefined;
+  }
+  for (let at = graph.termStart[node] ?? 0; at < (graph.termStart[node + 1] ?? 0); at++) {
+    const term = graph.terms[at];
+    if (term?.where !== 'startWhen') continue;
+    const truth = slots?.[term.slot];
+    if (truth !== TRUE && truth !== NEVER) continue;
+    const named = term.sources.includes(because) || because >= graph.run || because < 0;
+    if (named) return `{{ ${term.text} }} is ${truth === TRUE ? 'true' : 'false'}`;
+  }
+  return undefined;
 }
 
 /** Between two attempts, and its stop condition is decided: there is nothing to stop. */
