@@ -1,11 +1,12 @@
 // A text of the expression language with values from a file: a condition, a template, or an expression, as it looks.
+
+import { isMapping } from '#core/compile/read-values.ts';
 import { evaluate } from '#core/expression/evaluate.ts';
 import { parseCondition, parseExpression, parseTemplate } from '#core/expression/parse.ts';
 import { judge, type World } from '#core/expression/reference.ts';
 import { renderTemplate } from '#core/expression/template.ts';
 import type { Evaluated, ExpressionProblem, Known, Variables } from '#core/expression/types.ts';
 import type { Json } from '#schemas/values.ts';
-import { isMapping } from './read-values.ts';
 
 type Values = { readonly [name: string]: Json };
 

@@ -14,11 +14,15 @@ export function readValues(text: string): ReadValues {
   const findings = new Findings(text);
   const tree = readYaml(findings);
   const problem = findings.problems().find(({ severity }) => severity === 'error');
-  if (problem !== undefined)
+  if (problem !== undefined) {
     return { ok: false, message: `${problem.line}:${problem.column}: ${problem.message}` };
-  const values = tree === undefined ? {} : toJson(tree);
-  if (typeof values !== 'object' || values === null || Array.isArray(values)) {
-    return { ok: false, message: 'wanted a mapping from names to values' };
   }
-  return { ok: true, values: values as { readonly [name: string]: Json } };
+  const values = tree === undefined ? {} : toJson(tree);
+  return isMapping(values)
+    ? { ok: true, values }
+    : { ok: false, message: 'wanted a mapping from names to values' };
+}
+
+export function isMapping(value: Json | undefined): value is { readonly [name: string]: Json } {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
