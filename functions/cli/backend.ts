@@ -1,8 +1,7 @@
 // What the commands need of the engine on this machine. functions/local does it; tests put a double in its place.
-import type { Plan } from '#schemas/plan.ts';
-import type { Problem } from '#schemas/problems.ts';
+import type { Prepared, PrepareOptions } from '#local/prepare-run.ts';
 import type { RunReport } from '#schemas/report.ts';
-import type { Control, RunRequest } from '#service/control.ts';
+import type { Control } from '#service/control.ts';
 
 export interface EngineOptions {
   readonly dataDir: string;
@@ -26,22 +25,6 @@ export interface OpenControl {
   readonly kind: 'engine' | 'client' | 'reader';
   close(): Promise<void>;
 }
-
-export interface PrepareOptions {
-  readonly file: string;
-  readonly inputs: readonly string[];
-  readonly inputsFile?: string;
-  /** Working trees in place of operators: operator → folder. */
-  readonly with: Readonly<Record<string, string>>;
-  readonly allowEnv: readonly string[];
-  readonly offline: boolean;
-  readonly dataDir: string;
-  readonly timeout?: number;
-}
-
-export type Prepared =
-  | { readonly request: RunRequest; readonly plan: Plan; readonly warnings: readonly Problem[] }
-  | { readonly problems: readonly Problem[] };
 
 export interface Backend {
   /** Rejects with code `busy` while another engine holds the data directory. */

@@ -2,7 +2,7 @@
 import path from 'node:path';
 import { parseDuration } from '#core/compile/units.ts';
 import { Rejected } from '#errors/families.ts';
-import type { PrepareOptions } from './backend.ts';
+import type { PrepareOptions } from '#local/prepare-run.ts';
 import type { Context } from './context.ts';
 import type { GivenOptions } from './define/run.ts';
 

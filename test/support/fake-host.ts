@@ -1,8 +1,9 @@
 // The process of a command that runs inside a test: what it writes is kept, signals are sent by calling them.
 import { Readable } from 'node:stream';
-import type { Backend, Prepared } from '#cli/backend.ts';
+import type { Backend } from '#cli/backend.ts';
 import type { Host, Output } from '#cli/host.ts';
 import { commandLine } from '#cli/program.ts';
+import type { Prepared } from '#local/prepare-run.ts';
 import { type FakeControl, fakeControl } from './fake-control.ts';
 
 export interface FakeHost extends Host {
