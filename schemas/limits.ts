@@ -130,6 +130,9 @@ export const limits = {
   runnerPrograms: 256,
   /** Processes of one step where the host can bound them. */
   stepProcesses: 4_096,
+  /** Orders a runner holds from which on it is busy: then what it says waits so many milliseconds for company. */
+  busyOrders: 8,
+  frameWait: 2,
   /** Programs at once for each core of the machine, when they ask for no resources. */
   programsPerCore: 8,
   /** Orders that may overtake one that waits for room, before all wait behind it. */

@@ -8,6 +8,8 @@ import { LineReader } from './lines.ts';
 
 export interface Listener {
   onFrame(frame: EngineFrame): void;
+  /** Much is going on: what is said now will soon have company, and may wait for it. */
+  isBusy(): boolean;
   /** The engine went away, or a newer one took its place. */
   onLost(): void;
 }
@@ -19,7 +21,7 @@ export class Connection {
   /** The engine that said hello. */
   #engine: Socket | undefined;
   #pending: string[] = [];
-  #flush: NodeJS.Immediate | undefined;
+  #flush: NodeJS.Immediate | NodeJS.Timeout | undefined;
 
   constructor(socketPath: string, listener: Listener) {
     this.#path = socketPath;
@@ -47,11 +49,16 @@ export class Connection {
     chmodSync(this.#path, 0o600);
   }
 
-  /** Dropped when no engine is there: what matters is in the spool. Frames of one turn leave in one write. */
+  /**
+   * Dropped when no engine is there: what matters is in the spool. Frames of one turn leave in one write, in busy times those
+   * of a few milliseconds: the engine makes durable together what comes together.
+   */
   send(frame: RunnerFrame): void {
     if (this.#engine === undefined) return;
     this.#pending.push(JSON.stringify(frame));
-    this.#flush ??= setImmediate(() => this.#write());
+    this.#flush ??= this.#listener.isBusy()
+      ? setTimeout(() => this.#write(), limits.frameWait)
+      : setImmediate(() => this.#write());
   }
 
   async close(): Promise<void> {
@@ -64,7 +71,6 @@ export class Connection {
   }
 
   #write(): void {
-    clearImmediate(this.#flush);
     this.#flush = undefined;
     if (this.#pending.length === 0) return;
     const text = `${this.#pending.join('\n')}\n`;

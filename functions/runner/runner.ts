@@ -50,6 +50,7 @@ export class Runner {
     this.#connection = new Connection(options.socket, {
       onFrame: (frame) => this.#onFrame(frame),
       onLost: () => this.#onLost(),
+      isBusy: () => this.#queue.size > limits.busyOrders,
     });
     this.#secrets = new Secrets((frame) => this.#connection.send(frame));
     this.#sweeper = new Sweeper(this.#job);

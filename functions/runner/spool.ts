@@ -103,7 +103,8 @@ export class Spool {
   /** A full disk does not end the work: what is held in memory is still told to the engine that is there. */
   #append(text: string): void {
     try {
-      writeSync(this.#descriptor, text);
+      // After half a line a new one begins: the half is skipped when it is read.
+      writeSync(this.#descriptor, this.broken === undefined ? text : `\n${text}`);
       this.#bytes += text.length;
       this.broken = undefined;
     } catch (error) {

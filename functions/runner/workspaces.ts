@@ -3,13 +3,13 @@
 // Folders that are still empty after an attempt are used again: making and removing them would cost a small program as much
 // as starting it. All lie below one folder for each runner process, which goes when the runner ends or is cleared up after.
 import {
+  existsSync,
   mkdirSync,
   readdirSync,
   renameSync,
   rmdirSync,
   rmSync,
   statSync,
-  unlinkSync,
 } from 'node:fs';
 import { rm } from 'node:fs/promises';
 import path from 'node:path';
@@ -133,7 +133,7 @@ function isFresh(folder: string): boolean {
 }
 
 async function removeTree(folder: string): Promise<void> {
-  if (statSync(folder, { throwIfNoEntry: false }) === undefined) return;
+  if (!existsSync(folder)) return;
   await rm(folder, { recursive: true, force: true, maxRetries: 3 }).catch(() => undefined);
 }
 
@@ -145,10 +145,7 @@ function removeIfEmpty(folder: string): void {
   }
 }
 
+/** Most programs never make it: asking costs less than an error. */
 function unlinkIfThere(file: string): void {
-  try {
-    unlinkSync(file);
-  } catch {
-    // Most programs never make it.
-  }
+  if (existsSync(file)) rmSync(file, { recursive: true, force: true });
 }
