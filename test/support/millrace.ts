@@ -3,6 +3,7 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { allProcesses, signal, variableOf } from '#runner/processes.ts';
 import { type EventLine, eventLine, type RunReport, runReport } from '#schemas/report.ts';
 
 export const ROOT = new URL('../..', import.meta.url).pathname;
@@ -26,6 +27,7 @@ export interface Running {
 export class Place {
   readonly folder: string;
   readonly env: NodeJS.ProcessEnv;
+  readonly #started = new Set<ChildProcess>();
 
   constructor(
     files: Readonly<Record<string, string>> = {},
@@ -43,13 +45,7 @@ export class Place {
   }
 
   start(...args: readonly string[]): Running {
-    const child = spawn(process.execPath, [BIN, ...args], {
-      cwd: this.folder,
-      env: this.env,
-      stdio: ['pipe', 'pipe', 'pipe'],
-    });
-    child.stdin.end();
-    return watch(child);
+    return this.#begin('', args);
   }
 
   run(...args: readonly string[]): Promise<Ended> {
@@ -58,17 +54,36 @@ export class Place {
 
   /** With something on standard input. */
   feed(input: string, ...args: readonly string[]): Promise<Ended> {
+    return this.#begin(input, args).ended;
+  }
+
+  /** Programs of runs of this place that live, and what they started. */
+  get programs(): number[] {
+    return allProcesses()
+      .filter(({ pid, state }) => {
+        if (state === 'Z') return false;
+        return variableOf(pid, 'MILLRACE_ARTIFACTS')?.startsWith(`${this.folder}/`) === true;
+      })
+      .map(({ pid }) => pid);
+  }
+
+  /** Ends what a test that failed left running. */
+  remove(): void {
+    for (const child of this.#started) child.kill('SIGKILL');
+    for (const pid of this.programs) signal(pid, 'SIGKILL');
+    rmSync(this.folder, { recursive: true, force: true, maxRetries: 3 });
+  }
+
+  #begin(input: string, args: readonly string[]): Running {
     const child = spawn(process.execPath, [BIN, ...args], {
       cwd: this.folder,
       env: this.env,
       stdio: ['pipe', 'pipe', 'pipe'],
     });
+    this.#started.add(child);
+    child.once('close', () => this.#started.delete(child));
     child.stdin.end(input);
-    return watch(child).ended;
-  }
-
-  remove(): void {
-    rmSync(this.folder, { recursive: true, force: true });
+    return watch(child);
   }
 }
 
