@@ -80,20 +80,20 @@ export class Cage {
   }
 }
 
-/** Makes control groups below one of its own, or none where the host does not let us. */
+/** Makes control groups below one of its own, or none where the host does not let us. Nothing is made before one is wanted. */
 export class Cages {
-  readonly #parents: Folders | undefined;
+  readonly #job: string;
+  #asked = false;
+  #parents: Folders | undefined;
   #counter = 0;
 
   constructor(job: string) {
-    this.#parents = firstThatWorks(`millrace-${job}`);
-  }
-
-  get available(): boolean {
-    return this.#parents !== undefined;
+    this.#job = job;
   }
 
   make(bounds: CageLimits): Cage | undefined {
+    if (!this.#asked) this.#parents = firstThatWorks(nameOf(this.#job));
+    this.#asked = true;
     if (this.#parents === undefined) return undefined;
     this.#counter += 1;
     const folders = below(this.#parents, String(this.#counter));
@@ -108,9 +108,17 @@ export class Cages {
   }
 
   close(): void {
-    if (this.#parents !== undefined)
-      for (const folder of new Set(foldersOf(this.#parents))) removeFolder(folder);
+    if (this.#parents !== undefined) new Cage(this.#parents).remove();
   }
+}
+
+/** Takes the control groups of a dead runner away, once its processes are gone. */
+export function removeCages(job: string): void {
+  for (const folders of ownFolders(ownGroups(), nameOf(job))) new Cage(folders).remove();
+}
+
+function nameOf(job: string): string {
+  return `millrace-${job}`;
 }
 
 function bound(folders: Folders, bounds: CageLimits): void {

@@ -3,6 +3,7 @@ import { rm } from 'node:fs/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Transient } from '#errors/families.ts';
 import { limits } from '#schemas/limits.ts';
+import { removeCages } from './cage.ts';
 import { allProcesses, isAlive, signal } from './processes.ts';
 import { readSpool, type SpoolContent } from './spool.ts';
 import { markedProcesses } from './sweep.ts';
@@ -16,6 +17,7 @@ export async function endLeftovers(dataDir: string): Promise<number> {
   let ended = 0;
   for (const spool of readSpool(dataDir)) {
     ended += await endLeftoversOf(spool);
+    removeCages(spool.job);
     await rm(workspaceFolder(dataDir, spool.job), { recursive: true, force: true, maxRetries: 3 });
   }
   return ended;

@@ -8,6 +8,7 @@ import path from 'node:path';
 import { createInterface } from 'node:readline';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
+import { endLeftovers } from '#runner/leftovers.ts';
 import type { AttemptReport } from '#schemas/run.ts';
 import { type EngineFrame, type RunnerFrame, runnerFrame } from '#schemas/runner-protocol.ts';
 import type { AttemptName, WorkOrder } from '#schemas/work-order.ts';
@@ -72,6 +73,7 @@ export class RunnerProcess {
   /** Ends the process and takes the data directory away. */
   async remove(): Promise<void> {
     await this.kill();
+    await endLeftovers(this.dataDir);
     rmSync(this.dataDir, { recursive: true, force: true, maxRetries: 5 });
   }
 }
