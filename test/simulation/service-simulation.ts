@@ -1,20 +1,11 @@
 // Drives the real service through one run, in an order that a chooser decides, with faults; then asks whether everything is as it must be.
-import { isDeepStrictEqual } from 'node:util';
-import { encode, encodeChunk } from '#core/walk/codec.ts';
-import { fold } from '#core/walk/fold.ts';
-import { initialState } from '#core/walk/state.ts';
 import { Defect } from '#errors/families.ts';
 import { limits } from '#schemas/limits.ts';
-import { fact } from '#schemas/run.ts';
-import { tableBells } from '#service/bell.ts';
-import { activeKey, chunkKey, headKey, LOG, runKey, summaryKey } from '#service/keys.ts';
-import { hold, loadRun } from '#service/load-run.ts';
-import { createService } from '#service/service.ts';
 import { expected } from '#support/oracle.ts';
 import type { Sketch, SketchExternal } from '#support/sketch.ts';
 import type { Process, Waiting } from './scheduler.ts';
-import { IDLE_JOBS, NO_ALARMS, ServiceWorld } from './service-world.ts';
-import { checkEnds, compare } from './walk-verdict.ts';
+import { checkFinished } from './service-checks.ts';
+import { ServiceWorld } from './service-world.ts';
 
 /** Retries come sooner than this; only deadlines behind somebody who never answered come later. */
 const PATIENCE = limits.backstop;
@@ -118,7 +109,7 @@ class Drive {
       if (world.failure !== undefined) throw world.failure;
       if (world.scheduler.waiting.length === 0) {
         if (world.machine.done) {
-          await this.#check();
+          await this.#check(world);
           return { steps: step, ticks: world.machine.tick };
         }
         await this.#nothingHappens();
@@ -229,48 +220,10 @@ class Drive {
     throw new Defect('asleep until a sweep: a wake-up was lost');
   }
 
-  async #check(): Promise<void> {
-    const { ledger, jobs, ref, ports, cancelled } = this.#world;
-    if (ledger.end === undefined) throw new Defect('the machine is done, the run is not');
+  async #check({ ledger, jobs, ref, ports, cancelled }: ServiceWorld): Promise<void> {
     const left = jobs.filter((job) => job.state !== 'over');
     if (left.length > 0) throw new Defect(`jobs are left: ${JSON.stringify(left)}`);
-    if (this.#options.wild !== true && !cancelled) compare(this.#sketch, ledger);
-    checkEnds(this.#sketch, ledger);
-    const summary = await ports.table.get(summaryKey(ref));
-    if (summary?.['status'] !== ledger.end.status) throw new Defect('finish-run was not performed');
-    if ((await ports.table.get(activeKey(ref))) !== undefined)
-      throw new Defect('still in the index of active runs');
-    await this.#checkLog();
-  }
-
-  /** S2 on what is stored: the log, folded from the beginning, is the state. */
-  async #checkLog(): Promise<void> {
-    const { ref, ports } = this.#world;
-    const service = createService({
-      ...ports,
-      bells: tableBells(ports.table, async () => {}),
-      jobs: IDLE_JOBS,
-      alarms: NO_ALARMS,
-    });
-    const held = await hold(service, ref);
-    const { graph } = held.memory.linked;
-    const { state, sequence } = await loadRun(held);
-    const group = this.#sketch.groups[0]?.timeout;
-    const timeout = this.#sketch.timeout ?? group ?? limits.runTimeout;
-    const log = await ports.table.query({ pk: runKey(ref), prefix: LOG, limit: limits.page });
-    const facts = log.items.flatMap((item) => fact.array().parse(item['facts']));
-    const folded = fold(graph, initialState(graph, { timeout, seeds: [] }), facts);
-    if (!isDeepStrictEqual(encode(folded).head, encode(state).head)) {
-      throw new Defect('S2: the log does not make the stored head');
-    }
-    const chunks = await ports.table.query({ pk: runKey(ref), prefix: chunkKey(ref, '').sk });
-    for (const item of chunks.items) {
-      const key = item.sk.slice(chunkKey(ref, '').sk.length);
-      if (!isDeepStrictEqual(encodeChunk(folded, key), item['data'])) {
-        throw new Defect(`S2: the log does not make the stored chunk ${key}`);
-      }
-    }
-    const head = await ports.table.get(headKey(ref));
-    if (head?.['sequence'] !== sequence) throw new Defect('the head moved after the end');
+    const settled = this.#options.wild !== true && !cancelled;
+    await checkFinished({ sketch: this.#sketch, ref, ports, ledger, settled });
   }
 }

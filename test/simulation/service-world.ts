@@ -3,7 +3,6 @@
 // model to the real code.
 import { Defect } from '#errors/families.ts';
 import type { Jobs } from '#ports/jobs.ts';
-import type { Alarms } from '#ports/small.ts';
 import type { Table, Write } from '#ports/table.ts';
 import { type AttemptResult, command, fact } from '#schemas/run.ts';
 import type { Json } from '#schemas/values.ts';
@@ -25,6 +24,7 @@ import {
   Process,
   Scheduler,
 } from './scheduler.ts';
+import { IDLE_JOBS, NO_ALARMS } from './service-checks.ts';
 import { Ledger } from './walk-ledger.ts';
 import { type WorldPorts, worldPorts } from './world-ports.ts';
 
@@ -39,13 +39,6 @@ const nameText = (name: AttemptName): string => `${name.address}#${name.attempt}
 
 /** Told when a job ends otherwise than it would have if it had been left alone. */
 const CANCELLED: AttemptResult = { result: 'cancelled' };
-
-export const NO_ALARMS: Alarms = { wake: async () => {} };
-export const IDLE_JOBS: Jobs = {
-  start: async () => {},
-  stop: async () => {},
-  adopt: async () => [],
-};
 
 export class ServiceWorld {
   readonly scheduler = new Scheduler();
