@@ -1,4 +1,4 @@
-// What must hold of a run that is over, on what the table keeps of it.
+// What both simulated worlds share: how a run begins, what is watched while it goes on, and what must hold when it is over.
 import { isDeepStrictEqual } from 'node:util';
 import { encode, encodeChunk } from '#core/walk/codec.ts';
 import { fold } from '#core/walk/fold.ts';
@@ -6,13 +6,26 @@ import { initialState } from '#core/walk/state.ts';
 import { Defect } from '#errors/families.ts';
 import type { Jobs } from '#ports/jobs.ts';
 import type { Alarms } from '#ports/small.ts';
+import type { Item, Table } from '#ports/table.ts';
 import { limits } from '#schemas/limits.ts';
-import { fact } from '#schemas/run.ts';
+import { type AttemptResult, command, fact } from '#schemas/run.ts';
+import type { Json } from '#schemas/values.ts';
+import type { AttemptName } from '#schemas/work-order.ts';
 import { tableBells } from '#service/bell.ts';
-import { activeKey, chunkKey, LOG, type RunRef, runKey, summaryKey } from '#service/keys.ts';
+import {
+  activeKey,
+  chunkKey,
+  LOG,
+  type RunRef,
+  runKey,
+  splitAddress,
+  summaryKey,
+} from '#service/keys.ts';
 import { hold, loadRun } from '#service/load-run.ts';
 import { createService } from '#service/service.ts';
+import { startRun } from '#service/start-run.ts';
 import type { Sketch } from '#support/sketch.ts';
+import { toPlan } from '#support/sketch-text.ts';
 import type { Ledger } from './walk-ledger.ts';
 import { checkEnds, compare } from './walk-verdict.ts';
 import type { WorldPorts } from './world-ports.ts';
@@ -23,6 +36,74 @@ export const IDLE_JOBS: Jobs = {
   stop: async () => {},
   adopt: async () => [],
 };
+
+export const nameText = (name: AttemptName): string => `${name.address}#${name.attempt}`;
+
+/** Starts the run of a sketch; nobody walks it yet. */
+export async function startedRun(sketch: Sketch, ports: WorldPorts): Promise<RunRef> {
+  const bells = tableBells(ports.table, async () => {});
+  const service = createService({ ...ports, bells, jobs: IDLE_JOBS, alarms: NO_ALARMS });
+  const plan: Json = JSON.parse(JSON.stringify(toPlan(sketch)));
+  const timeout = sketch.timeout === undefined ? {} : { timeout: sketch.timeout };
+  return startRun(service, 'default', { plan, inputs: sketch.inputs, sources: {}, ...timeout });
+}
+
+/** A table whose saves of a run's state go through the ledger. */
+export function watched(table: Table, ledger: Ledger): Table {
+  return {
+    bounds: table.bounds,
+    get: (key) => table.get(key),
+    getMany: (keys) => table.getMany(keys),
+    query: (query) => table.query(query),
+    putIfAbsent: (item) => table.putIfAbsent(item),
+    update: (key, changes, condition) => table.update(key, changes, condition),
+    transact: async (writes) => {
+      await table.transact(writes);
+      const put = (prefix: string): Item | undefined =>
+        writes.flatMap((each) =>
+          each.write === 'put' && each.item.sk.startsWith(prefix) ? [each.item] : [],
+        )[0];
+      const head = put('HEAD');
+      if (head === undefined) return;
+      const facts = fact.array().parse(put(LOG)?.['facts'] ?? []);
+      ledger.take(facts, command.array().parse(head['outbox']), table.bounds.advanceStarts);
+    },
+  };
+}
+
+/** How often the work of each attempt was done: at most once, and only while it is live (H5). */
+export class Effects {
+  readonly #sketch: Sketch;
+  readonly #ledger: Ledger;
+  readonly #done = new Set<string>();
+
+  constructor(sketch: Sketch, ledger: Ledger) {
+    this.#sketch = sketch;
+    this.#ledger = ledger;
+  }
+
+  done(name: AttemptName): void {
+    const text = nameText(name);
+    if (this.#done.has(text)) throw new Defect(`${text} was done twice`);
+    this.#done.add(text);
+    const { node, instance } = splitAddress(name.address);
+    const index = this.#sketch.nodes.findIndex((each) => each.id === node);
+    const live = this.#ledger.live.get(
+      instance === undefined ? `${index}` : `${index}[${instance}]`,
+    );
+    if (live?.attempt !== name.attempt) throw new Defect(`H5: ${text} is done though it is over`);
+  }
+
+  /** How the attempt ends when it is left alone. */
+  scripted(name: AttemptName): AttemptResult {
+    const { node, instance } = splitAddress(name.address);
+    const found = this.#sketch.nodes.find((each) => each.id === node);
+    const endings = found?.endings[instance ?? 0] ?? [];
+    const ending = endings[Math.min(name.attempt, endings.length) - 1];
+    if (ending === undefined) throw new Defect(`no ending for ${nameText(name)}`);
+    return ending;
+  }
+}
 
 export interface FinishedRun {
   readonly sketch: Sketch;

@@ -42,7 +42,7 @@ function randomFaults(dice: Dice): Faults {
 }
 
 /** Mostly lets calls go on, in any order; some processes are so slow that others overtake them again and again. */
-class RandomChooser implements Chooser {
+export class RandomChooser implements Chooser {
   readonly #dice: Dice;
   readonly #slow = new Map<Process, boolean>();
 

@@ -3,19 +3,16 @@
 // model to the real code.
 import { Defect } from '#errors/families.ts';
 import type { Jobs } from '#ports/jobs.ts';
-import type { Table, Write } from '#ports/table.ts';
-import { type AttemptResult, command, fact } from '#schemas/run.ts';
-import type { Json } from '#schemas/values.ts';
+import type { Table } from '#ports/table.ts';
+import type { AttemptResult } from '#schemas/run.ts';
 import type { AttemptName } from '#schemas/work-order.ts';
 import { advanceFailed, advanceRun } from '#service/advance-run.ts';
 import { tableBells } from '#service/bell.ts';
 import { cancelRun, emitEvent, pauseRun, resumeRun } from '#service/command-run.ts';
-import { type RunRef, splitAddress } from '#service/keys.ts';
+import type { RunRef } from '#service/keys.ts';
 import { claimAttempt, reportAttempt } from '#service/report-attempt.ts';
 import { createService, type RunMemory, type Service } from '#service/service.ts';
-import { startRun } from '#service/start-run.ts';
 import type { Sketch } from '#support/sketch.ts';
-import { toPlan } from '#support/sketch-text.ts';
 import {
   gatedAlarms,
   gatedJobs,
@@ -24,7 +21,7 @@ import {
   Process,
   Scheduler,
 } from './scheduler.ts';
-import { IDLE_JOBS, NO_ALARMS } from './service-checks.ts';
+import { Effects, nameText, startedRun, watched } from './service-checks.ts';
 import { Ledger } from './walk-ledger.ts';
 import { type WorldPorts, worldPorts } from './world-ports.ts';
 
@@ -35,8 +32,6 @@ interface Job {
   stopped: boolean;
 }
 
-const nameText = (name: AttemptName): string => `${name.address}#${name.attempt}`;
-
 /** Told when a job ends otherwise than it would have if it had been left alone. */
 const CANCELLED: AttemptResult = { result: 'cancelled' };
 
@@ -46,35 +41,28 @@ export class ServiceWorld {
   readonly ledger: Ledger;
   readonly jobs: Job[] = [];
   readonly ticks = new Map<number, Process>();
-  /** How often the work of an attempt was done. */
-  readonly effects = new Map<string, number>();
+  readonly effects: Effects;
   /** The state machine: the tick it waits for, by number. */
   readonly machine = { tick: 0, done: false };
   readonly ref: RunRef;
   alarms: number[] = [];
   cancelled = false;
   paused = false;
-  readonly #sketch: Sketch;
   readonly #table: Table;
   readonly #warm: Map<string, RunMemory>[] = [];
   #processes = 0;
 
   private constructor(sketch: Sketch, ports: WorldPorts, ref: RunRef) {
-    this.#sketch = sketch;
     this.ports = ports;
     this.ref = ref;
     this.ledger = new Ledger(sketch);
-    this.#table = this.#watched(ports.table);
+    this.effects = new Effects(sketch, this.ledger);
+    this.#table = watched(ports.table, this.ledger);
   }
 
   static async open(sketch: Sketch, bounds: Partial<Table['bounds']>): Promise<ServiceWorld> {
     const ports = worldPorts(bounds);
-    const bells = tableBells(ports.table, async () => {});
-    const service = createService({ ...ports, bells, jobs: IDLE_JOBS, alarms: NO_ALARMS });
-    const plan: Json = JSON.parse(JSON.stringify(toPlan(sketch)));
-    const request = { plan, inputs: sketch.inputs, sources: {} };
-    const timeout = sketch.timeout === undefined ? {} : { timeout: sketch.timeout };
-    const ref = await startRun(service, 'default', { ...request, ...timeout });
+    const ref = await startedRun(sketch, ports);
     const world = new ServiceWorld(sketch, ports, ref);
     await world.nextTick();
     return world;
@@ -82,37 +70,6 @@ export class ServiceWorld {
 
   close(): void {
     this.ports.table.close();
-  }
-
-  /** Everything that is saved goes through the ledger. */
-  #watched(table: Table): Table {
-    return {
-      bounds: table.bounds,
-      get: (key) => table.get(key),
-      getMany: (keys) => table.getMany(keys),
-      query: (query) => table.query(query),
-      putIfAbsent: (item) => table.putIfAbsent(item),
-      update: (key, changes, condition) => table.update(key, changes, condition),
-      transact: async (writes) => {
-        await table.transact(writes);
-        this.#saved(writes);
-      },
-    };
-  }
-
-  #saved(writes: readonly Write[]): void {
-    const item = (prefix: string): { readonly [name: string]: unknown } | undefined =>
-      writes.flatMap((each) =>
-        each.write === 'put' && each.item.sk.startsWith(prefix) ? [each.item] : [],
-      )[0];
-    const head = item('HEAD');
-    if (head === undefined) return;
-    const facts = fact.array().parse(item('LOG#')?.['facts'] ?? []);
-    this.ledger.take(
-      facts,
-      command.array().parse(head['outbox']),
-      this.#table.bounds.advanceStarts,
-    );
   }
 
   #service(process: Process, warm = false): Service {
@@ -252,7 +209,7 @@ export class ServiceWorld {
       this.#effect(job.name);
     }
     await gate(`${job.id} works`, async () => {});
-    const result = job.stopped ? CANCELLED : this.#scripted(job.name);
+    const result = job.stopped ? CANCELLED : this.effects.scripted(job.name);
     const report = { result, endedAt: this.ports.clock.now() };
     job.state = 'over';
     // Whatever becomes of the report, the batch system tells of the end as well, and goes on until it was heard.
@@ -265,31 +222,16 @@ export class ServiceWorld {
   }
 
   #effect(name: AttemptName): void {
-    const count = (this.effects.get(nameText(name)) ?? 0) + 1;
-    this.effects.set(nameText(name), count);
-    if (count > 1) this.fail(new Defect(`${nameText(name)} was done twice`));
-    const { node, instance } = splitAddress(name.address);
-    const index = this.#sketch.nodes.findIndex((each) => each.id === node);
-    const live = this.ledger.live.get(
-      instance === undefined ? `${index}` : `${index}[${instance}]`,
-    );
-    if (live?.attempt !== name.attempt) {
-      this.fail(new Defect(`H5: ${nameText(name)} is done though it is over`));
+    try {
+      this.effects.done(name);
+    } catch (error) {
+      this.fail(error);
     }
-  }
-
-  #scripted(name: AttemptName): AttemptResult {
-    const { node, instance } = splitAddress(name.address);
-    const endings =
-      this.#sketch.nodes.find((each) => each.id === node)?.endings[instance ?? 0] ?? [];
-    const ending = endings[Math.min(name.attempt, endings.length) - 1];
-    if (ending === undefined) throw new Defect(`no ending for ${nameText(name)}`);
-    return ending;
   }
 
   /** A report is told once more, long after or at once. */
   async repeatEvent(job: Job): Promise<void> {
-    const report = { result: this.#scripted(job.name), endedAt: this.ports.clock.now() };
+    const report = { result: this.effects.scripted(job.name), endedAt: this.ports.clock.now() };
     await this.#startWork(`again ${job.id}`, async (service) => {
       await reportAttempt(service, { job: job.id, name: job.name, report }, { secondHand: true });
     });

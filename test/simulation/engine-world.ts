@@ -1,0 +1,316 @@
+// The world of one machine: an engine with its loops that may be killed at any call and opened again on the same table, and a runner that
+// outlives it, may be killed itself, and keeps in a spool what was not acknowledged. The counterpart of service-world.ts.
+import { Defect } from '#errors/families.ts';
+import { RunLoops } from '#local/run-loops.ts';
+import type { AttemptDesk, Jobs } from '#ports/jobs.ts';
+import type { Table } from '#ports/table.ts';
+import type { AttemptReport, AttemptResult } from '#schemas/run.ts';
+import type { AttemptName } from '#schemas/work-order.ts';
+import { adoptRun } from '#service/adopt-run.ts';
+import { memoryBells } from '#service/bell.ts';
+import { cancelRun, emitEvent, pauseRun, resumeRun } from '#service/command-run.ts';
+import { createDesk, refOf } from '#service/desk.ts';
+import type { RunRef } from '#service/keys.ts';
+import { reportAttempt } from '#service/report-attempt.ts';
+import { createService, type Service } from '#service/service.ts';
+import type { Sketch } from '#support/sketch.ts';
+import {
+  gatedAlarms,
+  gatedJobs,
+  gatedObjects,
+  gatedTable,
+  Process,
+  Scheduler,
+} from './scheduler.ts';
+import { Effects, nameText, startedRun, watched } from './service-checks.ts';
+import { Ledger } from './walk-ledger.ts';
+import { type WorldPorts, worldPorts } from './world-ports.ts';
+
+interface Held {
+  readonly name: AttemptName;
+  claimed: boolean;
+  stopped: boolean;
+}
+
+interface Spooled {
+  readonly job: string;
+  readonly name: AttemptName;
+  readonly report: AttemptReport;
+}
+
+interface Runner {
+  readonly job: string;
+  readonly process: Process;
+  readonly held: Map<string, Held>;
+}
+
+interface Engine {
+  readonly process: Process;
+  readonly service: Service;
+  readonly loops: RunLoops;
+  readonly desk: AttemptDesk;
+}
+
+/** Something asked of whatever engine there is, and asked again of the next one until it is answered. */
+interface Asked {
+  readonly by: Process | undefined;
+  readonly send: (engine: Engine) => Promise<void>;
+}
+
+export type Wish = 'cancel' | 'pause' | 'resume';
+
+export class EngineWorld {
+  readonly scheduler = new Scheduler();
+  readonly ports: WorldPorts;
+  readonly ref: RunRef;
+  readonly ledger: Ledger;
+  readonly effects: Effects;
+  engine: Engine | undefined;
+  runner: Runner;
+  alarms: number[] = [];
+  done = false;
+  paused = false;
+  cancelled = false;
+  failure: unknown;
+  engines = 0;
+  runners = 0;
+  readonly #table: Table;
+  readonly #asked = new Set<Asked>();
+  #spool: Spooled[] = [];
+
+  private constructor(sketch: Sketch, ports: WorldPorts, ref: RunRef) {
+    this.ports = ports;
+    this.ref = ref;
+    this.ledger = new Ledger(sketch);
+    this.effects = new Effects(sketch, this.ledger);
+    this.#table = watched(ports.table, this.ledger);
+    this.runner = this.#newRunner();
+  }
+
+  static async open(sketch: Sketch, bounds: Partial<Table['bounds']>): Promise<EngineWorld> {
+    const ports = worldPorts(bounds);
+    return new EngineWorld(sketch, ports, await startedRun(sketch, ports));
+  }
+
+  close(): void {
+    this.ports.table.close();
+  }
+
+  fail(error: unknown): void {
+    this.failure ??= error;
+  }
+
+  // The engine
+
+  /** Opens an engine as the program does: takes in what a dead runner left, then adopts the run. */
+  async openEngine(): Promise<void> {
+    this.engines++;
+    const process = new Process(`engine${this.engines}`);
+    const engine = this.#engine(process);
+    this.engine = engine;
+    await this.scheduler.start(async () => {
+      try {
+        await this.#settle(engine);
+        engine.loops.own(this.ref);
+        await adoptRun(engine.service, this.ref);
+        engine.loops.wake(this.ref);
+      } catch (error) {
+        this.fail(error);
+      }
+    });
+    for (const asked of [...this.#asked]) await this.#send(asked);
+  }
+
+  #engine(process: Process): Engine {
+    const gate = this.scheduler.gateOf(process);
+    const table = gatedTable(this.#table, gate);
+    const loops = new RunLoops({
+      rested: (_, how) => {
+        if (how === 'done') this.done = true;
+        else if (how !== 'parked') this.fail(new Defect(`the advance says ${how}`));
+        if (how === 'done') loops.forget(this.ref);
+      },
+      fatal: (error) => this.fail(error),
+    });
+    const service = createService({
+      ...this.ports,
+      table,
+      bells: memoryBells(table, (ref) => loops.wake(ref)),
+      objects: gatedObjects(this.ports.objects, gate),
+      jobs: gatedJobs(this.#jobs(), gate),
+      alarms: gatedAlarms({ wake: async (_, __, at) => void this.alarms.push(at) }, gate),
+    });
+    loops.attach(service);
+    return { process, service, loops, desk: this.#desk(service, loops) };
+  }
+
+  #desk(service: Service, loops: RunLoops): AttemptDesk {
+    return createDesk(service, {
+      submit: async (job, name, report) => {
+        if (loops.owns(refOf(name))) await loops.submit(job, name, report);
+        else await reportAttempt(service, { job, name, report });
+      },
+      notices: new Map(),
+      noticed: () => {},
+      lost: async () => {
+        for (const ref of loops.refs) await adoptRun(service, ref);
+      },
+      allowedSecrets: async () => new Set(),
+    });
+  }
+
+  /** What a runner that is gone left behind. */
+  async #settle(engine: Engine): Promise<void> {
+    for (const spooled of this.#spool.filter((each) => each.job !== this.runner.job)) {
+      await engine.desk.report(spooled.job, [spooled]);
+      this.#spool = this.#spool.filter((each) => each !== spooled);
+    }
+  }
+
+  /** Its timers and whatever it was about to do are gone with it. */
+  killEngine(): void {
+    if (this.engine !== undefined) this.scheduler.kill(this.engine.process);
+    this.engine = undefined;
+    this.alarms = [];
+  }
+
+  // What is asked of engines
+
+  async #ask(by: Process | undefined, send: (engine: Engine) => Promise<void>): Promise<void> {
+    const asked: Asked = { by, send };
+    this.#asked.add(asked);
+    await this.#send(asked);
+  }
+
+  async #send(asked: Asked): Promise<void> {
+    const { engine } = this;
+    if (engine === undefined) return;
+    await this.scheduler.start(async () => {
+      try {
+        await asked.send(engine);
+        this.#asked.delete(asked);
+      } catch (error) {
+        this.fail(error);
+      }
+    });
+  }
+
+  async person(what: Wish): Promise<void> {
+    if (what === 'cancel') this.cancelled = true;
+    this.paused = what === 'pause';
+    const wish = { cancel: cancelRun, pause: pauseRun, resume: resumeRun }[what];
+    await this.#ask(undefined, ({ service }) => this.#unlessOver(wish(service, this.ref)));
+  }
+
+  async emit({ name, key, payload }: Sketch['externals'][number]): Promise<void> {
+    const options = { ...(key === undefined ? {} : { key }), ...(payload && { payload }) };
+    await this.#ask(undefined, ({ service }) =>
+      this.#unlessOver(emitEvent(service, this.ref, name, options)),
+    );
+  }
+
+  async #unlessOver(asked: Promise<void>): Promise<void> {
+    await asked.catch((error: unknown) => {
+      if (this.ledger.end === undefined) throw error;
+    });
+  }
+
+  /** The next alarm goes off; false when there is none. */
+  async alarm(): Promise<boolean> {
+    const at = Math.min(...this.alarms);
+    if (!Number.isFinite(at)) return false;
+    this.alarms = this.alarms.filter((each) => each !== at);
+    if (at > this.ports.clock.now()) this.ports.clock.set(at);
+    await this.scheduler.start(async () => this.engine?.loops.wake(this.ref));
+    return true;
+  }
+
+  // The runner
+
+  #newRunner(): Runner {
+    this.runners++;
+    const job = `runner-${this.runners}`;
+    return { job, process: new Process(job), held: new Map() };
+  }
+
+  /** The runner dies with all that it runs; what it had written into its spool stays. The engine starts another one. */
+  async killRunner(): Promise<void> {
+    const gone = this.runner;
+    this.scheduler.kill(gone.process);
+    for (const asked of this.#asked) if (asked.by === gone.process) this.#asked.delete(asked);
+    this.runner = this.#newRunner();
+    const { engine } = this;
+    if (engine === undefined) return;
+    await this.scheduler.start(async () => {
+      try {
+        await this.#settle(engine);
+        await engine.desk.lost(gone.job);
+      } catch (error) {
+        this.fail(error);
+      }
+    });
+  }
+
+  #jobs(): Jobs {
+    return {
+      start: async (orders) => {
+        for (const { name } of orders) await this.#take(this.runner, name);
+      },
+      stop: async (stops) => {
+        for (const { name } of stops) {
+          const held = this.runner.held.get(nameText(name));
+          if (held !== undefined) held.stopped = true;
+        }
+      },
+      adopt: async (names) => names.filter((name) => this.runner.held.has(nameText(name))),
+    };
+  }
+
+  async #take(runner: Runner, name: AttemptName): Promise<void> {
+    if (runner.held.has(nameText(name))) return;
+    const held: Held = { name, claimed: false, stopped: false };
+    runner.held.set(nameText(name), held);
+    await this.scheduler.start(() => this.#work(runner, held));
+  }
+
+  async #work(runner: Runner, held: Held): Promise<void> {
+    const { name } = held;
+    const gate = this.scheduler.gateOf(runner.process);
+    const tell = <T>(ask: (desk: AttemptDesk) => Promise<T>): Promise<T> =>
+      new Promise((resolve) => {
+        void this.#ask(runner.process, async ({ desk }) => resolve(await ask(desk)));
+      });
+    await gate(`${nameText(name)} begins`, async () => {});
+    const granted = await tell((desk) => desk.claim(runner.job, [name]));
+    if (!runner.process.alive) return;
+    if (granted.length === 0) {
+      runner.held.delete(nameText(name));
+      return;
+    }
+    held.claimed = true;
+    await gate(`${nameText(name)} works`, async () => this.#effect(name));
+    const result: AttemptResult = held.stopped
+      ? { result: 'cancelled' }
+      : this.effects.scripted(name);
+    const report = { result, endedAt: this.ports.clock.now() };
+    const spooled = { job: runner.job, name, report };
+    await gate(`${nameText(name)} spools`, async () => void this.#spool.push(spooled));
+    await tell((desk) => desk.report(runner.job, [spooled]));
+    if (!runner.process.alive) return;
+    this.#spool = this.#spool.filter((each) => each !== spooled);
+    runner.held.delete(nameText(name));
+  }
+
+  #effect(name: AttemptName): void {
+    try {
+      this.effects.done(name);
+    } catch (error) {
+      this.fail(error);
+    }
+  }
+
+  /** Attempts that somebody still works on. */
+  get work(): readonly string[] {
+    return [...this.runner.held.keys()];
+  }
+}
