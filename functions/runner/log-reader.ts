@@ -1,7 +1,6 @@
 // Reads what an attempt printed, from the files alone: the runner need not live.
-import { closeSync, createReadStream, existsSync, openSync, readdirSync, readSync } from 'node:fs';
+import { closeSync, existsSync, fstatSync, openSync, readdirSync, readSync } from 'node:fs';
 import path from 'node:path';
-import { createInterface } from 'node:readline';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { limits } from '#schemas/limits.ts';
 import { type LogLine, logLine } from '#schemas/runner-protocol.ts';
@@ -23,8 +22,7 @@ export async function readLog(
   const limit = options.limit ?? limits.page;
   const lines: LogLine[] = [];
   for (const segment of segmentsFrom(folder, after)) {
-    for await (const line of linesOf(segment)) {
-      if (line.n <= after) continue;
+    for (const line of linesOf(segment, after)) {
       if (lines.length === limit) return page(lines, after, true);
       lines.push(line);
     }
@@ -73,12 +71,19 @@ function segmentsFrom(folder: string, after: number): string[] {
 }
 
 function firstNumber(file: string): number | undefined {
-  const begin = /^\{"at":\d+,"n":(\d+)/.exec(headOf(file));
+  return numberIn(headOf(file));
+}
+
+function numberIn(head: string | undefined): number | undefined {
+  const begin = /^\{"at":\d+,"n":(\d+)/.exec(head ?? '');
   return begin?.[1] === undefined ? undefined : Number(begin[1]);
 }
 
+/** Bytes that hold the time and the number of a line. */
+const HEAD = 80;
+
 function headOf(file: string): string {
-  const buffer = Buffer.alloc(80);
+  const buffer = Buffer.alloc(HEAD);
   try {
     const descriptor = openSync(file, 'r');
     const size = readSync(descriptor, buffer, 0, buffer.length, 0);
@@ -89,24 +94,66 @@ function headOf(file: string): string {
   }
 }
 
-async function* linesOf(file: string): AsyncGenerator<LogLine> {
-  if (!existsSync(file)) return;
-  const input = createReadStream(file, { encoding: 'utf8' });
-  const lines = createInterface({ input, crlfDelay: Number.POSITIVE_INFINITY });
+/** Whole lines after number `after`. Numbers grow within a file, so where they begin is found without reading what stands before. */
+function* linesOf(file: string, after: number): Generator<LogLine> {
+  const descriptor = opened(file);
+  if (descriptor === undefined) return;
   try {
-    for await (const text of lines) {
-      const parsed = parse(text);
-      // The last line may be half written: it is read the next time.
-      if (parsed === undefined) return;
-      yield parsed;
+    let offset = beginOf(descriptor, after);
+    for (;;) {
+      const block = wholeLines(descriptor, offset);
+      if (block === undefined) return;
+      for (const text of block.toString('utf8').split('\n').slice(0, -1)) {
+        const parsed = parse(text);
+        if (parsed === undefined) return;
+        if (parsed.n > after) yield parsed;
+      }
+      offset += block.length;
     }
-  } catch (error) {
-    // A file that was rotated away meanwhile has nothing more to say.
-    if (!(error instanceof Error && 'code' in error && error.code === 'ENOENT')) throw error;
   } finally {
-    lines.close();
-    input.destroy();
+    closeSync(descriptor);
   }
+}
+
+/** A file that was rotated away meanwhile has nothing more to say. */
+function opened(file: string): number | undefined {
+  try {
+    return openSync(file, 'r');
+  } catch (error) {
+    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return undefined;
+    throw error;
+  }
+}
+
+const BLOCK = 64 * 1024;
+const NEWLINE = 0x0a;
+
+/** From `offset` to the end of the last whole line within a block; a longer block when a line is longer. The last line may be half written: it is read the next time. */
+function wholeLines(descriptor: number, offset: number): Buffer | undefined {
+  for (let size = BLOCK; ; size *= 2) {
+    const block = Buffer.allocUnsafe(size);
+    const length = readSync(descriptor, block, 0, size, offset);
+    const end = block.subarray(0, length).lastIndexOf(NEWLINE);
+    if (end >= 0) return block.subarray(0, end + 1);
+    if (length < size) return undefined;
+  }
+}
+
+/** The offset of a line at or before the first one after `after`, by halves. */
+function beginOf(descriptor: number, after: number): number {
+  if (after === 0) return 0;
+  let low = 0;
+  let high = fstatSync(descriptor).size;
+  while (high - low > BLOCK) {
+    const middle = Math.floor((low + high) / 2);
+    const block = wholeLines(descriptor, middle);
+    const begin = (block?.indexOf(NEWLINE) ?? -1) + 1;
+    const number =
+      begin === 0 ? undefined : numberIn(block?.toString('latin1', begin, begin + HEAD));
+    if (number === undefined || number > after) high = middle;
+    else low = middle + begin;
+  }
+  return low;
 }
 
 function parse(text: string): LogLine | undefined {

@@ -1,14 +1,6 @@
 // What /proc says of processes. A pid alone names nothing: it may belong to another process by now. Pid, start time and boot together do.
 import { readdirSync, readFileSync } from 'node:fs';
-import * as z from 'zod';
-
-export const processMark = z.strictObject({
-  pid: z.int().positive(),
-  /** Field 22 of /proc/PID/stat: clock ticks from boot to the start of the process. */
-  start: z.string(),
-  boot: z.string(),
-});
-export type ProcessMark = z.infer<typeof processMark>;
+import type { ProcessMark } from '#schemas/runner-files.ts';
 
 export interface ProcessStat {
   readonly pid: number;

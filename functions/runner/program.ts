@@ -3,8 +3,9 @@ import { type ChildProcessByStdio, spawn } from 'node:child_process';
 import type { Readable } from 'node:stream';
 import { limits } from '#schemas/limits.ts';
 import type { Peaks } from '#schemas/run.ts';
+import type { ProcessMark } from '#schemas/runner-files.ts';
 import type { Cage } from './cage.ts';
-import { markOf, type ProcessMark, signal } from './processes.ts';
+import { markOf, signal } from './processes.ts';
 import { type Watch, Watched } from './watch.ts';
 
 export interface ProgramOrder {

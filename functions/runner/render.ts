@@ -1,13 +1,12 @@
 // Fills in the templates of a work order. The values of secrets are known here and nowhere else.
 import { readFileSync } from 'node:fs';
 import path from 'node:path';
-import * as z from 'zod';
 import { parseTemplate } from '#core/expression/parse.ts';
 import { renderCommand } from '#core/expression/shell.ts';
 import { renderBinding, renderTemplate } from '#core/expression/template.ts';
 import type { Evaluated, Known, Variables } from '#core/expression/types.ts';
 import { limits } from '#schemas/limits.ts';
-import { fileValue, type Json, json, type Outputs, refValue } from '#schemas/values.ts';
+import { fileValue, type Json, type Outputs, outputs, refValue } from '#schemas/values.ts';
 import type { OrderScope } from '#schemas/work-order.ts';
 import { StepFailure } from './failure.ts';
 
@@ -109,10 +108,8 @@ function knownPayload(event: string, scope: OrderScope): Known {
   return { is: 'outputs', outputs: objectOr(payload) };
 }
 
-const objectShape = z.record(z.string(), json);
-
 function objectOr(value: Json): { readonly [name: string]: Json } {
-  const parsed = objectShape.safeParse(value);
+  const parsed = outputs.safeParse(value);
   return parsed.success ? parsed.data : { value };
 }
 

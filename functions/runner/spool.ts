@@ -16,9 +16,9 @@ import {
 } from 'node:fs';
 import path from 'node:path';
 import { limits } from '#schemas/limits.ts';
+import type { ProcessMark, SpooledReport } from '#schemas/runner-files.ts';
 import { attemptKey } from './names.ts';
-import type { ProcessMark } from './processes.ts';
-import { encode, linesOf, type SpooledReport } from './spool-lines.ts';
+import { encode, linesOf } from './spool-lines.ts';
 
 export interface SpoolContent {
   readonly job: string;

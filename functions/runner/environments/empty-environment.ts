@@ -2,10 +2,11 @@
 import { createHash, randomBytes } from 'node:crypto';
 import { existsSync, mkdirSync, renameSync, rmSync } from 'node:fs';
 import path from 'node:path';
+import type { Interpreter } from '#schemas/runner-files.ts';
 import { withLease } from '../lease.ts';
 import type { BuildPlace, Tools } from './kind.ts';
 import { environmentsFolder } from './store.ts';
-import type { Interpreter, Uv } from './uv-tool.ts';
+import type { Uv } from './uv-tool.ts';
 
 export async function emptyEnvironment(
   uv: Uv,

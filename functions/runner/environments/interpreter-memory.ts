@@ -2,17 +2,8 @@
 import { createHash } from 'node:crypto';
 import { readFileSync, statSync } from 'node:fs';
 import path from 'node:path';
-import * as z from 'zod';
+import { type Interpreter, rememberedInterpreter } from '#schemas/runner-files.ts';
 import { environmentsFolder, readJson, writeWhole } from './store.ts';
-import type { Interpreter } from './uv-tool.ts';
-
-const remembered = z.strictObject({
-  v: z.literal(1),
-  path: z.string(),
-  version: z.string(),
-  /** Of the program itself: replaced in place it is another one. */
-  changed: z.number(),
-});
 
 /** What a project says about its Python. */
 export function wishesOf(project: string): readonly string[] {
@@ -44,7 +35,7 @@ export function searched(host: NodeJS.ProcessEnv): readonly string[] {
 }
 
 export function recall(cacheDir: string, question: string): Interpreter | undefined {
-  const parsed = remembered.safeParse(readJson(fileOf(cacheDir, question)));
+  const parsed = rememberedInterpreter.safeParse(readJson(fileOf(cacheDir, question)));
   if (!parsed.success || changedAt(parsed.data.path) !== parsed.data.changed) return undefined;
   return { path: parsed.data.path, version: parsed.data.version };
 }

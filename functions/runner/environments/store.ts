@@ -19,20 +19,14 @@ import {
   writeFileSync,
 } from 'node:fs';
 import path from 'node:path';
-import * as z from 'zod';
+import {
+  type EnvironmentMarker,
+  environmentIndex,
+  environmentMarker,
+} from '#schemas/runner-files.ts';
 import type { KeyParts } from './kind.ts';
 
-const marker = z.strictObject({
-  v: z.literal(1),
-  folder: z.string().regex(/^[0-9a-f]+$/),
-  builtAt: z.int(),
-  seconds: z.number(),
-  label: z.string(),
-  parts: z.record(z.string(), z.string()),
-});
-export type Marker = z.infer<typeof marker>;
-
-const indexEntry = z.strictObject({ v: z.literal(1), key: z.string().regex(/^[0-9a-f]{64}$/) });
+export type Marker = EnvironmentMarker;
 
 export interface BuiltEnvironment {
   readonly key: string;
@@ -57,7 +51,7 @@ export function readyEnvironment(cacheDir: string, key: string): BuiltEnvironmen
 }
 
 export function readMarker(cacheDir: string, key: string): Marker | undefined {
-  const parsed = marker.safeParse(readJson(markerFile(cacheDir, key)));
+  const parsed = environmentMarker.safeParse(readJson(markerFile(cacheDir, key)));
   return parsed.success ? parsed.data : undefined;
 }
 
@@ -103,7 +97,7 @@ export function keysOf(cacheDir: string): string[] {
 
 /** What was found last for this question. */
 export function indexed(cacheDir: string, question: string): string | undefined {
-  const parsed = indexEntry.safeParse(readJson(indexFile(cacheDir, question)));
+  const parsed = environmentIndex.safeParse(readJson(indexFile(cacheDir, question)));
   return parsed.success ? parsed.data.key : undefined;
 }
 

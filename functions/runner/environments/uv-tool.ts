@@ -2,8 +2,8 @@
 import { existsSync, realpathSync } from 'node:fs';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
-import * as z from 'zod';
 import { limits } from '#schemas/limits.ts';
+import { type Interpreter, interpreter } from '#schemas/runner-files.ts';
 import { callTool } from '../tool.ts';
 import { EnvironmentFailed } from './failed.ts';
 import { recall, remember, searched, wishesOf } from './interpreter-memory.ts';
@@ -11,11 +11,6 @@ import type { Tools } from './kind.ts';
 
 export interface Uv {
   readonly program: string;
-  readonly version: string;
-}
-
-export interface Interpreter {
-  readonly path: string;
   readonly version: string;
 }
 
@@ -67,8 +62,6 @@ async function askVersion(program: string, tools: Tools): Promise<Uv> {
   return { program, version };
 }
 
-const answer = z.object({ path: z.string(), version: z.string() });
-
 const ASK =
   'import json,sys,platform; print(json.dumps({"path": getattr(sys, "_base_executable", None) or sys.executable, "version": platform.python_implementation() + " " + sys.version.split()[0]}))';
 
@@ -108,7 +101,7 @@ async function searchInterpreter(uv: Uv, project: string, tools: Tools): Promise
     timeout: limits.gitTimeout,
     signal: tools.signal,
   });
-  const parsed = answer.safeParse(parseJson(told.stdout));
+  const parsed = interpreter.safeParse(parseJson(told.stdout));
   if (!parsed.success)
     throw new EnvironmentFailed(
       `Python at ${named} does not work: ${told.stderr.trim() || 'no answer'}`,
