@@ -14,6 +14,7 @@ import { type RunRef, runKey } from '#service/keys.ts';
 import type { Service } from '#service/service.ts';
 
 interface Waiting extends FreshReport {
+  readonly settled: Promise<void>;
   readonly resolve: () => void;
 }
 
@@ -39,6 +40,8 @@ const FIRST_PAUSE = 200;
 export class RunLoops {
   readonly #loops = new Map<string, Loop>();
   readonly #hooks: LoopHooks;
+  /** Loops that cannot go on: the engine is ending. */
+  readonly #stuck = new Set<Loop>();
   #service: Service | undefined;
   #closed = false;
 
@@ -83,6 +86,8 @@ export class RunLoops {
     if (loop.working === undefined && !this.#closed) {
       loop.working = this.#work(loop).finally(() => {
         loop.working = undefined;
+        // Rung after the last look and before this: nobody else would wake it.
+        if (loop.rung && !this.#stuck.has(loop)) this.wake(ref);
       });
     }
   }
@@ -93,10 +98,15 @@ export class RunLoops {
     const ref = refOf(name);
     const loop = this.#loops.get(runKey(ref));
     if (loop === undefined) return Promise.resolve();
-    return new Promise((resolve) => {
-      loop.waiting.push({ job, name, report, resolve });
-      this.wake(ref);
-    });
+    // A runner may tell twice before it is answered, as one that died and left its spool does: one save takes in one of them.
+    const same = [...loop.taken, ...loop.waiting].find(
+      (each) => each.name.address === name.address && each.name.attempt === name.attempt,
+    );
+    if (same !== undefined) return same.settled;
+    const { promise: settled, resolve } = Promise.withResolvers<void>();
+    loop.waiting.push({ job, name, report, settled, resolve });
+    this.wake(ref);
+    return settled;
   }
 
   /** The run is over: what is still told of it counts for nothing. */
@@ -120,7 +130,10 @@ export class RunLoops {
       try {
         this.#hooks.rested(loop.ref, await this.#advance(loop));
       } catch (error) {
-        if (!(await this.#failed(loop, error))) return;
+        if (!(await this.#failed(loop, error))) {
+          this.#stuck.add(loop);
+          return;
+        }
       }
     }
   }
@@ -135,17 +148,19 @@ export class RunLoops {
         loop.taken = loop.waiting.splice(0, count);
         return loop.taken;
       },
-      saved: () => {
-        for (const report of loop.taken) report.resolve();
-        loop.taken = [];
-      },
-      giveBack: () => this.#giveBack(loop),
+      saved: (reports) => this.#settled(loop, reports),
+      giveBack: (reports) => this.#giveBack(loop, reports),
     });
   }
 
-  #giveBack(loop: Loop): void {
-    loop.waiting = [...loop.taken, ...loop.waiting];
-    loop.taken = [];
+  #settled(loop: Loop, reports: readonly FreshReport[]): void {
+    for (const report of loop.taken) if (reports.includes(report)) report.resolve();
+    loop.taken = loop.taken.filter((report) => !reports.includes(report));
+  }
+
+  #giveBack(loop: Loop, reports: readonly FreshReport[] = loop.taken): void {
+    loop.waiting = [...loop.taken.filter((report) => reports.includes(report)), ...loop.waiting];
+    loop.taken = loop.taken.filter((report) => !reports.includes(report));
   }
 
   /** False when the loop must end. */

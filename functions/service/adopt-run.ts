@@ -26,16 +26,19 @@ export async function adoptRun(service: Service, ref: RunRef): Promise<void> {
     ...entry,
     address: addressOf(entry.node, entry.instance),
   }));
-  const lost = await notKnown(held, live);
+  // Read before `jobs` is asked: a claim never moves, so what was claimed then and is not known now is gone for good.
   const items = await getAll(
     service.table,
-    lost.map((attempt) => attemptKey(ref, attempt.address, attempt.attempt)),
+    live.map((attempt) => attemptKey(ref, attempt.address, attempt.attempt)),
   );
+  const known = await knownTo(held, live);
   const offered: Live[] = [];
-  for (const [index, attempt] of lost.entries()) {
+  for (const [index, attempt] of live.entries()) {
     const item = items[index];
+    if (known.has(keyOf(attempt))) continue;
     if (item?.['status'] === 'offered' && !attempt.stopping) offered.push(attempt);
-    if (item?.['status'] !== 'claimed') continue;
+    // One that is `reported` was perhaps never put into the inbox: telling it again does that, with what is kept.
+    if (item?.['status'] !== 'claimed' && item?.['status'] !== 'reported') continue;
     const report = {
       result: { result: 'interrupted', message: GONE },
       endedAt: service.clock.now(),
@@ -54,11 +57,16 @@ export async function adoptRun(service: Service, ref: RunRef): Promise<void> {
   await service.bells.ring(ref);
 }
 
-async function notKnown({ service, ref }: Held, live: readonly Live[]): Promise<readonly Live[]> {
+const keyOf = ({ address, attempt }: { address: string; attempt: number }): string =>
+  `${address}#${attempt}`;
+
+/** Attempts that somebody still works on, or will. */
+async function knownTo(
+  { service, ref }: Held,
+  live: readonly Live[],
+): Promise<ReadonlySet<string>> {
   const names = live.map(({ address, attempt }) => ({ ...ref, address, attempt }));
-  const known = await service.jobs.adopt(names);
-  const keys = new Set(known.map((name) => `${name.address}#${name.attempt}`));
-  return live.filter(({ address, attempt }) => !keys.has(`${address}#${attempt}`));
+  return new Set((await service.jobs.adopt(names)).map(keyOf));
 }
 
 function stopOf(held: Held, attempt: Live): Extract<Command, { command: 'stop-node' }> {

@@ -25,7 +25,14 @@ import {
 } from './keys.ts';
 import { hold, type LoadedRun, loadRun } from './load-run.ts';
 import { systemOf } from './orders.ts';
-import { addressesOf, loadList, loadOutputs, readOutputs, rememberedList } from './outputs.ts';
+import {
+  addressesOf,
+  getAll,
+  loadList,
+  loadOutputs,
+  readOutputs,
+  rememberedList,
+} from './outputs.ts';
 import { offeredAttempt, performOutbox } from './perform.ts';
 import type { ToldReport } from './report-attempt.ts';
 import type { Held, Service } from './service.ts';
@@ -42,7 +49,7 @@ export interface AdvanceOptions {
   readonly take?: (count: number) => readonly FreshReport[];
   /** Gives back what was taken and not saved. */
   readonly giveBack?: (reports: readonly FreshReport[]) => void;
-  /** These were saved. */
+  /** These were saved, or count for nothing any more. */
   readonly saved?: (reports: readonly FreshReport[]) => void;
 }
 
@@ -303,17 +310,33 @@ async function save(held: Held, saving: Saving): Promise<number | undefined> {
   try {
     await service.table.transact(writes);
   } catch (error) {
-    options.giveBack?.(taken.fresh);
-    if (error instanceof Conflict) {
-      memory.saved = undefined;
-      return undefined;
-    }
-    throw error;
+    const lostRace = error instanceof Conflict;
+    if (lostRace && taken.fresh.length > 0) await putBack(held, taken.fresh, options);
+    else options.giveBack?.(taken.fresh);
+    if (!lostRace) throw error;
+    memory.saved = undefined;
+    return undefined;
   }
   memory.saved = { sequence, state: result.state };
   options.saved?.(taken.fresh);
   service.committed(ref, sequence, result.facts);
   return sequence;
+}
+
+/** After a lost race: an attempt that was settled in another way meanwhile would lose the race for ever, so its report counts for nothing. */
+async function putBack(
+  { service, ref }: Held,
+  fresh: readonly FreshReport[],
+  options: AdvanceOptions,
+): Promise<void> {
+  const items = await getAll(
+    service.table,
+    fresh.map(({ name }) => attemptKey(ref, name.address, name.attempt)),
+  );
+  const isOpen = ({ job }: FreshReport, index: number): boolean =>
+    items[index]?.['status'] === 'claimed' && items[index]['job'] === job;
+  options.saved?.(fresh.filter((report, index) => !isOpen(report, index)));
+  options.giveBack?.(fresh.filter(isOpen));
 }
 
 function reportWrite(ref: RunRef, { job, name, report }: FreshReport): Write {
