@@ -83,7 +83,7 @@ export class EngineWorld {
     this.ref = ref;
     this.ledger = new Ledger(sketch);
     this.effects = new Effects(sketch, this.ledger);
-    this.#table = watched(ports.table, this.ledger);
+    this.#table = watched(ports.table, this.ledger, (error) => this.fail(error));
     this.runner = this.#newRunner();
   }
 

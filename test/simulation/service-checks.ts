@@ -48,8 +48,8 @@ export async function startedRun(sketch: Sketch, ports: WorldPorts): Promise<Run
   return startRun(service, 'default', { plan, inputs: sketch.inputs, sources: {}, ...timeout });
 }
 
-/** A table whose saves of a run's state go through the ledger. */
-export function watched(table: Table, ledger: Ledger): Table {
+/** A table whose saves of a run's state go through the ledger. What the ledger says against them goes to `fail`, not to who saves. */
+export function watched(table: Table, ledger: Ledger, fail: (error: unknown) => void): Table {
   return {
     bounds: table.bounds,
     get: (key) => table.get(key),
@@ -66,7 +66,11 @@ export function watched(table: Table, ledger: Ledger): Table {
       const head = put('HEAD');
       if (head === undefined) return;
       const facts = fact.array().parse(put(LOG)?.['facts'] ?? []);
-      ledger.take(facts, command.array().parse(head['outbox']), table.bounds.advanceStarts);
+      try {
+        ledger.take(facts, command.array().parse(head['outbox']), table.bounds.advanceStarts);
+      } catch (error) {
+        fail(error);
+      }
     },
   };
 }

@@ -57,7 +57,7 @@ export class ServiceWorld {
     this.ref = ref;
     this.ledger = new Ledger(sketch);
     this.effects = new Effects(sketch, this.ledger);
-    this.#table = watched(ports.table, this.ledger);
+    this.#table = watched(ports.table, this.ledger, (error) => this.fail(error));
   }
 
   static async open(sketch: Sketch, bounds: Partial<Table['bounds']>): Promise<ServiceWorld> {
