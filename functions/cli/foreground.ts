@@ -1,4 +1,5 @@
 // Watches one run until it ends or a signal comes: what `run`, `resume` and `retry` share.
+import { Transient } from '#errors/families.ts';
 import type { RunReport } from '#schemas/report.ts';
 import type { Context } from './context.ts';
 import { EXIT, type ExitCode } from './exit-codes.ts';
@@ -62,6 +63,11 @@ export async function foreground(context: Context, watch: Watch): Promise<ExitCo
     }
     await viewer.finish(outcome);
     return endOf(context, outcome);
+  } catch (error) {
+    viewer?.stop();
+    if (error instanceof Transient)
+      context.host.stderr.write(`millrace: \`millrace resume ${run}\` goes on with the run\n`);
+    throw error;
   } finally {
     viewer?.stop();
     await session.close({ park: true });

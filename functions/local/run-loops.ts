@@ -16,6 +16,7 @@ import type { Service } from '#service/service.ts';
 interface Waiting extends FreshReport {
   readonly settled: Promise<void>;
   readonly resolve: () => void;
+  readonly reject: (error: unknown) => void;
 }
 
 interface Loop {
@@ -103,8 +104,8 @@ export class RunLoops {
       (each) => each.name.address === name.address && each.name.attempt === name.attempt,
     );
     if (same !== undefined) return same.settled;
-    const { promise: settled, resolve } = Promise.withResolvers<void>();
-    loop.waiting.push({ job, name, report, settled, resolve });
+    const { promise: settled, resolve, reject } = Promise.withResolvers<void>();
+    loop.waiting.push({ job, name, report, settled, resolve, reject });
     this.wake(ref);
     return settled;
   }
@@ -179,7 +180,8 @@ export class RunLoops {
       loop.rung = true;
       return true;
     } catch (second) {
-      // Not even the failure can be noted.
+      // Not even the failure can be noted. Reports stay with the runner, for an engine that can save them.
+      for (const report of loop.waiting.splice(0)) report.reject(second);
       this.#hooks.fatal(second);
       return false;
     }

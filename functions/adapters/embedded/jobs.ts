@@ -199,11 +199,11 @@ async function part(
 ): Promise<void> {
   if (how.leave || how.idle) await link.send({ frame: 'leave' }).catch(() => {});
   // A desk that takes nothing any more must not keep an engine from ending: the spool has it all.
-  await within(limits.deskRetryMax, office.idle());
+  await within(limits.runnerFarewell, office.idle());
   // One with nothing left to do ends at once; whoever comes next then finds no runner that is about to go.
   if (how.idle) await within(limits.runnerFarewell, link.closed);
   link.end();
-  await within(limits.deskRetryMax, office.stop());
+  await within(limits.runnerFarewell, office.stop());
 }
 
 async function within(milliseconds: number, what: Promise<unknown>): Promise<void> {
