@@ -45,6 +45,10 @@ interface Runner {
 }
 
 interface Engine {
+  /** Done when dead runners are cleared up after: until then nothing is asked of a runner. */
+  clearing: Promise<void>;
+  /** Takes in what dead runners left, one after the other; nobody waits for it. */
+  heir: Promise<void>;
   readonly process: Process;
   readonly service: Service;
   readonly loops: RunLoops;
@@ -54,7 +58,27 @@ interface Engine {
 /** Something asked of whatever engine there is, and asked again of the next one until it is answered. */
 interface Asked {
   readonly by: Process | undefined;
+  readonly what: 'claim' | 'report' | 'wish';
   readonly send: (engine: Engine) => Promise<void>;
+  /** Being answered by the engine there is. */
+  going: Promise<void>;
+}
+
+function afterClearing(jobs: Jobs, clearing: () => Promise<void>): Jobs {
+  return {
+    start: async (orders) => {
+      await clearing();
+      await jobs.start(orders);
+    },
+    stop: async (stops) => {
+      await clearing();
+      await jobs.stop(stops);
+    },
+    adopt: async (names) => {
+      await clearing();
+      return jobs.adopt(names);
+    },
+  };
 }
 
 export type Wish = 'cancel' | 'pause' | 'resume';
@@ -77,6 +101,8 @@ export class EngineWorld {
   readonly #table: Table;
   readonly #asked = new Set<Asked>();
   #spool: Spooled[] = [];
+  /** Runners that died, until a desk was told of it. */
+  readonly #gone = new Set<string>();
 
   private constructor(sketch: Sketch, ports: WorldPorts, ref: RunRef) {
     this.ports = ports;
@@ -110,7 +136,7 @@ export class EngineWorld {
     this.engine = engine;
     await this.scheduler.start(async () => {
       try {
-        await this.#settle(engine);
+        for (const job of this.#gone) this.#inherit(engine, job);
         engine.loops.own(this.ref);
         await adoptRun(engine.service, this.ref);
         engine.loops.wake(this.ref);
@@ -137,11 +163,14 @@ export class EngineWorld {
       table,
       bells: memoryBells(table, (ref) => loops.wake(ref)),
       objects: gatedObjects(this.ports.objects, gate),
-      jobs: gatedJobs(this.#jobs(), gate),
+      jobs: afterClearing(gatedJobs(this.#jobs(), gate), () => made.clearing),
       alarms: gatedAlarms({ wake: async (_, __, at) => void this.alarms.push(at) }, gate),
     });
     loops.attach(service);
-    return { process, service, loops, desk: this.#desk(service, loops) };
+    const clearing = Promise.resolve();
+    const desk = this.#desk(service, loops);
+    const made: Engine = { process, service, loops, desk, clearing, heir: Promise.resolve() };
+    return made;
   }
 
   #desk(service: Service, loops: RunLoops): AttemptDesk {
@@ -159,12 +188,17 @@ export class EngineWorld {
     });
   }
 
-  /** What a runner that is gone left behind. */
-  async #settle(engine: Engine): Promise<void> {
-    for (const spooled of this.#spool.filter((each) => each.job !== this.runner.job)) {
-      await engine.desk.report(spooled.job, [spooled]);
-      this.#spool = this.#spool.filter((each) => each !== spooled);
-    }
+  /** What a runner that is gone left behind: first its reports, then the rest is lost. */
+  #inherit(engine: Engine, job: string): void {
+    engine.heir = engine.heir.then(async () => {
+      for (const spooled of this.#spool.filter((each) => each.job === job)) {
+        await engine.desk.report(job, [spooled]);
+        this.#spool = this.#spool.filter((each) => each !== spooled);
+      }
+      await engine.desk.lost(job);
+      this.#gone.delete(job);
+    });
+    engine.heir.catch((error: unknown) => this.fail(error));
   }
 
   /** Its timers and whatever it was about to do are gone with it. */
@@ -176,8 +210,8 @@ export class EngineWorld {
 
   // What is asked of engines
 
-  async #ask(by: Process | undefined, send: (engine: Engine) => Promise<void>): Promise<void> {
-    const asked: Asked = { by, send };
+  async #ask(about: Pick<Asked, 'by' | 'what' | 'send'>): Promise<void> {
+    const asked: Asked = { ...about, going: Promise.resolve() };
     this.#asked.add(asked);
     await this.#send(asked);
   }
@@ -185,13 +219,17 @@ export class EngineWorld {
   async #send(asked: Asked): Promise<void> {
     const { engine } = this;
     if (engine === undefined) return;
-    await this.scheduler.start(async () => {
+    const answer = async (): Promise<void> => {
       try {
         await asked.send(engine);
         this.#asked.delete(asked);
       } catch (error) {
         this.fail(error);
       }
+    };
+    await this.scheduler.start(() => {
+      asked.going = answer();
+      return asked.going;
     });
   }
 
@@ -199,14 +237,20 @@ export class EngineWorld {
     if (what === 'cancel') this.cancelled = true;
     this.paused = what === 'pause';
     const wish = { cancel: cancelRun, pause: pauseRun, resume: resumeRun }[what];
-    await this.#ask(undefined, ({ service }) => this.#unlessOver(wish(service, this.ref)));
+    await this.#ask({
+      by: undefined,
+      what: 'wish',
+      send: ({ service }) => this.#unlessOver(wish(service, this.ref)),
+    });
   }
 
   async emit({ name, key, payload }: Sketch['externals'][number]): Promise<void> {
     const options = { ...(key === undefined ? {} : { key }), ...(payload && { payload }) };
-    await this.#ask(undefined, ({ service }) =>
-      this.#unlessOver(emitEvent(service, this.ref, name, options)),
-    );
+    await this.#ask({
+      by: undefined,
+      what: 'wish',
+      send: ({ service }) => this.#unlessOver(emitEvent(service, this.ref, name, options)),
+    });
   }
 
   async #unlessOver(asked: Promise<void>): Promise<void> {
@@ -237,17 +281,18 @@ export class EngineWorld {
   async killRunner(): Promise<void> {
     const gone = this.runner;
     this.scheduler.kill(gone.process);
-    for (const asked of this.#asked) if (asked.by === gone.process) this.#asked.delete(asked);
+    const own = [...this.#asked].filter((asked) => asked.by === gone.process);
+    for (const asked of own) this.#asked.delete(asked);
+    this.#gone.add(gone.job);
     this.runner = this.#newRunner();
     const { engine } = this;
     if (engine === undefined) return;
     await this.scheduler.start(async () => {
-      try {
-        await this.#settle(engine);
-        await engine.desk.lost(gone.job);
-      } catch (error) {
-        this.fail(error);
-      }
+      const claims = own.filter((asked) => asked.what === 'claim').map((asked) => asked.going);
+      engine.clearing = Promise.all([engine.clearing, ...claims]).then(() => {
+        this.#inherit(engine, gone.job);
+      });
+      await engine.clearing;
     });
   }
 
@@ -262,7 +307,13 @@ export class EngineWorld {
           if (held !== undefined) held.stopped = true;
         }
       },
-      adopt: async (names) => names.filter((name) => this.runner.held.has(nameText(name))),
+      // What lies in the spool of a dead runner counts as known until it is durable.
+      adopt: async (names) =>
+        names.filter(
+          (name) =>
+            this.runner.held.has(nameText(name)) ||
+            this.#spool.some((spooled) => nameText(spooled.name) === nameText(name)),
+        ),
     };
   }
 
@@ -276,12 +327,13 @@ export class EngineWorld {
   async #work(runner: Runner, held: Held): Promise<void> {
     const { name } = held;
     const gate = this.scheduler.gateOf(runner.process);
-    const tell = <T>(ask: (desk: AttemptDesk) => Promise<T>): Promise<T> =>
+    const tell = <T>(what: Asked['what'], ask: (desk: AttemptDesk) => Promise<T>): Promise<T> =>
       new Promise((resolve) => {
-        void this.#ask(runner.process, async ({ desk }) => resolve(await ask(desk)));
+        const send = async ({ desk }: Engine): Promise<void> => resolve(await ask(desk));
+        void this.#ask({ by: runner.process, what, send });
       });
     await gate(`${nameText(name)} begins`, async () => {});
-    const granted = await tell((desk) => desk.claim(runner.job, [name]));
+    const granted = await tell('claim', (desk) => desk.claim(runner.job, [name]));
     if (!runner.process.alive) return;
     if (granted.length === 0) {
       runner.held.delete(nameText(name));
@@ -295,7 +347,7 @@ export class EngineWorld {
     const report = { result, endedAt: this.ports.clock.now() };
     const spooled = { job: runner.job, name, report };
     await gate(`${nameText(name)} spools`, async () => void this.#spool.push(spooled));
-    await tell((desk) => desk.report(runner.job, [spooled]));
+    await tell('report', (desk) => desk.report(runner.job, [spooled]));
     if (!runner.process.alive) return;
     this.#spool = this.#spool.filter((each) => each !== spooled);
     runner.held.delete(nameText(name));
