@@ -14,7 +14,7 @@ type Ask = Extract<RunnerFrame, { frame: 'secrets' }>;
 export interface RunnerOffice {
   /** Resolves when what has come so far is answered. */
   idle(): Promise<void>;
-  /** The connection is gone: what waits is dropped (the spool has it); resolves when nothing is under way any more. */
+  /** The connection is gone: what waits is dropped (the spool has it); resolves when no claim is under way any more. */
   stop(): Promise<void>;
 }
 
@@ -63,7 +63,8 @@ export function openOffice(link: RunnerLink, options: OfficeOptions): RunnerOffi
     stop: async () => {
       claims.stop();
       reports.stop();
-      await idle();
+      // Not for the reports: one is durable only when its run is advanced, and that may wait for another runner, which waits for this.
+      await claims.idle();
     },
   };
 }
