@@ -25,7 +25,7 @@ const CASES: readonly (readonly [PlanName, FaultName, number])[] = [
   ['join', 't1', 1],
   ['par', 'r1', 1],
 ];
-const MOST = 1_500;
+const MOST = 1_000;
 
 describe('no order of a small run goes wrong (H1 to H6)', () => {
   test.each(CASES)('plan %s, faults %s, %i departures', async (plan, faults, departures) => {

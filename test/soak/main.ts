@@ -1,7 +1,9 @@
-// `npm run soak -- [walk|file|service|search] [--seed N] [--from N] [--seconds N] [--trace]`: the simulations with other seeds than the tests', for as
+// `npm run soak -- [walk|file|service|priorities|engine|search] [--seed N] [--from N] [--seconds N] [--trace]`: the simulations with other seeds than the tests', for as
 // long as one likes. `--seed` replays one.
 import { parseArgs } from 'node:util';
 import { Defect } from '#errors/families.ts';
+import { simulateEngine } from '../simulation/engine-simulation.ts';
+import { simulatePriorities } from '../simulation/service-priorities.ts';
 import { simulateService } from '../simulation/service-random.ts';
 import {
   type FaultName,
@@ -18,6 +20,8 @@ const KINDS: Readonly<Record<string, Kind>> = {
   walk: (seed, trace) => simulateWalk(seed, trace === undefined ? {} : { trace }),
   file: (seed, trace) => simulateFile(seed, trace === undefined ? {} : { trace }),
   service: (seed, trace) => simulateService(seed, trace === undefined ? {} : { trace }),
+  priorities: (seed, trace) => simulatePriorities(seed, trace === undefined ? {} : { trace }),
+  engine: (seed, trace) => simulateEngine(seed, trace === undefined ? {} : { trace }),
 };
 
 /** Tests use the seeds below. */
@@ -52,7 +56,9 @@ async function main(): Promise<number> {
 const kindOf = (name: string): Kind => {
   const kind = KINDS[name];
   if (kind === undefined)
-    throw new Defect(`no such simulation: ${name}; there are walk, file, service, search`);
+    throw new Defect(
+      `no such simulation: ${name}; there are ${Object.keys(KINDS).join(', ')} and search`,
+    );
   return kind;
 };
 
