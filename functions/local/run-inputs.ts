@@ -27,12 +27,13 @@ export interface RunInputs {
 
 /** The values of a plan's inputs, or what is wrong with them. */
 export async function runInputs(plan: Plan, options: InputOptions): Promise<RunInputs> {
-  const given: Record<string, Given> = {};
+  // A map, because a name may be one that objects know by themselves.
+  const given = new Map<string, Given>();
   const problems: Problem[] = [];
   if (options.inputsFile !== undefined) {
     const read = await fromFile(options.inputsFile);
     problems.push(...read.problems);
-    for (const [name, json] of Object.entries(read.values)) given[name] = { json };
+    for (const [name, json] of Object.entries(read.values)) given.set(name, { json });
   }
   for (const text of options.inputs) {
     const at = text.indexOf('=');
@@ -40,9 +41,9 @@ export async function runInputs(plan: Plan, options: InputOptions): Promise<RunI
       problems.push(
         problemOf('wrong_input', `-i ${text}`, `"-i ${text}" is no input: wanted -i name=value`),
       );
-    else given[text.slice(0, at)] = { text: text.slice(at + 1) };
+    else given.set(text.slice(0, at), { text: text.slice(at + 1) });
   }
-  const resolved = resolveInputs(plan, given);
+  const resolved = resolveInputs(plan, Object.fromEntries(given));
   if (!resolved.ok) return { values: {}, problems: [...problems, ...resolved.problems] };
   const values: Record<string, Json> = { ...resolved.values };
   for (const { name, path, isDefault } of resolved.files) {

@@ -1,5 +1,5 @@
 // Where a step runs and what its environment adds.
-import { mkdirSync } from 'node:fs';
+import { existsSync, mkdirSync, realpathSync } from 'node:fs';
 import path from 'node:path';
 import { Defect } from '#errors/families.ts';
 import type { PlanNode } from '#schemas/plan.ts';
@@ -51,6 +51,7 @@ export async function stepRoot(
       activation: activation(environment, ensured, step.inherited),
     };
   } catch (error) {
+    if (error instanceof StepFailure) throw error;
     throw new StepFailure(
       'environment_failed',
       error instanceof Error ? error.message : String(error),
@@ -64,8 +65,20 @@ export async function stepRoot(
 export function inside(root: string, cwd: string | undefined): string {
   if (cwd === undefined || cwd === '' || cwd === '.') return root;
   const folder = path.resolve(root, cwd);
-  if (folder !== root && !folder.startsWith(root + path.sep))
+  // By name, and by where links lead that came with an operator's tree.
+  if (!isBelow(folder, root) || !isBelow(realpathSync(thereOf(folder)), realpathSync(root)))
     throw new StepFailure('start_failed', `working directory "${cwd}" is outside of the workspace`);
   mkdirSync(folder, { recursive: true });
   return folder;
+}
+
+function isBelow(folder: string, root: string): boolean {
+  return folder === root || folder.startsWith(root + path.sep);
+}
+
+/** The folder itself, or the nearest one above it that is there. */
+function thereOf(folder: string): string {
+  let at = folder;
+  while (!existsSync(at) && path.dirname(at) !== at) at = path.dirname(at);
+  return at;
 }

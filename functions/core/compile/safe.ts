@@ -41,6 +41,8 @@ export function safeTag(findings: Findings, place: Place, value: string): boolea
 /** A path that must stay inside a folder. */
 export function safeInside(findings: Findings, place: Place, value: string): boolean {
   if (!plain(findings, place, value)) return false;
+  if (value.includes('{{'))
+    return unsafe(findings, place, `is "${shown(value)}"; wanted a path without {{ }}`);
   const parts = value.split(/[\\/]/);
   let depth = 0;
   for (const part of parts) {
