@@ -126,6 +126,8 @@ export const limits = {
   logSegments: 10,
   /** Bytes of one progress line. */
   progressLine: 1 * KIB,
+  /** Orders that an engine leaves waiting with its runner; further ones wait in the engine. */
+  runnerWindow: 64,
   /** Programs one runner keeps running at once when resources do not bound them. */
   runnerPrograms: 256,
   /** Processes of one step where the host can bound them. */

@@ -7,9 +7,9 @@ import { FORMAT } from '#schemas/ids.ts';
 import { limits } from '#schemas/limits.ts';
 import type { AttemptReport } from '#schemas/run.ts';
 import type { AttemptName } from '#schemas/work-order.ts';
-import { type AttemptBook, createAttemptBook } from './attempt-book.ts';
+import { type AttemptBook, createAttemptBook, keyOf } from './attempt-book.ts';
 import type { DataDirectory } from './data-directory.ts';
-import { encodeStarts } from './frames.ts';
+import { createFeeder } from './feeder.ts';
 import { createPump } from './pump.ts';
 import { createRunnerKeeper } from './runner-keeper.ts';
 import type { RunnerLink } from './runner-link.ts';
@@ -68,6 +68,7 @@ export function createJobs(options: JobsOptions): LocalJobs {
   const problem = options.problem ?? (() => {});
   const book = createAttemptBook();
   const heir = createHeir({ ...options, book, problem });
+  const feeder = createFeeder(book, problem);
   // Runners that this engine has lost and not yet told the desk about.
   const gone = new Set<string>();
   let office: RunnerOffice | undefined;
@@ -85,7 +86,8 @@ export function createJobs(options: JobsOptions): LocalJobs {
         const spools = options.remains.read(directory.path);
         takeOver(link, { book, heir, spools, again: gone.delete(link.hello.job) });
       }
-      office = openOffice(link, { desk: options.desk, book, problem });
+      office = openOffice(link, { desk: options.desk, book, feeder, problem });
+      feeder.renew(link);
     },
     unlinked: async (link) => {
       gone.add(link.hello.job);
@@ -94,6 +96,7 @@ export function createJobs(options: JobsOptions): LocalJobs {
     clear: async () => {
       await options.remains.end(directory.path);
       book.clear();
+      feeder.renew(undefined);
       for (const spool of options.remains.read(directory.path)) {
         gone.delete(spool.job);
         heir.inherit(spool);
@@ -110,11 +113,12 @@ export function createJobs(options: JobsOptions): LocalJobs {
     start: async (orders) => {
       const link = await keeper.ensure();
       const fresh = orders.filter(({ name }) => book.add(name));
-      for (const text of encodeStarts(fresh)) await link.sendText(text);
+      await feeder.add(link, fresh);
     },
     stop: async (stops) => {
       await keeper.settle();
-      const known = stops.filter(({ name }) => book.has(name));
+      const given = new Set(feeder.drop(stops.map(({ name }) => name)).map(keyOf));
+      const known = stops.filter(({ name }) => given.has(keyOf(name)) && book.has(name));
       if (known.length > 0) await keeper.link?.send({ frame: 'stop', stops: known });
     },
     adopt: async (names) => {

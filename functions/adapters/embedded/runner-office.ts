@@ -5,6 +5,7 @@ import type { RunnerFrame } from '#schemas/runner-protocol.ts';
 import type { AttemptName } from '#schemas/work-order.ts';
 import type { AttemptBook } from './attempt-book.ts';
 import { keyOf } from './attempt-book.ts';
+import type { Feeder } from './feeder.ts';
 import { createPump } from './pump.ts';
 import type { RunnerLink } from './runner-link.ts';
 
@@ -21,6 +22,7 @@ export interface RunnerOffice {
 export interface OfficeOptions {
   readonly desk: AttemptDesk;
   readonly book: AttemptBook;
+  readonly feeder: Feeder;
   readonly problem: (error: unknown) => void;
 }
 
@@ -75,6 +77,7 @@ async function answerClaims(
   names: readonly AttemptName[],
 ): Promise<void> {
   const granted = await options.desk.claim(link.hello.job, names);
+  options.feeder.taken(link, names);
   const keys = new Set(granted.map(keyOf));
   const refused = names.filter((name) => !keys.has(keyOf(name)));
   for (const name of refused) options.book.remove(name);
@@ -88,6 +91,10 @@ async function takeReports(
 ): Promise<void> {
   await options.desk.report(link.hello.job, reports);
   for (const { name } of reports) options.book.remove(name);
+  options.feeder.taken(
+    link,
+    reports.map(({ name }) => name),
+  );
   const upTo = Math.max(...reports.map(({ number }) => number));
   await sent(link.send({ frame: 'ack', upTo }));
 }
