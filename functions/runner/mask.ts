@@ -29,9 +29,33 @@ function addSpellings(found: Set<string>, part: string, trimmed: string): void {
       for (let before = 0; before < 3; before += 1) found.add(within(bytes, before, encoding));
     }
   }
-  found.add(encodeURIComponent(trimmed));
-  found.add(encodeURIComponent(trimmed).replaceAll('%20', '+'));
-  found.add(JSON.stringify(trimmed).slice(1, -1));
+  if (trimmed.length >= SHORTEST_ENCODED / 2) found.add(Buffer.from(trimmed).toString('hex'));
+  for (const text of inUrls(trimmed)) found.add(text);
+  const quoted = JSON.stringify(trimmed).slice(1, -1);
+  found.add(quoted).add(inAscii(quoted));
+}
+
+/** Languages differ in which signs they escape, and whether a blank becomes a plus. */
+function inUrls(text: string): string[] {
+  const whole = encodeURIComponent(text);
+  const strict = whole.replace(
+    /[!'()*]/g,
+    (sign) => `%${sign.charCodeAt(0).toString(16).toUpperCase()}`,
+  );
+  const form = new URLSearchParams({ v: text }).toString().slice('v='.length);
+  const all = [whole, strict, encodeURI(text), form];
+  return [
+    ...all,
+    ...all.flatMap((one) => [one.replaceAll('%20', '+'), one.replaceAll('%2F', '/')]),
+  ];
+}
+
+/** JSON as those write it who keep to ASCII. */
+function inAscii(quoted: string): string {
+  return quoted.replace(
+    /[^\0-\x7f]/g,
+    (sign) => `\\u${sign.charCodeAt(0).toString(16).padStart(4, '0')}`,
+  );
 }
 
 /** The signs that encode these bytes and nothing else when `before` bytes (modulo three) stand in front of them. */
