@@ -13,7 +13,7 @@ export interface RunnerCommand {
 }
 
 // A young generation of one megabyte: starting a program copies the page tables of all memory that was ever touched.
-const LEAN = ['--max-semi-space-size=1', '--optimize-for-size'];
+const LEAN = ['--max-semi-space-size=4', '--optimize-for-size'];
 
 /** The runner beside this very file: a bundle in a bundle, a source in a checkout. */
 export function defaultRunner(): RunnerCommand {
