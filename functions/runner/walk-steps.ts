@@ -115,11 +115,7 @@ class StepsWalk {
         this.#start(command.node, command.attempt);
         break;
       case 'stop-node':
-        this.#live.get(command.node)?.halter.now({
-          kind: 'cancelled',
-          grace: command.grace,
-          message: 'another step of the node failed',
-        });
+        this.#stop(command.node);
         break;
       case 'wake-at':
         clearTimeout(this.#alarm);
@@ -128,6 +124,14 @@ class StepsWalk {
       case 'finish-run':
         break;
     }
+  }
+
+  /** The end of the whole node is told to each step directly, with what was said of it. */
+  #stop(id: string): void {
+    const { halter, order } = this.#node;
+    if (halter.halt !== undefined) return;
+    const message = 'another step of the node failed';
+    this.#live.get(id)?.halter.now({ kind: 'cancelled', grace: order.grace, message });
   }
 
   #start(id: string, attempt: number): void {

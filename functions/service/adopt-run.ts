@@ -57,6 +57,16 @@ export async function adoptRun(service: Service, ref: RunRef): Promise<void> {
   await service.bells.ring(ref);
 }
 
+/** Asks once more for the end of what was told to stop: since then somebody may have said that it shall be at once. */
+export async function stopAgain(service: Service, ref: RunRef): Promise<void> {
+  const held = await hold(service, ref);
+  const { state } = await loadRun(held);
+  const stops = liveAttempts(held.memory.linked.graph, state)
+    .filter((attempt) => attempt.stopping)
+    .map((attempt) => stopOf(held, attempt));
+  if (stops.length > 0) await stopAttempts(service, ref, stops);
+}
+
 const keyOf = ({ address, attempt }: { address: string; attempt: number }): string =>
   `${address}#${attempt}`;
 
@@ -69,7 +79,7 @@ async function knownTo(
   return new Set((await service.jobs.adopt(names)).map(keyOf));
 }
 
-function stopOf(held: Held, attempt: Live): Extract<Command, { command: 'stop-node' }> {
+function stopOf(held: Held, attempt: LiveAttempt): Extract<Command, { command: 'stop-node' }> {
   const node = held.memory.linked.plan.nodes.find((each) => each.id === attempt.node);
   const { instance } = attempt;
   return {

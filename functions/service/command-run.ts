@@ -4,6 +4,7 @@ import { FORMAT } from '#schemas/ids.ts';
 import { limits } from '#schemas/limits.ts';
 import type { RunStatus } from '#schemas/run.ts';
 import type { Json } from '#schemas/values.ts';
+import { stopAgain } from './adopt-run.ts';
 import { externalKey, INBOX, type RunRef, runKey } from './keys.ts';
 import type { Service } from './service.ts';
 import { statusOf } from './status.ts';
@@ -96,4 +97,6 @@ export async function cancelRun(
 ): Promise<void> {
   await demandUnfinished(service, ref, 'cancelled');
   await service.bells.want(ref, 'cancel', options);
+  // What is told to stop from now on has no grace period; what was told before hears of it here.
+  if (options.force === true) await stopAgain(service, ref);
 }
