@@ -5,7 +5,7 @@ import { limits } from '#schemas/limits.ts';
 import type { Peaks } from '#schemas/run.ts';
 import type { ProcessMark } from '#schemas/runner-files.ts';
 import type { Cage } from './cage.ts';
-import { markOf, signal } from './processes.ts';
+import { markOfNew, signal } from './processes.ts';
 import { type Watch, Watched } from './watch.ts';
 
 export interface ProgramOrder {
@@ -75,8 +75,7 @@ export class Program {
   #watchOver(child: Child): void {
     const { pid } = child;
     if (pid === undefined) return;
-    const mark = markOf(pid);
-    if (mark !== undefined) this.#order.onSpawn(mark);
+    this.#order.onSpawn(markOfNew(pid));
     const bounds = { memory: this.#order.memory, processes: limits.stepProcesses };
     this.#watched = new Watched(pid, bounds, (how, found) => {
       this.#over = { how, found };

@@ -1,5 +1,5 @@
 // Follows the file in which a program tells how far it is: lines such as `0.42 reading`.
-import { closeSync, openSync, readSync } from 'node:fs';
+import { closeSync, existsSync, openSync, readSync } from 'node:fs';
 import { limits } from '#schemas/limits.ts';
 import { LineReader } from './lines.ts';
 
@@ -41,6 +41,8 @@ export class Progress {
   }
 
   #read(): void {
+    // Most programs never write it, and asking costs less than failing.
+    if (!existsSync(this.#file)) return;
     let descriptor: number;
     try {
       descriptor = openSync(this.#file, 'r');
