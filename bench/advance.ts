@@ -11,11 +11,12 @@ import { FORMAT, LANGUAGE } from '#schemas/ids.ts';
 import type { Plan } from '#schemas/plan.ts';
 import type { Json } from '#schemas/values.ts';
 import type { AttemptName } from '#schemas/work-order.ts';
-import { advanceRun, type FreshReport } from '#service/advance-run.ts';
+import { advanceRun } from '#service/advance-run.ts';
 import { memoryBells } from '#service/bell.ts';
 import { claimAttempt } from '#service/report-attempt.ts';
 import { createService } from '#service/service.ts';
 import { startRun } from '#service/start-run.ts';
+import type { FreshReport } from '#service/take-events.ts';
 import { type BenchRow, median, row } from './row.ts';
 
 const ADVANCES = 60;
@@ -29,13 +30,23 @@ function wide(size: number): Plan {
     id: 'inner',
     inputs: {},
     groups: [{ id: 'inner', kind: 'pipeline', parent: -1, failFast: true }],
-    nodes: [{ id: 'step_1', group: 0, executor: { kind: 'command', command: 'true', environment: { kind: 'host' } } }],
+    nodes: [
+      {
+        id: 'step_1',
+        group: 0,
+        executor: { kind: 'command', command: 'true', environment: { kind: 'host' } },
+      },
+    ],
   };
   return {
     ...inner,
     id: 'wide',
     groups: [{ id: 'wide', kind: 'pipeline', parent: -1, failFast: false, maxParallel: LIVE }],
-    nodes: Array.from({ length: size }, (_, index) => ({ id: `n${index}`, group: 0, executor: { kind: 'steps', plan: inner } })),
+    nodes: Array.from({ length: size }, (_, index) => ({
+      id: `n${index}`,
+      group: 0,
+      executor: { kind: 'steps', plan: inner },
+    })),
   };
 }
 
@@ -56,23 +67,39 @@ async function advances(size: number): Promise<number> {
     objects: createObjects(join(folder, 'objects')),
     jobs,
     alarms: { wake: async () => {} },
-    secrets: { get: async () => undefined, put: async () => {}, remove: async () => false, names: async () => [] },
+    secrets: {
+      get: async () => undefined,
+      put: async () => {},
+      remove: async () => false,
+      names: async () => [],
+    },
     clock: systemClock,
     ids: createIds({ clock: systemClock }),
     bells: memoryBells(table, () => {}),
   });
   try {
-    const ref = await startRun(service, 'default', { plan: wide(size) as Json, inputs: {}, sources: {} });
+    const ref = await startRun(service, 'default', {
+      plan: wide(size) as Json,
+      inputs: {},
+      sources: {},
+    });
     let gen = 0;
     let fresh: FreshReport[] = [];
-    const advance = (): Promise<unknown> => advanceRun(service, ref, { gen: ++gen, token: 'bench', take: () => fresh.splice(0, 1) });
+    const advance = (): Promise<unknown> =>
+      advanceRun(service, ref, { gen: ++gen, token: 'bench', take: () => fresh.splice(0, 1) });
     await advance();
     const times: number[] = [];
     for (let index = 0; index < ADVANCES; index += 1) {
       const name = started[index];
       if (name === undefined) throw new TypeError(`only ${started.length} nodes were started`);
       await claimAttempt(service, 'bench', name);
-      fresh = [{ job: 'bench', name, report: { result: { result: 'completed', outputs: { x: index } }, endedAt: Date.now() } }];
+      fresh = [
+        {
+          job: 'bench',
+          name,
+          report: { result: { result: 'completed', outputs: { x: index } }, endedAt: Date.now() },
+        },
+      ];
       const start = performance.now();
       await advance();
       times.push(performance.now() - start);
@@ -93,5 +120,11 @@ export async function rows(): Promise<readonly BenchRow[]> {
     large = await advances(100_000);
     ratios.push(large / small);
   }
-  return [row('advance in a plan of 100,000 nodes against one of 100', ratios, { atMost: 2, unit: '×', note: `${small.toFixed(2)} and ${large.toFixed(2)} ms` })];
+  return [
+    row('advance in a plan of 100,000 nodes against one of 100', ratios, {
+      atMost: 2,
+      unit: '×',
+      note: `${small.toFixed(2)} and ${large.toFixed(2)} ms`,
+    }),
+  ];
 }

@@ -3,15 +3,11 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { Transient } from '#errors/families.ts';
 import type { AttemptReport } from '#schemas/run.ts';
 import type { AttemptName } from '#schemas/work-order.ts';
-import {
-  type Advanced,
-  advanceFailed,
-  advanceRun,
-  type FreshReport,
-} from '#service/advance-run.ts';
+import { type Advanced, advanceFailed, advanceRun } from '#service/advance-run.ts';
 import { refOf } from '#service/desk.ts';
 import { type RunRef, runKey } from '#service/keys.ts';
 import type { Service } from '#service/service.ts';
+import type { FreshReport } from '#service/take-events.ts';
 
 interface Waiting extends FreshReport {
   readonly settled: Promise<void>;

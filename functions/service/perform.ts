@@ -4,7 +4,7 @@
 import type { State } from '#core/walk/state.ts';
 import { Conflict } from '#errors/families.ts';
 import type { StopOrder } from '#ports/jobs.ts';
-import type { Item } from '#ports/table.ts';
+import type { Item, Write } from '#ports/table.ts';
 import { FORMAT } from '#schemas/ids.ts';
 import { limits } from '#schemas/limits.ts';
 import { REASONS } from '#schemas/reasons.ts';
@@ -62,7 +62,10 @@ export async function performOutbox(
   for (const command of commands) {
     if (command.command === 'wake-at')
       await service.alarms.wake(ref.namespace, ref.run, command.at);
-    if (command.command === 'finish-run') await finishRun(service, ref, command.status);
+    // It was noted together with the walk that decided it.
+    if (command.command === 'finish-run' && how.again) {
+      await service.table.transact(finishWrites(service, ref, command.status));
+    }
   }
 }
 
@@ -188,11 +191,11 @@ async function tell(
 }
 
 /** Notes the end in the list of runs. Repeating it changes nothing. */
-async function finishRun(service: Service, ref: RunRef, status: RunEnd): Promise<void> {
-  await service.table.update(summaryKey(ref), { set: { status, endedAt: service.clock.now() } });
-  try {
-    await service.table.transact([{ write: 'delete', key: activeKey(ref), if: { exists: true } }]);
-  } catch (error) {
-    if (!(error instanceof Conflict)) throw error;
-  }
-}
+export const finishWrites = (service: Service, ref: RunRef, status: RunEnd): Write[] => [
+  {
+    write: 'update',
+    key: summaryKey(ref),
+    changes: { set: { status, endedAt: service.clock.now() } },
+  },
+  { write: 'delete', key: activeKey(ref) },
+];

@@ -5,7 +5,7 @@ import { Defect } from '#errors/families.ts';
 import type { EventLine, RunReport } from '#schemas/report.ts';
 import type { AttemptResult } from '#schemas/run.ts';
 import type { Json, Outputs } from '#schemas/values.ts';
-import { advanceRun, type FreshReport } from '#service/advance-run.ts';
+import { advanceRun } from '#service/advance-run.ts';
 import { memoryBells } from '#service/bell.ts';
 import type { RunRequest } from '#service/control.ts';
 import { createDesk, type Notices, refOf } from '#service/desk.ts';
@@ -14,6 +14,7 @@ import { readEvents } from '#service/read-events.ts';
 import { readReport } from '#service/read-run.ts';
 import { createService, type Service } from '#service/service.ts';
 import { startRun } from '#service/start-run.ts';
+import type { FreshReport } from '#service/take-events.ts';
 import { type TestPorts, type TestPortsOptions, testPorts } from './ports.ts';
 
 interface Waiting extends FreshReport {

@@ -1,0 +1,129 @@
+// Saves what a walk decided, all in one transaction. Keeps S1: it goes through only if nobody saved meanwhile.
+import { encode, encodeChunk } from '#core/walk/codec.ts';
+import type { WalkResult } from '#core/walk/types.ts';
+import { Conflict } from '#errors/families.ts';
+import type { Write } from '#ports/table.ts';
+import { FORMAT } from '#schemas/ids.ts';
+import { limits } from '#schemas/limits.ts';
+import type { Command } from '#schemas/run.ts';
+import { attemptKey, chunkKey, headKey, logKey, type RunRef } from './keys.ts';
+import type { LoadedRun } from './load-run.ts';
+import { addressesOf, getAll } from './outputs.ts';
+import { finishWrites, offeredAttempt } from './perform.ts';
+import type { Held, Service } from './service.ts';
+import type { AdvanceOptions, FreshReport, Taken } from './take-events.ts';
+
+/** What is saved, and what it came from. */
+export interface Saving {
+  readonly loaded: LoadedRun;
+  readonly result: WalkResult;
+  readonly taken: Taken;
+  readonly options: AdvanceOptions;
+}
+
+/** Answers the new sequence, or undefined after a lost race. */
+export async function saveWalk(held: Held, saving: Saving): Promise<number | undefined> {
+  const { service, ref, memory } = held;
+  const { loaded, result, taken, options } = saving;
+  const sequence = loaded.sequence + 1;
+  const writes: Write[] = [
+    {
+      write: 'put',
+      item: {
+        ...headKey(ref),
+        v: FORMAT,
+        sequence,
+        outbox: result.commands,
+        head: encode(result.state).head,
+      },
+      if: { exists: true, equals: { sequence: loaded.sequence } },
+    },
+    ...result.changed.map(
+      (key): Write => ({
+        write: 'put',
+        item: { ...chunkKey(ref, key), v: FORMAT, data: encodeChunk(result.state, key) },
+      }),
+    ),
+    ...taken.inbox.map((item): Write => ({ write: 'delete', key: item, if: { exists: true } })),
+    ...taken.fresh.map((fresh): Write => reportWrite(ref, fresh)),
+  ];
+  if (result.facts.length > 0)
+    writes.push({
+      write: 'put',
+      item: { ...logKey(ref, sequence), v: FORMAT, facts: result.facts },
+      if: { exists: false },
+    });
+  for (const command of result.commands) {
+    if (command.command === 'finish-run')
+      writes.push(...finishWrites(service, ref, command.status));
+  }
+  const offers = offersOf(service, ref, result.commands);
+  if (writes.length + offers.length <= service.table.bounds.transactItems) writes.push(...offers);
+  try {
+    await service.table.transact(writes);
+  } catch (error) {
+    const lostRace = error instanceof Conflict;
+    if (lostRace && taken.fresh.length > 0) await putBack(held, taken.fresh, options);
+    else options.giveBack?.(taken.fresh);
+    if (!lostRace) throw error;
+    memory.saved = undefined;
+    return undefined;
+  }
+  memory.saved = { sequence, state: result.state };
+  options.saved?.(taken.fresh);
+  service.committed(ref, sequence, result.facts);
+  return sequence;
+}
+
+/** After a lost race: an attempt that was settled in another way meanwhile would lose the race for ever, so its report counts for nothing. */
+async function putBack(
+  { service, ref }: Held,
+  fresh: readonly FreshReport[],
+  options: AdvanceOptions,
+): Promise<void> {
+  const items = await getAll(
+    service.table,
+    fresh.map(({ name }) => attemptKey(ref, name.address, name.attempt)),
+  );
+  const isOpen = ({ job }: FreshReport, index: number): boolean =>
+    items[index]?.['status'] === 'claimed' && items[index]['job'] === job;
+  options.saved?.(fresh.filter((report, index) => !isOpen(report, index)));
+  options.giveBack?.(fresh.filter(isOpen));
+}
+
+function reportWrite(ref: RunRef, { job, name, report }: FreshReport): Write {
+  return {
+    write: 'put',
+    item: {
+      ...attemptKey(ref, name.address, name.attempt),
+      v: FORMAT,
+      status: 'reported',
+      job,
+      attempt: {
+        v: FORMAT,
+        address: name.address,
+        attempt: name.attempt,
+        status: 'reported',
+        job,
+        report,
+      },
+    },
+    if: { exists: true, equals: { status: 'claimed', job } },
+  };
+}
+
+function offersOf(service: Service, ref: RunRef, commands: readonly Command[]): Write[] {
+  if (service.table.bounds.transactItems <= limits.transactItems) return [];
+  const offers: Write[] = [];
+  for (const command of commands) {
+    if (command.command !== 'start-node') continue;
+    for (const { address } of addressesOf(command)) {
+      offers.push({
+        write: 'put',
+        item: offeredAttempt(ref, address, command.attempt),
+        if: { exists: false },
+      });
+    }
+  }
+  return offers;
+}

@@ -1,0 +1,73 @@
+// What an advance takes in: items of the inbox, and reports that wait in this process. Keeps W8 by its bounds.
+import type { Item } from '#ports/table.ts';
+import { type WalkEvent, walkEvent } from '#schemas/run.ts';
+import type { Bell } from './bell.ts';
+import { INBOX, type RunRef, runKey, splitAddress } from './keys.ts';
+import type { ToldReport } from './report-attempt.ts';
+import type { Service } from './service.ts';
+
+/** A report that the engine in the same process takes in with the advance itself: result and advance are one transaction. */
+export type FreshReport = ToldReport;
+
+export interface AdvanceOptions {
+  /** Of this walk, tick and retry: never falls. */
+  readonly gen: number;
+  /** What wakes this walk when it sleeps. */
+  readonly token: string;
+  /** Takes up to `count` reports that wait in this process. Those it gave are durable when `advanceRun` asks again or returns. */
+  readonly take?: (count: number) => readonly FreshReport[];
+  /** Gives back what was taken and not saved. */
+  readonly giveBack?: (reports: readonly FreshReport[]) => void;
+  /** These were saved, or count for nothing any more. */
+  readonly saved?: (reports: readonly FreshReport[]) => void;
+}
+
+/** What one round has taken in. */
+export interface Taken {
+  readonly inbox: readonly Item[];
+  readonly fresh: readonly FreshReport[];
+  readonly events: readonly WalkEvent[];
+}
+
+/** Fewer after each failure, so that one item that cannot be taken in stands alone in the end. */
+export const batchOf = (service: Service, bell: Bell): number =>
+  Math.max(1, Math.floor(service.table.bounds.advanceOutcomes / 4 ** bell.failed));
+
+/** The oldest items of the inbox. */
+export async function readInbox(
+  service: Service,
+  ref: RunRef,
+  bell: Bell,
+): Promise<readonly Item[]> {
+  const page = await service.table.query({
+    pk: runKey(ref),
+    prefix: INBOX,
+    limit: batchOf(service, bell),
+  });
+  return page.items;
+}
+
+/** Outcomes first, then events from outside in the order they came, then what is wanted. */
+export function takeEvents(
+  service: Service,
+  inbox: readonly Item[],
+  bell: Bell,
+  options: AdvanceOptions,
+): Taken {
+  const fresh = options.take?.(Math.max(0, batchOf(service, bell) - inbox.length)) ?? [];
+  const events: WalkEvent[] = fresh.map(({ name, report }) => ({
+    event: 'outcome',
+    ...splitAddress(name.address),
+    attempt: name.attempt,
+    result: report.result,
+  }));
+  const external: { at: number; event: WalkEvent }[] = [];
+  for (const item of inbox) {
+    const parsed = walkEvent.parse(item['event']);
+    if (parsed.event === 'external') external.push({ at: Number(item['at']), event: parsed });
+    else events.push(parsed);
+  }
+  external.sort((left, right) => left.at - right.at);
+  events.push(...external.map(({ event }) => event), { event: 'wanted', wanted: bell.wanted });
+  return { inbox, fresh, events };
+}

@@ -1,0 +1,87 @@
+// Walks a run, with the values that the walk asks for. Saves nothing.
+import type { WalkResult } from '#core/walk/types.ts';
+import { nodeView } from '#core/walk/view.ts';
+import { walk } from '#core/walk/walk.ts';
+import { Defect } from '#errors/families.ts';
+import { limits } from '#schemas/limits.ts';
+import type { WalkEvent } from '#schemas/run.ts';
+import type { Outputs } from '#schemas/values.ts';
+import { addressOf } from './keys.ts';
+import type { LoadedRun } from './load-run.ts';
+import { systemOf } from './orders.ts';
+import { loadList, loadOutputs, readOutputs, rememberedList } from './outputs.ts';
+import type { Held } from './service.ts';
+
+/** Walks, and loads what the walk says it lacks until it lacks nothing. */
+export async function walkOn(
+  held: Held,
+  loaded: LoadedRun,
+  events: readonly WalkEvent[],
+): Promise<WalkResult> {
+  const { service, ref, memory } = held;
+  const fresh = freshOutputs(held, loaded, events);
+  const { bounds } = service.table;
+  for (let round = 0; round < limits.advanceRounds; round += 1) {
+    const result = walk(memory.linked.graph, loaded.state, events, {
+      now: service.clock.now(),
+      run: ref.run,
+      namespace: ref.namespace,
+      inputs: memory.start.inputs,
+      system: systemOf(memory.start),
+      outputs: (node) => fresh.get(node) ?? memory.outputs.get(node),
+      list: (value) => rememberedList(memory, value),
+      bounds: { starts: bounds.advanceStarts, changes: limits.advanceChanges },
+    });
+    if (result.missing.length === 0) {
+      keepOutputs(held, result, fresh);
+      return result;
+    }
+    for (const lack of result.missing) {
+      if ('node' in lack) fresh.set(lack.node, await outputsFor(held, loaded, lack.node, fresh));
+      else await loadList(held, lack.ref);
+    }
+  }
+  throw new Defect(`the walk of run ${ref.run} never has what it lacks`);
+}
+
+/** A forEach node that ends in this very walk is not stored yet, nor are the last of its instances. */
+function outputsFor(
+  held: Held,
+  loaded: LoadedRun,
+  node: string,
+  fresh: ReadonlyMap<string, Outputs>,
+): Promise<Outputs> {
+  const { status } = nodeView(held.memory.linked.graph, loaded.state, node);
+  return status === 'completed'
+    ? loadOutputs(held, loaded.state, node)
+    : readOutputs(held, loaded.state, node, fresh);
+}
+
+/** Outputs that just came from live attempts, by address: they are not stored before this walk is saved. */
+function freshOutputs(
+  held: Held,
+  loaded: LoadedRun,
+  events: readonly WalkEvent[],
+): Map<string, Outputs> {
+  const fresh = new Map<string, Outputs>();
+  const { graph } = held.memory.linked;
+  for (const event of events) {
+    if (event.event !== 'outcome' || event.result.result !== 'completed') continue;
+    const { node, instance } = event;
+    if (nodeView(graph, loaded.state, node, instance).attempt !== event.attempt) continue;
+    fresh.set(addressOf(node, instance), event.result.outputs);
+  }
+  return fresh;
+}
+
+/** A node that completed never changes (W4), so what it gave can be remembered. */
+function keepOutputs(held: Held, result: WalkResult, fresh: ReadonlyMap<string, Outputs>): void {
+  const { outputs } = held.memory;
+  if (outputs.size > limits.rememberedOutputs) outputs.clear();
+  for (const fact of result.facts) {
+    if (fact.fact !== 'ended' || fact.status !== 'completed' || fact.instances !== undefined)
+      continue;
+    const found = fresh.get(fact.node);
+    if (found !== undefined) outputs.set(fact.node, found);
+  }
+}
