@@ -84,6 +84,12 @@ export function allProcesses(): ProcessStat[] {
   return stats;
 }
 
+/** Processes and threads of this machine; asked without looking at each. */
+export function schedulingEntities(): number | undefined {
+  const count = /\/(\d+) /.exec(read('/proc/loadavg') ?? '')?.[1];
+  return count === undefined ? undefined : Number(count);
+}
+
 /** The value of a variable in the environment a process was started with. */
 export function variableOf(pid: number, name: string): string | undefined {
   const text = read(`/proc/${pid}/environ`);

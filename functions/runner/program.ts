@@ -5,7 +5,7 @@ import { limits } from '#schemas/limits.ts';
 import type { Peaks } from '#schemas/run.ts';
 import type { ProcessMark } from '#schemas/runner-files.ts';
 import type { Cage } from './cage.ts';
-import { markOfNew, signal } from './processes.ts';
+import { markOfNew, schedulingEntities, signal } from './processes.ts';
 import { type Watch, Watched } from './watch.ts';
 
 export interface ProgramOrder {
@@ -141,7 +141,7 @@ function start(order: ProgramOrder): Child {
   const doors = order.cage?.doors;
   const args =
     doors === undefined
-      ? ['-c', '--', order.command]
+      ? ['-c', '--', processBound() + order.command]
       : ['-c', ENTER, 'sh', order.command, ...doors];
   // A group and session of its own: signals of the terminal do not reach it, ours reach all of it.
   return spawn('/bin/sh', args, {
@@ -150,6 +150,18 @@ function start(order: ProgramOrder): Child {
     detached: true,
     stdio: ['ignore', 'pipe', 'pipe'],
   });
+}
+
+/**
+ * Without a cage only the user's own bound on processes stops one that forks without end at once; the watch comes too late for it.
+ * It counts everything the user runs, which is at most everything there is. Root has no such bound.
+ */
+function processBound(): string {
+  const there = process.getuid?.() === 0 ? undefined : schedulingEntities();
+  if (there === undefined) return '';
+  const most = there + limits.stepProcesses;
+  // bash calls it -u, dash -p. In the first line, so that line numbers stay.
+  return `ulimit -u ${most} 2>/dev/null || ulimit -p ${most} 2>/dev/null; `;
 }
 
 function notStarted(error: unknown): ProgramEnd {

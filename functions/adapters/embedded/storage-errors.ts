@@ -101,6 +101,7 @@ export function fromSystem(error: unknown, path: string): MillraceError {
       return readOnly(path, error);
     case 'ENAMETOOLONG':
       return new Rejected('invalid', `${path}: a part of the name is too long`, { path }, error);
+    case 'EEXIST':
     case 'ENOTDIR':
     case 'EISDIR':
       return new Rejected('invalid', `${path}: a file stands where a folder is wanted`, { path });
