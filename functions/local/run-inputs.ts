@@ -82,7 +82,7 @@ async function fromFile(file: string): Promise<RunInputs> {
   if (read.ok) return { values: read.values, problems: [] };
   return {
     values: {},
-    problems: [problemOf('wrong_input', '--inputs', `${file}: ${read.message}`)],
+    problems: [problemOf('wrong_input', '--inputs', `${file}:${read.message}`)],
   };
 }
 

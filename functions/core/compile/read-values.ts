@@ -6,7 +6,7 @@ import { readYaml } from './read-yaml.ts';
 
 export type ReadValues =
   | { readonly ok: true; readonly values: { readonly [name: string]: Json } }
-  /** The message begins with line and column where there are any. */
+  /** Goes behind "FILE:": the message begins with line and column, or with a blank where there are none. */
   | { readonly ok: false; readonly message: string };
 
 /** The mapping in a text. JSON is read as YAML, which it is. */
@@ -20,7 +20,7 @@ export function readValues(text: string): ReadValues {
   const values = tree === undefined ? {} : toJson(tree);
   return isMapping(values)
     ? { ok: true, values }
-    : { ok: false, message: 'wanted a mapping from names to values' };
+    : { ok: false, message: ' wanted a mapping from names to values' };
 }
 
 export function isMapping(value: Json | undefined): value is { readonly [name: string]: Json } {
