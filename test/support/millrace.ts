@@ -1,6 +1,6 @@
 // Runs the program as a user does: whole processes in a folder of their own, reading what is printed.
 import { type ChildProcess, spawn } from 'node:child_process';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { allProcesses, signal, variableOf } from '#runner/processes.ts';
@@ -70,8 +70,15 @@ export class Place {
   /** Ends what a test that failed left running. */
   remove(): void {
     for (const child of this.#started) child.kill('SIGKILL');
-    for (const pid of this.programs) signal(pid, 'SIGKILL');
+    for (const pid of [...this.#runners, ...this.programs]) signal(pid, 'SIGKILL');
     rmSync(this.folder, { recursive: true, force: true, maxRetries: 3 });
+  }
+
+  /** A runner that waits for its next engine would write into the folder once more. */
+  get #runners(): number[] {
+    return allProcesses()
+      .filter(({ pid, state }) => state !== 'Z' && commandOf(pid).includes(`${this.folder}/`))
+      .map(({ pid }) => pid);
   }
 
   #begin(input: string, args: readonly string[]): Running {
@@ -84,6 +91,14 @@ export class Place {
     child.once('close', () => this.#started.delete(child));
     child.stdin.end(input);
     return watch(child);
+  }
+}
+
+function commandOf(pid: number): string {
+  try {
+    return readFileSync(`/proc/${pid}/cmdline`, 'utf8');
+  } catch {
+    return '';
   }
 }
 
