@@ -69,6 +69,20 @@ test('SIGINT cancels: what ran is cancelled, what waited is skipped, exit code 1
   here.remove();
 });
 
+test('resume of a run that has ended says how it ended, with its exit code', async () => {
+  const here = new Place({
+    'pipeline.yaml': 'id: one\nnodes:\n  - id: a\n    steps: [{ command: "exit 3" }]\n',
+  });
+  expect((await here.run('run', '--json')).code).toBe(1);
+
+  const resumed = await here.run('resume', 'latest', '--json');
+
+  expect(resumed.code).toBe(1);
+  expect(resumed.stderr).toContain('is failed already');
+  expect(jsonLines(resumed.stdout).report.nodes['a']).toMatchObject({ exitCode: 3 });
+  here.remove();
+});
+
 test.each(Array.from({ length: ROUNDS }, (_, index) => FIRST_SEED + index))(
   'after SIGKILLs at random moments (seed %i) a run of 30 nodes completes with every effect once',
   async (seed) => {

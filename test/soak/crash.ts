@@ -1,15 +1,21 @@
-// Crash rounds for as long as one likes: `node test/soak/crash.ts [rounds] [first seed]`.
+// Crash rounds for as long as one likes: real engines and runners, killed at random moments.
 import { crashRound } from '#support/crash-harness.ts';
 
-const rounds = Number(process.argv[2] ?? 50);
-const first = Number(process.argv[3] ?? Date.now() % 1_000_000);
-let failed = 0;
-for (let index = 0; index < rounds; index += 1) {
-  const round = await crashRound(first + index);
-  if (round.faults.length > 0) failed += 1;
-  console.log(
-    `${round.faults.length === 0 ? 'ok    ' : 'FAILED'} seed ${round.seed}  kills ${round.kills.join(', ') || 'none'}  effects ${round.effects}${round.faults.map((fault) => `\n       ${fault}`).join('')}`,
-  );
+const print = (line: string): void => void process.stdout.write(`${line}\n`);
+
+/** Prints each round; answers the exit code. */
+export async function crashes([
+  rounds = 50,
+  first = Date.now() % 1_000_000,
+]: readonly number[]): Promise<number> {
+  let failed = 0;
+  for (let index = 0; index < rounds; index += 1) {
+    const { seed, faults, kills, effects } = await crashRound(first + index);
+    if (faults.length > 0) failed += 1;
+    const mark = faults.length === 0 ? 'ok    ' : 'FAILED';
+    print(`${mark} seed ${seed}  kills ${kills.join(', ') || 'none'}  effects ${effects}`);
+    for (const fault of faults) print(`       ${fault}`);
+  }
+  print(`${rounds - failed} passed, ${failed} failed`);
+  return failed === 0 ? 0 : 1;
 }
-console.log(`${rounds - failed} passed, ${failed} failed`);
-process.exitCode = failed === 0 ? 0 : 1;

@@ -3,6 +3,7 @@ import type { Context } from '../context.ts';
 import type { ExitCode } from '../exit-codes.ts';
 import { foreground } from '../foreground.ts';
 import { refuseNested } from '../refuse-nested.ts';
+import { hasEnded } from '../run-status.ts';
 import { openSession } from '../session.ts';
 
 export async function resume(context: Context, name: string): Promise<ExitCode> {
@@ -14,8 +15,13 @@ export async function resume(context: Context, name: string): Promise<ExitCode> 
     run = await session.control.find(name);
     // What happened before was shown before.
     after = await endOfEvents(session.control, run);
-    await session.control.resume(run);
-    await session.adopt(run);
+    const { status } = await session.control.report(run);
+    // It may have ended in the very moment in which its engine was killed: then there is nothing left but to say how.
+    if (hasEnded(status)) context.note(`millrace: run ${run} is ${status} already`);
+    else {
+      await session.control.resume(run);
+      await session.adopt(run);
+    }
   } catch (error) {
     await session.close({ park: true });
     throw error;
