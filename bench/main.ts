@@ -1,7 +1,10 @@
 // Runs the benchmarks, prints a table, writes bench/results.json. `npm run bench -- walk compile` runs only those.
+import { execFileSync } from 'node:child_process';
 import { writeFileSync } from 'node:fs';
 import { availableParallelism, cpus, totalmem } from 'node:os';
-import type { BenchRow } from './row.ts';
+import { fileURLToPath } from 'node:url';
+import * as z from 'zod';
+import { type BenchRow, benchRow } from './row.ts';
 
 const BENCHES: Readonly<Record<string, () => Promise<{ rows(): Promise<readonly BenchRow[]> }>>> = {
   walk: () => import('./walk.ts'),
@@ -12,19 +15,30 @@ const BENCHES: Readonly<Record<string, () => Promise<{ rows(): Promise<readonly 
   runner: () => import('./runner.ts'),
 };
 
-const wanted = process.argv.slice(2).filter((name) => !name.startsWith('-'));
-const unknown = wanted.filter((name) => !(name in BENCHES));
+const names = process.argv.slice(2).filter((name) => !name.startsWith('-'));
+const unknown = names.filter((name) => !(name in BENCHES));
 if (unknown.length > 0) {
   console.error(`no benchmark ${unknown.join(', ')}; there are ${Object.keys(BENCHES).join(', ')}`);
   process.exit(2);
 }
 
+if (process.argv.includes('--rows')) {
+  // One benchmark, in this process of its own: what another one left in memory must not count.
+  const [name = ''] = names;
+  console.log(JSON.stringify(await (await BENCHES[name]?.())?.rows()));
+  process.exit(0);
+}
+
 const all: BenchRow[] = [];
-for (const [name, load] of Object.entries(BENCHES)) {
-  if (wanted.length > 0 && !wanted.includes(name)) continue;
+for (const name of Object.keys(BENCHES)) {
+  if (names.length > 0 && !names.includes(name)) continue;
   console.error(`… ${name}`);
-  const { rows } = await load();
-  all.push(...(await rows()));
+  const args = [...process.execArgv, fileURLToPath(import.meta.url), name, '--rows'];
+  const printed = execFileSync(process.execPath, args, {
+    encoding: 'utf8',
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
+  all.push(...z.array(benchRow).parse(JSON.parse(printed.trim().split('\n').at(-1) ?? '')));
 }
 
 const shown = (value: number): string =>

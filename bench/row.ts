@@ -1,17 +1,19 @@
 // What every benchmark answers: one line of the table.
+import * as z from 'zod';
 
-export interface BenchRow {
-  readonly name: string;
+export const benchRow = z.object({
+  name: z.string(),
   /** What must be reached, in words. */
-  readonly target: string;
-  readonly value: number;
-  readonly unit: string;
+  target: z.string(),
+  value: z.number(),
+  unit: z.string(),
   /** False when the target is missed. */
-  readonly reached: boolean;
+  reached: z.boolean(),
   /** All measurements, in the row's unit. */
-  readonly samples?: readonly number[];
-  readonly note?: string;
-}
+  samples: z.array(z.number()).readonly().exactOptional(),
+  note: z.string().exactOptional(),
+});
+export type BenchRow = z.infer<typeof benchRow>;
 
 export function median(samples: readonly number[]): number {
   const sorted = [...samples].sort((left, right) => left - right);

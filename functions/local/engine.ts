@@ -7,6 +7,7 @@ import { createIds } from '#embedded/ids.ts';
 import { createJobs, type LocalJobs } from '#embedded/jobs.ts';
 import { takeLock } from '#embedded/lock.ts';
 import { createObjects } from '#embedded/objects.ts';
+import { runnerAt } from '#embedded/runner-program.ts';
 import { createSecrets } from '#embedded/secrets.ts';
 import { openTable, type SqliteTable } from '#embedded/table.ts';
 import { Defect } from '#errors/families.ts';
@@ -41,6 +42,8 @@ export interface EngineOptions {
   readonly adopt?: 'all' | 'none';
   /** Answer clients on the data directory's socket. */
   readonly serve?: boolean;
+  /** The runner's program; the one beside this engine by default. */
+  readonly runner?: string;
   /** What may be given to programs at once; this machine's by default. */
   readonly machine?: Machine;
 }
@@ -182,6 +185,7 @@ function createParts(directory: DataDirectory, options: EngineOptions): Parts {
     remains: { read: readSpool, end: endLeftovers, forget: forgetSpool },
     engine: `millrace ${VERSION} (${process.pid})`,
     machine: options.machine ?? thisMachine(),
+    ...(options.runner === undefined ? {} : { runner: runnerAt(options.runner) }),
   });
   const service = createService(
     {

@@ -20,7 +20,12 @@ const LEAN = ['--max-semi-space-size=4', '--single-threaded'];
 export function defaultRunner(): RunnerCommand {
   const source = import.meta.url.endsWith('.ts');
   const program = new URL(source ? '../../runner/main.ts' : './runner.mjs', import.meta.url);
-  return { command: process.execPath, args: [...LEAN, fileURLToPath(program)] };
+  return runnerAt(fileURLToPath(program));
+}
+
+/** The runner whose program lies at this path. */
+export function runnerAt(program: string): RunnerCommand {
+  return { command: process.execPath, args: [...LEAN, program] };
 }
 
 export interface RunnerProcess {
