@@ -14,6 +14,7 @@ import { systemOf } from './orders.ts';
 import { attemptsOf, loadOutputs, outputsOf } from './outputs.ts';
 import { readFacts } from './read-events.ts';
 import type { Held, Service } from './service.ts';
+import { askedStatus } from './status.ts';
 import { waitsFor } from './waiting.ts';
 
 type Ended = Extract<Fact, { fact: 'ended' }>;
@@ -80,7 +81,7 @@ async function headline(
     at: iso(service.clock.now()),
     run: ref.run,
     event: 'run.report',
-    status: seen.end ?? (bell?.halted === undefined ? seen.status : 'halted'),
+    status: seen.end ?? askedStatus(seen.status, bell),
     pipeline: memory.start.pipeline,
     ...(end?.reason === undefined ? {} : { reason: end.reason }),
     ...(end?.message === undefined ? {} : { message: end.message }),
