@@ -12,6 +12,7 @@ import { listed, nearest } from './nearest.ts';
 import { OperatorTable } from './operator.ts';
 import { type OperatorRead, operator } from './operators-operator.ts';
 import { resource } from './operators-resource.ts';
+import { nodePlaces } from './parts.ts';
 import { anyMapping, list, type MapPlace, mapping, number, required, text } from './read.ts';
 import { innerPlan } from './step.ts';
 import { isNothing, member, type Place } from './tree.ts';
@@ -87,21 +88,8 @@ function readNodes(
   map: MapPlace,
   operators: ReadonlyMap<string, OperatorRead>,
 ): readonly NodeRead[] {
-  const place = required(findings, map, 'nodes', 'a list of nodes');
-  const places = list(findings, place) ?? [];
-  if (place?.tree.kind === 'list' && places.length === 0) {
-    findings.error('empty_value', place, 'the pipeline has no nodes; wanted one node or more');
-  }
-  if (places.length > limits.planNodes) {
-    findings.error(
-      'too_many',
-      place,
-      `the pipeline has ${places.length} nodes; at most ${limits.planNodes} are allowed`,
-    );
-    return [];
-  }
   const taken = new Set<string>();
-  return places.flatMap((at) => {
+  return nodePlaces(findings, map).flatMap((at) => {
     const node = readNode(findings, at, operators);
     if (node === undefined) return [];
     if (!taken.has(node.spelling)) {

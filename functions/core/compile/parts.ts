@@ -10,6 +10,7 @@ import {
   duration,
   entriesOf,
   list,
+  type MapPlace,
   mapping,
   number,
   required,
@@ -19,6 +20,22 @@ import {
   writtenText,
 } from './read.ts';
 import { member, type Place } from './tree.ts';
+
+/** The members of `nodes`: one or more, and no more than are allowed. */
+export function nodePlaces(findings: Findings, map: MapPlace): readonly Place[] {
+  const place = required(findings, map, 'nodes', 'a list of nodes');
+  const places = list(findings, place);
+  if (places?.length === 0) {
+    findings.error('empty_value', place, 'the pipeline has no nodes; wanted one node or more');
+  }
+  if (places === undefined || places.length <= limits.planNodes) return places ?? [];
+  findings.error(
+    'too_many',
+    place,
+    `the pipeline has ${places.length} nodes; at most ${limits.planNodes} are allowed`,
+  );
+  return [];
+}
 
 const RETRY_KEYS = Object.keys(nodesRetry.shape);
 const RESOURCE_KEYS = Object.keys(nodesResources.shape);

@@ -8,13 +8,12 @@ import { type Findings, subjectOf } from './findings.ts';
 import { pipelineId } from './ids.ts';
 import { inputName, node } from './node.ts';
 import { OperatorTable } from './operator.ts';
-import { variables } from './parts.ts';
+import { nodePlaces, variables } from './parts.ts';
 import {
   anyMapping,
   boolean,
   duration,
   entriesOf,
-  list,
   type MapPlace,
   mapping,
   number,
@@ -60,23 +59,9 @@ export function nodesDialect(findings: Findings, root: Place): Reading | undefin
 }
 
 function nodes(findings: Findings, map: MapPlace, table: OperatorTable): readonly Draft[] {
-  const place = required(findings, map, 'nodes', 'a list of nodes');
-  const places = list(findings, place);
-  if (places === undefined || place === undefined) return [];
-  if (places.length === 0) {
-    findings.error('empty_value', place, 'the pipeline has no nodes; wanted one node or more');
-  }
-  if (places.length > limits.planNodes) {
-    findings.error(
-      'too_many',
-      place,
-      `the pipeline has ${places.length} nodes; at most ${limits.planNodes} are allowed`,
-    );
-    return [];
-  }
   const drafts: Draft[] = [];
   const taken = new Map<string, Place>();
-  for (const at of places) {
+  for (const at of nodePlaces(findings, map)) {
     const draft = node(findings, at, table);
     if (draft === undefined) continue;
     const first = taken.get(draft.node.id);
