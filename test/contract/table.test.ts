@@ -186,7 +186,7 @@ describe('a table in a file', () => {
     chmodSync(file(), 0o444);
     chmodSync(folder, 0o555);
     try {
-      const { stdout } = await asNobody([WRITER, 'readonly', file()]);
+      const { stdout } = await withoutPrivilege([WRITER, 'readonly', file()]);
       expect(JSON.parse(stdout)).toEqual({ write: 'read_only', create: 'read_only', read: 1 });
     } finally {
       chmodSync(folder, 0o755);
@@ -229,8 +229,9 @@ function mayMount(): boolean {
   return spawnSync('unshare', ['-m', 'mount', '-t', 'tmpfs', 'tmpfs', '/mnt']).status === 0;
 }
 
-/** Root may write anywhere, so the child becomes somebody else. */
-async function asNobody(args: readonly string[]): Promise<{ stdout: string }> {
+/** Root may write anywhere, so the child gives that right up. As another user it might not even be let into this checkout. */
+async function withoutPrivilege(args: readonly string[]): Promise<{ stdout: string }> {
   if (userInfo().uid !== 0) return await run(process.execPath, args);
-  return await run(process.execPath, args, { uid: 65_534, gid: 65_534 });
+  const drop = ['--bounding-set', '-dac_override,-dac_read_search'];
+  return await run('setpriv', [...drop, process.execPath, ...args]);
 }
