@@ -40,8 +40,9 @@ function withScheme(git: string, scheme: string): RepositoryAddress {
   return { url: git, local: scheme === 'file' };
 }
 
-/** As shown to people: without a password. */
+/** As shown to people: without a password. The user of an ssh address is no secret, and part of how one gets there. */
 export function shown(url: string): string {
+  if (/^(git\+)?ssh:/i.test(url)) return url.replace(/^([a-z+]+:\/\/[^/@:]*):[^/@]*@/i, '$1@');
   return url.replace(/^([a-z+]+:\/\/)[^/@]*@/i, '$1');
 }
 

@@ -47,22 +47,14 @@ function environmentOf({ host, offline }: GitContext): NodeJS.ProcessEnv {
   environment['GIT_TERMINAL_PROMPT'] = '0';
   environment['GIT_ASKPASS'] ??= 'true';
   environment['SSH_ASKPASS_REQUIRE'] = 'never';
+  // Older versions of ssh do not know that word. Without a terminal, which our tools never have, there is no other way to ask.
+  environment['SSH_ASKPASS'] = 'false';
   environment['GCM_INTERACTIVE'] = 'never';
   // Messages are read by programs: in English, whatever the user speaks.
   environment['LC_ALL'] = 'C.UTF-8';
-  const ssh = environment['GIT_SSH_COMMAND'] ?? environment['GIT_SSH'] ?? 'ssh';
-  environment['GIT_SSH_COMMAND'] = `${ssh} -oBatchMode=yes`;
+  // Set only where it is set already: it would hide the user's core.sshCommand and GIT_SSH.
+  const ssh = environment['GIT_SSH_COMMAND'];
+  if (ssh !== undefined) environment['GIT_SSH_COMMAND'] = `${ssh} -oBatchMode=yes`;
   if (offline === true) environment['GIT_ALLOW_PROTOCOL'] = 'file';
   return environment;
-}
-
-/** The part of git's complaint that people need. */
-export function complaint(end: ToolEnd): string {
-  if (end.how === 'not_started') return `git could not be started: ${end.stderr}`;
-  if (end.how === 'timed_out') return `git took longer than ${limits.gitTimeout / 1000} s`;
-  if (end.how === 'aborted') return 'it was stopped';
-  const lines = end.stderr.split('\n').map((line) => line.trim());
-  const fatal = lines.filter((line) => /^(fatal|error|remote|ssh):/i.test(line));
-  const told = (fatal.length > 0 ? fatal : lines.filter(Boolean)).slice(0, 3).join('; ');
-  return told.replaceAll(/([a-z+]+:\/\/)[^/@\s]*@/gi, '$1') || `git exited with code ${end.code}`;
 }

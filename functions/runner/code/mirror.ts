@@ -4,7 +4,8 @@ import { existsSync, mkdirSync, renameSync, rmSync } from 'node:fs';
 import path from 'node:path';
 import { withLease } from '../lease.ts';
 import { checkTag, type RepositoryAddress, shown } from './address.ts';
-import { complaint, type GitContext, git } from './git.ts';
+import { complaint } from './complaint.ts';
+import { type GitContext, git } from './git.ts';
 import { nearest, SourceProblem } from './problem.ts';
 
 export interface TagFound {
@@ -85,7 +86,7 @@ async function askRemote(
   if (end.code !== 0)
     throw new SourceProblem(
       'repository',
-      `repository ${shown(address.url)} cannot be read: ${complaint(end)}`,
+      `repository ${shown(address.url)} cannot be read: ${complaint(end, address.url)}`,
     );
   const tags = parseTags(end.stdout);
   const commit = tags.get(tag);
@@ -140,7 +141,7 @@ async function fetchByName(context: GitContext, what: Fetch & { refspec: string 
     if (end.code !== 0)
       throw new SourceProblem(
         'repository',
-        `repository ${shown(address.url)} cannot be fetched: ${complaint(end)}`,
+        `repository ${shown(address.url)} cannot be fetched: ${complaint(end, address.url)}`,
       );
   });
 }

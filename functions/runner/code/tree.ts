@@ -3,7 +3,8 @@ import { randomBytes } from 'node:crypto';
 import { existsSync, mkdirSync, renameSync, rmSync } from 'node:fs';
 import path from 'node:path';
 import { withLease } from '../lease.ts';
-import { complaint, type GitContext, git } from './git.ts';
+import { complaint } from './complaint.ts';
+import { type GitContext, git } from './git.ts';
 import { SourceProblem } from './problem.ts';
 
 export function treePath(cacheDir: string, commit: string): string {
