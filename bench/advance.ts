@@ -56,6 +56,7 @@ async function advances(size: number): Promise<number> {
   const table = openTable(join(folder, 'millrace.db'));
   const started: AttemptName[] = [];
   const jobs: Jobs = {
+    direct: new Set(),
     start: async (orders) => {
       for (const order of orders) started.push(order.name);
     },

@@ -10,7 +10,7 @@ import { logLine } from './runner-protocol.ts';
 import { type Json, json } from './values.ts';
 
 /** What a caller must be allowed to do. */
-export const permission = z.enum(['runs.read', 'runs.start', 'runs.steer']);
+export const permission = z.enum(['runs.read', 'runs.start', 'runs.steer', 'runs.decide']);
 export type Permission = z.infer<typeof permission>;
 
 /** A run as people name it: its id, a unique prefix, `latest`. */
@@ -21,6 +21,7 @@ const anyJson = z.custom<Json>((value) => value !== undefined);
 
 export const runRequest = z.strictObject({
   plan: anyJson,
+  plans: z.array(anyJson).exactOptional(),
   inputs: z.record(z.string(), json),
   sources: z.record(
     z.string(),
@@ -179,6 +180,17 @@ export const routes = {
     params: ofRun,
     body: z.strictObject({ from: z.string().exactOptional() }),
     answer: started,
+  }),
+  decide: route({
+    ...steer,
+    path: '/v1/:namespace/runs/:run/nodes/:node/decision',
+    permission: 'runs.decide',
+    params: z.strictObject({ namespace, run: runName, node: z.string().min(1) }),
+    body: z.strictObject({
+      approve: z.boolean(),
+      by: z.string().min(1).max(limits.idLength),
+      comment: z.string().max(limits.messageLength).exactOptional(),
+    }),
   }),
   emit: route({
     ...steer,

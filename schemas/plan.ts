@@ -6,7 +6,7 @@
 import * as z from 'zod';
 import { digest, duration, format, LANGUAGE, nodeId } from './ids.ts';
 import { limits } from './limits.ts';
-import { inputType, json } from './values.ts';
+import { inputType, type Json, json } from './values.ts';
 
 /** Text in which `{{ expression }}` stands for values. */
 export const template = z.string();
@@ -77,6 +77,21 @@ export type Executor =
       operator?: OperatorSource | undefined;
       cwd?: string | undefined;
     }
+  | {
+      kind: 'sql';
+      query: string;
+      into?: string | undefined;
+      outputs?: Record<string, string> | undefined;
+    }
+  | { kind: 'function'; name: string; config?: Record<string, Json> | undefined }
+  | {
+      kind: 'approval';
+      message?: string | undefined;
+      approvers?: string[] | undefined;
+      deadline?: number | undefined;
+      onDeadline: 'reject' | 'approve';
+    }
+  | { kind: 'pipeline'; id: string; digest: string; inputs?: Record<string, Json> | undefined }
   | { kind: 'prepare'; operator: OperatorSource; environment: Environment };
 
 export const executor: z.ZodType<Executor> = z.lazy(() =>
@@ -92,6 +107,38 @@ export const executor: z.ZodType<Executor> = z.lazy(() =>
       environment,
       operator: operatorSource.optional(),
       cwd: z.string().optional(),
+    }),
+    /**
+     * One query of DuckDB, with bound parameters for its `{{ }}`: only in an inner plan. `into` is the file that its rows are
+     * written to; `outputs` are queries over them, each one value or one list.
+     */
+    z.strictObject({
+      kind: z.literal('sql'),
+      query: template,
+      into: z.string().optional(),
+      outputs: z.record(z.string(), z.string()).optional(),
+    }),
+    /** A handler that the embedding program registered under this name. `config` holds templates, as `inputs` do. */
+    z.strictObject({
+      kind: z.literal('function'),
+      name: z.string().max(limits.idLength),
+      config: z.record(z.string(), binding).optional(),
+    }),
+    /** Waits until somebody approves or rejects; `deadline` in milliseconds from the start. */
+    z.strictObject({
+      kind: z.literal('approval'),
+      message: template.optional(),
+      /** `role:NAME` or a user's name; anybody who may act on the run when absent. */
+      approvers: z.array(z.string()).optional(),
+      deadline: duration.optional(),
+      onDeadline: z.enum(['reject', 'approve']),
+    }),
+    /** A run of another pipeline, whose plan lies in the object store under its digest. */
+    z.strictObject({
+      kind: z.literal('pipeline'),
+      id: z.string(),
+      digest,
+      inputs: z.record(z.string(), binding).optional(),
     }),
     /** Fetches an operator and builds its environment; added by the compiler, invisible to events. */
     z.strictObject({ kind: z.literal('prepare'), operator: operatorSource, environment }),
@@ -122,6 +169,8 @@ export const planNode = z.strictObject({
   /** Milliseconds between TERM and KILL. */
   grace: duration.optional(),
   resources: resources.optional(),
+  /** Takes over what an earlier attempt with the same key came to: true makes the key of all that the work depends on, a template names it. */
+  cache: z.union([z.literal(true), template]).optional(),
   executor,
 });
 export type PlanNode = z.infer<typeof planNode>;
@@ -158,6 +207,8 @@ export const plan = z.strictObject({
   name: z.string().optional(),
   description: z.string().optional(),
   inputs: z.record(z.string(), planInput),
+  /** What a run gives to whoever started it; the outputs of all completed nodes by node when absent. */
+  outputs: z.record(z.string(), binding).optional(),
   groups: z.array(planGroup).min(1).max(limits.planGroups),
   /** In the user's order; those the compiler adds come last. */
   nodes: z.array(planNode).max(limits.planNodes),

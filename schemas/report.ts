@@ -2,7 +2,7 @@
 import * as z from 'zod';
 import { instant, runId } from './ids.ts';
 import { reason } from './reasons.ts';
-import { attemptItem, endStatus, peaks, runStatus, stepReport } from './run.ts';
+import { attemptItem, decision, endStatus, peaks, runStatus, stepReport } from './run.ts';
 import { json, outputs } from './values.ts';
 
 /** States as they are shown. `queued` is told by a notice or by a place that is waited for. */
@@ -45,6 +45,12 @@ export const nodeReport = z.strictObject({
   progress: z.number().optional(),
   progressText: z.string().optional(),
   seededFrom: runId.optional(),
+  /** Whose result was taken over, of a node that is cached. */
+  reusedFrom: z.strictObject({ run: runId, address: z.string(), attempt: z.int() }).optional(),
+  /** Who approved or rejected, and when. */
+  decision: decision.optional(),
+  /** The run that is the work of a `pipeline` node. */
+  subRun: runId.optional(),
   /** What a pending, ready or queued node waits for, in words. */
   waitsFor: z.string().optional(),
   instances: z.array(instanceReport).optional(),
@@ -75,7 +81,11 @@ export const runReport = z.strictObject({
   startedAt: z.iso.datetime(),
   endedAt: z.iso.datetime().optional(),
   retryOf: runId.optional(),
+  /** Of a sub-run: the run and node that it is the work of. */
+  parent: z.strictObject({ run: runId, node: z.string() }).optional(),
   inputs: z.record(z.string(), json),
+  /** What the run gives, once it has completed. */
+  outputs: outputs.optional(),
   nodes: z.record(z.string(), nodeReport),
   environments: z.record(z.string(), environmentReport),
   sources: z.record(
@@ -93,6 +103,7 @@ export const runSummary = z.strictObject({
   startedAt: instant,
   endedAt: instant.optional(),
   retryOf: runId.optional(),
+  parent: runId.optional(),
   file: z.string().optional(),
 });
 export type RunSummary = z.infer<typeof runSummary>;

@@ -234,6 +234,8 @@ export const command = z.discriminatedUnion('command', [
   }),
   /** The run's one alarm: its earliest deadline. Early or twice is harmless. */
   z.strictObject({ command: z.literal('wake-at'), at: instant }),
+  /** The run was paused or goes on: its live sub-runs are told the same. */
+  z.strictObject({ command: z.literal('tell-runs'), wanted: z.enum(['run', 'pause']) }),
   z.strictObject({ command: z.literal('finish-run'), status: runEnd }),
 ]);
 export type Command = z.infer<typeof command>;
@@ -270,6 +272,8 @@ export const runStart = z.strictObject({
   /** Nodes that count as completed, with the run that holds their results. */
   seeds: z.array(seed).optional(),
   timeout: duration.optional(),
+  /** Of a sub-run: the attempt that it is the work of. */
+  parent: z.strictObject({ run: runId, address, attempt: z.int().positive() }).optional(),
 });
 export type RunStart = z.infer<typeof runStart>;
 
@@ -295,6 +299,15 @@ export const stepReport = z.strictObject({
 });
 export type StepReport = z.infer<typeof stepReport>;
 
+/** Who decided an approval. */
+export const decision = z.strictObject({
+  decision: z.enum(['approved', 'rejected']),
+  by: z.string().max(limits.idLength),
+  at: instant,
+  comment: z.string().max(limits.messageLength).optional(),
+});
+export type Decision = z.infer<typeof decision>;
+
 /** The report of one attempt, first writer wins. */
 export const attemptReport = z.strictObject({
   result: attemptResult,
@@ -312,6 +325,10 @@ export const attemptReport = z.strictObject({
       dirty: z.boolean().optional(),
     })
     .optional(),
+  /** Of an approval. */
+  decision: decision.optional(),
+  /** Taken over from this attempt of an earlier run. */
+  reused: z.strictObject({ run: runId, address, attempt: z.int().positive() }).optional(),
 });
 export type AttemptReport = z.infer<typeof attemptReport>;
 
@@ -321,8 +338,10 @@ export const attemptItem = z.strictObject({
   address,
   attempt: z.int().nonnegative(),
   status: z.enum(['offered', 'claimed', 'fenced', 'reported']),
-  /** The job that holds the claim. */
+  /** The job that holds the claim; `run:<id>` where a sub-run does. */
   job: z.string().optional(),
+  /** Of a node that is cached: its key, and the digests of its parts by name. */
+  cache: z.strictObject({ key: z.string(), parts: z.record(z.string(), z.string()) }).optional(),
   /** What is said about queueing, running and progress; never rings. */
   notice: z
     .strictObject({

@@ -55,6 +55,15 @@ export const workOrder = z.strictObject({
       secrets: z.array(z.string()),
     }),
     z.strictObject({ kind: z.literal('prepare'), operator: operatorSource, environment }),
+    /** A handler in the engine's own process (a Lambda on AWS). */
+    z.strictObject({
+      kind: z.literal('function'),
+      name: z.string(),
+      config: z.record(z.string(), json),
+      inputs: z.record(z.string(), json),
+      scope,
+      secrets: z.array(z.string()),
+    }),
   ]),
   /** `<git>#<tag>` → the commit this run uses; `with` → folders that take an operator's place. */
   sources: z.record(

@@ -29,6 +29,7 @@ export function endpointsOf(control: Control): readonly Endpoint[] {
     endpoint(routes.resume, ({ params }) => control.resume(params.run)),
     endpoint(routes.cancel, ({ params, body }) => control.cancel(params.run, body)),
     endpoint(routes.retry, ({ params, body }) => control.retry(params.run, body)),
+    endpoint(routes.decide, ({ params, body }) => control.decide(params.run, params.node, body)),
     endpoint(routes.emit, ({ params, body: { event, ...more } }) =>
       control.emit(params.run, event, more),
     ),

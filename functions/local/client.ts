@@ -63,6 +63,7 @@ export function createClient(options: ClientOptions): Control {
     resume: (run) => silent(ask(routes.resume, { params: { run } })),
     cancel: (run, body = {}) => silent(ask(routes.cancel, { params: { run }, body })),
     retry: (run, body = {}) => ask(routes.retry, { params: { run }, body }),
+    decide: (run, node, body) => silent(ask(routes.decide, { params: { run, node }, body })),
     emit: (run, event, more = {}) =>
       silent(ask(routes.emit, { params: { run }, body: { event, ...more } })),
   };

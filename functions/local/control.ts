@@ -2,6 +2,7 @@
 import type { DataDirectory } from '#embedded/data-directory.ts';
 import { cancelRun, emitEvent, pauseRun, resumeRun } from '#service/command-run.ts';
 import type { Control, EventPage, LogPage } from '#service/control.ts';
+import { decideApproval } from '#service/decide-approval.ts';
 import type { Notices } from '#service/desk.ts';
 import { explainNode } from '#service/explain-node.ts';
 import { findRun, listRuns } from '#service/find-run.ts';
@@ -52,6 +53,7 @@ export function createControl(parts: ControlParts): Control {
     cancel: async (run, options) =>
       asked(parts, await find(run), (ref) => cancelRun(service, ref, options)),
     retry: async (run, options) => began(parts, await retryRun(service, await find(run), options)),
+    decide: async (run, node, decision) => decideApproval(service, await find(run), node, decision),
     emit: async (run, event, options) => emitEvent(service, await find(run), event, options),
   };
 }

@@ -85,4 +85,4 @@ const none = (): Promise<never> =>
   Promise.reject(new Transient('unavailable', 'no engine is at work on this data directory'));
 
 /** A reader starts nothing. */
-const noJobs: Jobs = { start: none, stop: none, adopt: async () => [] };
+const noJobs: Jobs = { direct: new Set(), start: none, stop: none, adopt: async () => [] };

@@ -11,6 +11,11 @@ export interface StopOrder {
 
 /** Every call may be repeated. What comes of the work is told to the AttemptDesk. */
 export interface Jobs {
+  /**
+   * Kinds of work that are done inside this very process. Nothing is offered or claimed for them: an attempt of such a node that
+   * this process does not know, and that has no item, is gone with the process that had it.
+   */
+  readonly direct: ReadonlySet<WorkOrder['work']['kind']>;
   /** Submits the work; returns when it will not be forgotten by a restart of this process alone, or rejects with Transient. */
   start(orders: readonly WorkOrder[]): Promise<void>;
   /** Asks for the end of what runs under these names. Unknown ones are ignored. */

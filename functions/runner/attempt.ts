@@ -1,4 +1,5 @@
 // One attempt of one node: makes its places, walks its steps, reports what it came to, and takes its places away.
+import { Defect } from '#errors/families.ts';
 import type { AttemptReport, AttemptResult, StepReport } from '#schemas/run.ts';
 import type { Outputs } from '#schemas/values.ts';
 import type { WorkOrder } from '#schemas/work-order.ts';
@@ -62,6 +63,8 @@ export class Attempt {
         halter: this.#halter,
         mark: this.mark,
       });
+    if (work.kind === 'function')
+      throw new Defect(`node "${this.order.node}" is a function: a runner does programs`);
     const secrets = await this.#secrets(work.secrets);
     const places = this.#world.workspaces.take(this.order.name);
     const cage = this.#cage(log);

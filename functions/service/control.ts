@@ -9,6 +9,8 @@ import type { Json } from '#schemas/values.ts';
 export interface RunRequest {
   /** The plan's JSON; its digest is checked. */
   readonly plan: Json;
+  /** Plans of the pipelines that its nodes run, and of those that these run. */
+  readonly plans?: readonly Json[];
   readonly inputs: { readonly [name: string]: Json };
   readonly sources: RunStart['sources'];
   readonly with?: { readonly [operator: string]: string };
@@ -76,6 +78,15 @@ export interface Control {
   cancel(run: string, options?: { force?: boolean }): Promise<void>;
   /** A new run: failed nodes and what hangs on them again, or everything from one node on. */
   retry(run: string, options?: { from?: string }): Promise<{ run: string }>;
+  /**
+   * Decides an approval that waits: a node, or one of its instances (`review[3]`). The first decision stands: Rejected `wrong_state` for
+   * a second one and for a node that waits for nobody.
+   */
+  decide(
+    run: string,
+    node: string,
+    decision: { approve: boolean; by: string; comment?: string },
+  ): Promise<void>;
   /** `event` begins with `external.`. The same key twice is one event. */
   emit(run: string, event: string, options?: { payload?: Json; key?: string }): Promise<void>;
 }

@@ -84,8 +84,20 @@ async function workOf(held: Held, work: Work): Promise<WorkOrder['work']> {
         scope: await scopeOf(held, work),
         secrets: [...bindingsOf(held.memory.linked.plan, node).secrets],
       };
+    case 'function':
+      return {
+        kind: 'function',
+        name: node.executor.name,
+        config: node.executor.config ?? {},
+        inputs: node.inputs ?? {},
+        scope: await scopeOf(held, work),
+        secrets: [...bindingsOf(held.memory.linked.plan, node).secrets],
+      };
+    case 'approval':
+    case 'pipeline':
     case 'join':
     case 'command':
+    case 'sql':
       throw new Defect(`node ${node.id} has no work that a runner could do`);
   }
 }

@@ -66,6 +66,7 @@ interface Asked {
 
 function afterClearing(jobs: Jobs, clearing: () => Promise<void>): Jobs {
   return {
+    direct: jobs.direct,
     start: async (orders) => {
       await clearing();
       await jobs.start(orders);
@@ -298,6 +299,7 @@ export class EngineWorld {
 
   #jobs(): Jobs {
     return {
+      direct: new Set(),
       start: async (orders) => {
         for (const { name } of orders) await this.#take(this.runner, name);
       },

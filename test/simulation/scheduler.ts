@@ -100,6 +100,7 @@ export function gatedJobs(jobs: Jobs, gate: Gate): Jobs {
   const names = (list: readonly { name: { address: string; attempt: number } }[]): string =>
     list.map(({ name }) => `${name.address}#${name.attempt}`).join(' ');
   return {
+    direct: jobs.direct,
     start: (orders) => gate(`start ${names(orders)}`, () => jobs.start(orders)),
     stop: (stops) => gate(`stop ${names(stops)}`, () => jobs.stop(stops)),
     adopt: (list) => gate('adopt', () => jobs.adopt(list)),

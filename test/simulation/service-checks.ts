@@ -32,6 +32,7 @@ import type { WorldPorts } from './world-ports.ts';
 
 export const NO_ALARMS: Alarms = { wake: async () => {} };
 export const IDLE_JOBS: Jobs = {
+  direct: new Set(),
   start: async () => {},
   stop: async () => {},
   adopt: async () => [],

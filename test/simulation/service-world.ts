@@ -149,6 +149,7 @@ export class ServiceWorld {
 
   #jobsPort(): Jobs {
     return {
+      direct: new Set(),
       start: async (orders) => {
         for (const order of orders) await this.submit(order.name);
       },

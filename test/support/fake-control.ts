@@ -97,6 +97,10 @@ export function fakeControl(report: RunReport = aReport({ a: {}, b: {} })): Fake
       ask('find', run);
       return named(run);
     },
+    decide: async (run, node, decision) => {
+      ask('decide', { node, ...decision });
+      named(run);
+    },
     report: async (run) => {
       ask('report', run);
       named(run);

@@ -70,6 +70,7 @@ export function createRecordingJobs(clock: Clock): RecordingJobs {
   };
 
   return {
+    direct: new Set(),
     connect: (given) => {
       desk = given;
     },

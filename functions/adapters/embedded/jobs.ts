@@ -110,6 +110,7 @@ export function createJobs(options: JobsOptions): LocalJobs {
     lease: options.lease ?? limits.lease,
   });
   return {
+    direct: new Set(),
     start: async (orders) => {
       const link = await keeper.ensure();
       const fresh = orders.filter(({ name }) => book.add(name));

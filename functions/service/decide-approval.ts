@@ -1,0 +1,137 @@
+// Decides an approval. The decision and the item of the inbox that tells the walk are one transaction, which goes through only while
+// the node still waits: so a decision and a deadline never both stand.
+import { nodeView } from '#core/walk/view.ts';
+import { Conflict, Rejected } from '#errors/families.ts';
+import type { Write } from '#ports/table.ts';
+import { FORMAT } from '#schemas/ids.ts';
+import { limits } from '#schemas/limits.ts';
+import type { AttemptReport, Decision, WalkEvent } from '#schemas/run.ts';
+import { attemptKey, headKey, outcomeKey, type RunRef, splitAddress } from './keys.ts';
+import { hold, loadRun } from './load-run.ts';
+import { nodeNamed } from './retry-run.ts';
+import type { Service } from './service.ts';
+
+/** What somebody says to an approval. */
+export interface Verdict {
+  readonly approve: boolean;
+  /** Who decides: a user's name. */
+  readonly by: string;
+  readonly comment?: string;
+}
+
+/**
+ * Makes a decision durable and rings.
+ *
+ * @param name the node, by id or label, or an instance of it: `review[3]`
+ * @throws NotFound for an unknown node; Rejected `wrong_state` when it is no approval, does not wait, or was decided before; `too_large` for the comment
+ */
+export async function decideApproval(
+  service: Service,
+  ref: RunRef,
+  name: string,
+  verdict: Verdict,
+): Promise<void> {
+  if ((verdict.comment ?? '').length > limits.messageLength)
+    throw new Rejected('too_large', `the comment is over ${limits.messageLength} characters`);
+  for (let round = 0; round < limits.advanceConflicts; round += 1) {
+    const { address, attempt, sequence } = await waitingFor(service, ref, name);
+    try {
+      await service.table.transact(
+        decisionWrites(service, ref, { address, attempt, sequence, verdict }),
+      );
+      await service.bells.ring(ref);
+      return;
+    } catch (error) {
+      // The run went on, or somebody else decided: look again.
+      if (!(error instanceof Conflict)) throw error;
+    }
+  }
+  throw new Conflict('busy', `run ${ref.run} is being advanced by somebody else`);
+}
+
+interface Waiting {
+  readonly address: string;
+  readonly attempt: number;
+  readonly sequence: number;
+}
+
+async function waitingFor(service: Service, ref: RunRef, name: string): Promise<Waiting> {
+  const held = await hold(service, ref);
+  const { plan, graph } = held.memory.linked;
+  const { node: given, instance } = splitAddress(name);
+  const id = nodeNamed(plan, given);
+  const node = plan.nodes[graph.index.get(id) ?? -1];
+  if (node?.executor.kind !== 'approval')
+    throw new Rejected('wrong_state', `node "${given}" of run ${ref.run} is no approval`);
+  const { state, sequence } = await loadRun(held);
+  const view = nodeView(graph, state, id);
+  if (instance === undefined && view.count !== undefined)
+    throw new Rejected(
+      'wrong_state',
+      `node "${given}" has ${view.count} instances: say which, as in "${given}[0]"`,
+    );
+  const place = instance === undefined ? view : view.instance(instance);
+  const address = instance === undefined ? id : `${id}[${instance}]`;
+  if (place.status !== 'running')
+    throw new Rejected(
+      'wrong_state',
+      `"${name}" of run ${ref.run} is ${place.status}: it waits for no decision`,
+      { status: place.status },
+    );
+  const item = await service.table.get(attemptKey(ref, address, place.attempt));
+  if (item !== undefined)
+    throw new Rejected('wrong_state', `"${name}" of run ${ref.run} was decided before`);
+  return { address, attempt: place.attempt, sequence };
+}
+
+function decisionWrites(
+  service: Service,
+  ref: RunRef,
+  what: Waiting & { readonly verdict: Verdict },
+): Write[] {
+  const { address, attempt, sequence, verdict } = what;
+  const at = service.clock.now();
+  const decision: Decision = {
+    decision: verdict.approve ? 'approved' : 'rejected',
+    by: verdict.by,
+    at,
+    ...(verdict.comment === undefined ? {} : { comment: verdict.comment }),
+  };
+  const report: AttemptReport = { result: resultOf(decision), endedAt: at, decision };
+  const event: WalkEvent = {
+    event: 'outcome',
+    ...splitAddress(address),
+    attempt,
+    result: report.result,
+  };
+  return [
+    { write: 'check', key: headKey(ref), if: { exists: true, equals: { sequence } } },
+    {
+      write: 'put',
+      item: {
+        ...attemptKey(ref, address, attempt),
+        v: FORMAT,
+        status: 'reported',
+        attempt: { v: FORMAT, address, attempt, status: 'reported', report },
+      },
+      if: { exists: false },
+    },
+    {
+      write: 'put',
+      item: { ...outcomeKey(ref, address, attempt), v: FORMAT, at, event },
+      if: { exists: false },
+    },
+  ];
+}
+
+function resultOf(decision: Decision): AttemptReport['result'] {
+  const { by, comment } = decision;
+  if (decision.decision === 'approved')
+    return { result: 'completed', outputs: { by, ...(comment === undefined ? {} : { comment }) } };
+  const said = comment === undefined ? '' : `: ${comment}`;
+  return {
+    result: 'failed',
+    reason: 'rejected',
+    message: `${by} rejected it${said}`.slice(0, limits.messageLength),
+  };
+}
