@@ -199,6 +199,21 @@ export const limits = {
   cursorLength: 512 * KIB,
   /** Milliseconds a question may wait for something to come. */
   pollWait: 30 * SECOND,
+  /** Events of a run that its page in HTML looks through. */
+  reportEvents: 1_000_000,
+  /** Nodes listed on the page of a run, those that failed first; the rest are counted. */
+  reportNodes: 1_000,
+  /** Failures told on the page of a run, and failed instances of one node. */
+  reportFailures: 50,
+  /** Slowest instances of one node that the page of a run lists. */
+  reportSlowest: 10,
+  /** Last log lines of each failure on the page of a run, and characters of one of them. */
+  reportLogLines: 50,
+  reportLineLength: 2_000,
+  /** Characters of one value, and values of one node, on the page of a run. */
+  reportValueLength: 4_000,
+  reportValues: 100,
+
   /** Bytes of one secret. */
   secretBytes: 64 * KIB,
   /** Secrets of one namespace. */
