@@ -63,7 +63,6 @@ export const PROBLEMS = {
   tag_missing: 'A tag that the repository does not have.',
   project_file_missing: 'The project file of an environment is not in the operator.',
   does_not_fit: 'Resources that this machine can never give.',
-  tool_missing: 'A program that is needed is not installed.',
   path_missing: 'A folder that is not there.',
 } as const;
 

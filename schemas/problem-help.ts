@@ -226,10 +226,6 @@ export const PROBLEM_HELP: Readonly<Record<ProblemCode, Help>> = {
     cause: 'A node asks for more than this machine has altogether.',
     cure: 'Ask for less, or run it on a larger machine.',
   },
-  tool_missing: {
-    cause: 'git or uv is not installed, or not on the PATH.',
-    cure: 'Install it; the message says how.',
-  },
   path_missing: {
     cause: 'The path of a working tree is misspelt, or is relative to another folder.',
     cure: "Paths in a pipeline are relative to the pipeline's folder.",

@@ -1,4 +1,5 @@
 // Gathers the problems of one source, with line, column and excerpt, and says what a place is called.
+import { Message, part } from '#core/messages.ts';
 import { limits } from '#schemas/limits.ts';
 import type { ProblemCode } from '#schemas/problem-codes.ts';
 import type { Problem } from '#schemas/problems.ts';
@@ -25,6 +26,24 @@ interface Found extends Detail {
 /** Characters of a source line that an excerpt shows. */
 const EXCERPT = 160;
 
+function foundOf(
+  severity: Problem['severity'],
+  [first, second, third]: readonly [
+    Message | ProblemCode,
+    string | Detail | undefined,
+    Detail | undefined,
+  ],
+): Omit<Found, 'path' | 'at'> & Detail {
+  if (first instanceof Message)
+    return {
+      ...(typeof second === 'object' ? second : {}),
+      severity,
+      code: first.code,
+      message: first.text,
+    };
+  return { ...third, severity, code: first, message: typeof second === 'string' ? second : '' };
+}
+
 export class Findings {
   readonly source: string;
   /** The tree of the source, once there is one: tells the path of what the YAML reader found. */
@@ -50,13 +69,27 @@ export class Findings {
     return this.#found.length >= limits.problems;
   }
 
-  error(code: ProblemCode, place: Place | undefined, message: string, detail: Detail = {}): void {
+  error(said: Message, place: Place | undefined, detail?: Detail): void;
+  error(code: ProblemCode, place: Place | undefined, message: string, detail?: Detail): void;
+  error(
+    first: Message | ProblemCode,
+    place: Place | undefined,
+    second?: string | Detail,
+    third?: Detail,
+  ): void {
     this.#errors += 1;
-    this.#add({ ...detail, severity: 'error', code, message }, place);
+    this.#add(foundOf('error', [first, second, third]), place);
   }
 
-  warn(code: ProblemCode, place: Place | undefined, message: string, detail: Detail = {}): void {
-    this.#add({ ...detail, severity: 'warning', code, message }, place);
+  warn(said: Message, place: Place | undefined, detail?: Detail): void;
+  warn(code: ProblemCode, place: Place | undefined, message: string, detail?: Detail): void;
+  warn(
+    first: Message | ProblemCode,
+    place: Place | undefined,
+    second?: string | Detail,
+    third?: Detail,
+  ): void {
+    this.#add(foundOf('warning', [first, second, third]), place);
   }
 
   #add(found: Omit<Found, 'path' | 'at'> & Detail, place: Place | undefined): void {
@@ -87,7 +120,7 @@ export class Findings {
     if (last !== undefined && this.#left > 0) {
       problems[problems.length - 1] = {
         ...last,
-        message: `${last.message} (and ${this.#left} more problems that are not shown)`,
+        message: part('more', { problem: last.message, count: this.#left }),
       };
     }
     return problems;

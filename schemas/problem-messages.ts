@@ -1,0 +1,344 @@
+// What is said of each problem: code → variant → sentence. `{name}` is filled in; a brace before a blank or another brace is
+// itself. A sentence names the subject, what came and what was wanted. `{subject}` is a place of the pipeline file as people
+// call it (`"timeout" of node "extract"`), `{hint}` one of the HINTS or nothing.
+import type { ProblemCode } from './problem-codes.ts';
+import { EXPRESSION_MESSAGES } from './problem-messages-expressions.ts';
+
+/** What may end a sentence. */
+export const HINTS = {
+  near: '; did you mean "{near}"?',
+  has: '; the pipeline has {known}',
+  known: '; known are {known}',
+  declares: '; the pipeline declares {known}',
+  declares_none: '; the pipeline declares no inputs',
+} as const;
+
+/** Parts that several sentences share. */
+export const PARTS = {
+  about: '{subject}: {problem}',
+  more: '{problem} (and {count} more problems that are not shown)',
+  described: ' ({description})',
+  because: ' ({reasons})',
+  waits: '"{operator}" of node "{node}" waits for "{other}" of node "{home}"',
+  letters: 'letters, digits and "_", no digit first',
+  pipeline_letters: 'letters, digits, "_" and "-", no digit first',
+  length: 'at most {most} letters',
+  input_letters: 'wanted letters, digits and "_", no digit first',
+  input_length: 'at most {most} letters are allowed',
+  input_word: 'it is a word of the expression language',
+} as const;
+
+export const PROBLEM_MESSAGES = {
+  // The file
+  file_missing: {
+    named: 'pipeline file "{file}" is not there',
+    none_found: 'no pipeline in {folder}: looked for {names}',
+  },
+  file_too_large: {
+    characters: 'the file has {count} characters; at most {most} are read',
+    bytes: 'the file has {count} bytes; at most {most} are read',
+  },
+  not_utf8: {
+    file: 'the file is not UTF-8; it looks like {encoding}. Save it as UTF-8',
+  },
+  yaml_syntax: {
+    library: 'this is not YAML: {why}',
+    tag: 'the tag "{tag}" is not known; a pipeline needs no tags',
+  },
+  yaml_tab: {
+    indent: 'a tab stands where YAML wants spaces; indent with spaces',
+  },
+  yaml_aliases: {
+    depth: 'the file is refused: it is nested too deeply',
+    unreadable: 'the file is refused: it cannot be read',
+    levels: 'the file is refused: it is nested deeper than {most} levels',
+    values: 'the file is refused: it holds more than {most} values when aliases are expanded',
+    itself: 'the file is refused: the alias "*{alias}" stands inside what it names',
+    expanded: 'the file is refused: aliases of aliases expand to more than {most}',
+  },
+  yaml_duplicate_key: {
+    key: 'the key "{key}" stands twice in one mapping, first in line {line}',
+  },
+  yaml_unquoted_braces: {
+    value: 'a value that begins with {{ must be quoted: YAML reads { as the beginning of a mapping',
+  },
+  yaml_unquoted_bang: {
+    value: 'a value that begins with ! must be quoted: YAML reads "{tag}" as a tag',
+  },
+  yaml_unquoted_question: {
+    colon: 'a value that holds ": " must be quoted: YAML reads a mapping inside the value',
+    comment: '{subject} is cut off at " #", which begins a comment in YAML; quote the value',
+  },
+  yaml_documents: {
+    several:
+      'the file holds more than one document (a line "---" begins another one); wanted one pipeline in one file',
+  },
+  dialect_unknown: {
+    root: 'the file holds {came}; wanted a pipeline: a mapping with "id" and "nodes"',
+    keys: 'nothing tells in which dialect the file is written; wanted "nodes", each with an "id" (or "operators" and "nodes" with "operator_ids")',
+  },
+  dialect_missing: {
+    dialect:
+      'the file is written in the dialect "{dialect}", which this version does not read yet; it reads {known}',
+  },
+  // Shape
+  unknown_key: {
+    key: '{subject} has no key "{key}"{hint}',
+  },
+  missing_key: {
+    key: '{subject} has no "{key}"; wanted {wanted}',
+    operator: '{subject} is made from the project file of an operator; wanted "operator" beside it',
+  },
+  wrong_type: {
+    value: '{subject} is {came}; wanted {wanted}',
+    input_default: '{subject} is {came}; wanted {wanted}, as its "type" says',
+    key: 'a key is {came}; wanted a text',
+  },
+  wrong_value: {
+    value: '{subject} is {came}; wanted {wanted}',
+    word: '{subject} is "{came}"; wanted one of {known}{hint}',
+    not_json: '{came} is no value that JSON can hold; quote it to mean the text',
+    zero: '{subject} is 0; wanted more',
+    retry_class: '{subject} is "{came}"; wanted {known}, exit:N or exit:N-M{hint}',
+    limits: '{subject} allows less {resource} than "resources" asks for; wanted at least as much',
+    limit_key:
+      '{subject} allows less {resource} than it asks for; wanted {resource}_limit of at least {resource}_request',
+    max_parallel: '{subject} has "maxParallel" without "forEach", where it means nothing',
+    for_each_text: '{subject} is a text with {{ }} in it; wanted {wanted}',
+    path_and_git: '{subject} has "path" beside "git" or "tag"; wanted one of them',
+    environments: '{subject} has {count} kinds ({kinds}); wanted one',
+    environment: '{subject} is "{came}"; wanted host or { uv: pyproject.toml }',
+    project: '{subject} is "{came}"; wanted the path of a pyproject.toml in the code of {operator}',
+    // Arguments that are written out in an expression
+    pattern_length: 'a pattern of {count} characters; at most {most} are allowed',
+    pattern: 'the pattern {pattern} is not RE2 syntax: {why}',
+    format_percent: 'the format {format} is written with yyyy MM dd HH mm ss SSS, not with %',
+    format_quote: "the format {format} has a ' that is never closed",
+    format_word:
+      'the format {format} names "{came}"; it may name {known} (other letters stand in \'…\')',
+    payload:
+      "payload wants the name of an external event, written out as a text: payload('external.go')",
+  },
+  empty_value: {
+    file: 'the file is empty; wanted a pipeline',
+    text: '{subject} is empty; wanted a text',
+    nodes: 'the pipeline has no nodes; wanted one node or more',
+    steps: '{subject} is an empty list; wanted one step or more',
+    operators: '{subject} is an empty list; wanted one operator or more',
+  },
+  bad_duration: {
+    no_unit: '"{came}" has no unit; say "{came}s", for seconds',
+    form: '"{came}" is no duration; wanted a duration such as 90s, 15m or 1h30m',
+    order: '"{came}" is no duration: units go from large to small',
+    long: '"{came}" is longer than {most}',
+  },
+  bad_size: {
+    no_unit: '"{came}" has no unit; say "{came}GiB", for one',
+    form: '"{came}" is no size; wanted one such as 512MiB, 8GiB or 20GB',
+    large: '"{came}" is larger than any machine',
+  },
+  bad_id: {
+    id: '{subject} is "{came}"; wanted {wanted}{hint}',
+    input: '"{name}" cannot be the name of an input; {why}',
+    node_input: '{subject}: "{name}" cannot be the name of an input; {why}',
+    variable:
+      '{subject}: "{name}" cannot be a variable; wanted letters, digits and "_", no digit first',
+  },
+  reserved_id: {
+    id: '{subject} is "{came}", a word that has a meaning already; choose another one',
+    key: '"{key}" cannot be a key: it is refused as a name of members',
+    variable:
+      '{subject}: "{name}" cannot be a variable; names beginning with MILLRACE_ are set by the engine',
+  },
+  duplicate_id: {
+    node: 'there is a node "{id}" already, in line {line}; wanted another id',
+    operator: 'there is an operator "{id}" already; wanted another id',
+    step: '{subject} is "{id}" for the second time in this node',
+    needs: '{subject} names "{name}" for the second time',
+    runs_twice:
+      'the operator "{operator}" stands twice in the node "{node}"; wanted one place, because others wait for its end',
+    runs_in_two:
+      'the operator "{operator}" stands in the nodes "{other}" and "{node}"; wanted one place, because others wait for its end',
+  },
+  too_many: {
+    nodes: 'the pipeline has {count} nodes; at most {most} are allowed',
+    inputs: 'the pipeline has {count} inputs; at most {most} are allowed',
+    steps: '{subject} has {count} steps; at most {most} are allowed',
+    operators: '{subject} has {count} operators; at most {most} are allowed',
+    elements: '{subject} has {count} elements; at most {most} are allowed',
+  },
+  executor_missing: {
+    key: '{subject} has "{key}", which this version lacks; it has {known}',
+  },
+  environment_missing: {
+    kind: '{subject} is of the kind "{kind}", which this version lacks; it has {known}',
+    type: '{subject} has an environment of the type "{kind}", which this version lacks; it has {known}',
+  },
+  several_executors: {
+    keys: '{subject} has {keys}; wanted one executor',
+  },
+  needs_and_start: {
+    both: '{subject} has both "needs" and "startWhen"; wanted one of them, because "needs" is short for a startWhen',
+  },
+  unsafe_value: {
+    repository: '{subject} is "{came}", which no repository is fetched from; wanted {wanted}',
+    tag: '{subject} is "{came}", which cannot be the name of a tag',
+    braces: '{subject} is "{came}"; wanted a path without {{ }}',
+    leaves: '{subject} is "{came}", which leaves its folder',
+    absolute: '{subject} is "{came}"; wanted a path inside its folder',
+    option: '{subject} is "{came}", which would be read as an option',
+    control: '{subject} holds a control character',
+    nul: '{subject} holds a NUL character',
+  },
+  // Names
+  unknown_node: {
+    names: '{subject} names the node "{name}", which is not there{hint}',
+    own_input: '{subject} names "{name}", an input of the node, which is not known there yet{hint}',
+    event: '{subject} waits for event:{pattern}, but there is no node "{name}"{hint}',
+  },
+  unknown_operator: {
+    names: '{subject} names the operator "{name}", which is not there{hint}',
+    unused: 'no node runs the operator "{name}"',
+    with: 'a working tree is given for the operator "{name}"; the pipeline has {known}{hint}',
+  },
+  unknown_input: {
+    names: '{subject} names the input "{name}", which is not declared{hint}',
+    given: 'the pipeline has no input "{name}"{hint}',
+  },
+  unknown_variable: {
+    instances:
+      '{subject} names {node}.{name}, but "{node}" has one instance per element: its only output is "items", a list of theirs{hint}',
+    join: '{subject} names {node}.{name}, but "{node}" runs nothing and has no outputs',
+    attempt: '{subject} names system.attempt, which is not known before the node starts',
+    system: '{subject} names system.{name}, which is not there; there are {known}{hint}',
+    element: '{subject} names "{name}", which is known only inside the instances of "forEach"',
+    no_for_each: '{subject} names "{name}", but the node has no "forEach"',
+    name: '{subject} names "{name}", which nothing provides{hint}',
+    node: '{subject} names "{name}", which nothing provides: it is a node; its outputs are named {name}.OUTPUT{hint}',
+    own_input:
+      '{subject} names "{name}", which nothing provides: inputs of the node are known in its "env" and "command" only{hint}',
+  },
+  unknown_event: {
+    pipeline:
+      '{subject} waits for event:{pattern}: of the pipeline there is only pipeline.started, for nothing starts after its end',
+    form: '{subject} waits for event:{pattern}; an event is named NODE.EVENT',
+    event: '{subject} waits for event:{pattern}, which no node raises; there are {known}{hint}',
+    no_approval: '{subject} waits for event:{pattern}, but "{node}" is no approval',
+    no_match: '{subject} waits for event:{pattern}, but "{node}" matches no other node',
+    external:
+      '{subject} waits for event:{pattern}: * stands for nodes only, an event from outside must be named',
+  },
+  cycle: {
+    self: 'node "{node}" waits for itself: {chain}{because}',
+    nodes: 'nodes wait for each other: {chain}{because}',
+    operators: 'operators wait for each other: {chain}',
+  },
+  // Expressions
+  ...EXPRESSION_MESSAGES,
+  constant_condition: {
+    boolean_true:
+      '{subject} is always true; wanted a condition such as event:NODE.completed, or leave it out',
+    boolean_false:
+      '{subject} is never true; wanted a condition such as event:NODE.completed, or leave it out',
+    true: '{subject} is true in every run; leave it out, or name what it waits for',
+    never: '{subject} can never be true',
+    error: '{subject} fails in every run: {why}',
+  },
+  contradiction: {
+    events: '{subject} wants {events}, of which only one can happen',
+  },
+  binding_may_be_missing: {
+    itself: "{subject} names {named}, but the node's own outputs come only when it has completed",
+    pipeline:
+      '{subject} names {named}, but it is needed by every node, also by those that start first; move it to the nodes that wait for it',
+    order:
+      '{subject} names {named}, but "{node}" may start before that is known: nothing it waits for implies {wait}; wanted {cure}',
+  },
+  external_in_skip: {
+    event:
+      '{subject} names event:{pattern}: it is asked once, at the start, and an event from outside may come at any time; wanted a startWhen or stopWhen',
+  },
+  secret_not_allowed: {
+    names:
+      '{subject} names secret.{name}, which could be read there afterwards; secrets may stand in "env" and "command" only',
+  },
+  quoted_word: {
+    command:
+      '{subject} has {{ }} inside quotes; it becomes one quoted word by itself, so leave the quotes out',
+  },
+  // A run
+  missing_input: {
+    input:
+      'the input "{name}"{about} has no value and no default; wanted {wanted}, as in -i {name}=…',
+  },
+  wrong_input: {
+    option: '"-i {text}" is no input: wanted -i name=value',
+    empty: 'the input "{name}" is empty; wanted {wanted}',
+    not_json: 'the input "{name}" is "{came}", which is no JSON; wanted {wanted}',
+    type: 'the input "{name}" is {came}; wanted {wanted}',
+    values: '{file}:{why}',
+  },
+  input_file_missing: {
+    input: 'the file {file} for the input "{name}" is not there',
+    values: 'the file {file} of --inputs is not there or cannot be read',
+  },
+  secret_missing: {
+    names: 'the pipeline names the secret {name}, which is not set',
+  },
+  repository_missing: {
+    address: 'repository {git} is no address; wanted is an https or ssh URL, or a path',
+    helper:
+      'repository {git} names a helper program, which is not allowed; wanted is an https or ssh URL, or a path',
+    scheme: 'repository {git} uses {scheme}://; wanted is one of {known}',
+    unreadable: 'repository {repository} cannot be read: {why}',
+    not_fetched: 'repository {repository} cannot be fetched: {why}',
+    offline:
+      'commit {commit} of {repository} is not in the cache, and --offline forbids to fetch it',
+    gone: 'commit {commit}, which tag "{tag}" meant when this run began, is no longer in {repository}',
+    mirror: 'a mirror cannot be made: {why}',
+    checkout: 'commit {commit} cannot be checked out: {why}',
+    no_folder: 'working tree {folder} is no folder',
+  },
+  tag_missing: {
+    name: '{tag} cannot be the name of a tag; wanted is something like "v1.0.0"',
+    offline: 'tag "{tag}" of {repository} is not in the cache, and --offline forbids to fetch it',
+    none: 'repository {repository} has no tag "{tag}"; it has no tags at all',
+    nearest: 'repository {repository} has no tag "{tag}"; nearest are {nearest}',
+    moved: 'tag "{tag}" of {repository} has moved: it was {before} and is {commit} now',
+  },
+  project_file_missing: {
+    tree: 'working tree {folder} has no file {project}',
+    outside: "project file {project} is outside of the operator's files; wanted is a path inside",
+    none: '{operator} has no file "{project}"; there is no {name} in it anywhere',
+    others: '{operator} has no file "{project}"; it has {others}',
+  },
+  does_not_fit: {
+    cpu: 'node "{node}" asks for {wanted} cores; this machine has {has}',
+    memory: 'node "{node}" asks for {wanted} of memory; this machine has {has}',
+    gpu: 'node "{node}" asks for {wanted} GPU; this machine has {has}',
+  },
+  path_missing: {
+    tree: 'the working tree {folder} for the operator "{name}" is not there',
+  },
+} as const satisfies Readonly<Record<ProblemCode, Readonly<Record<string, string>>>>;
+
+type Messages = typeof PROBLEM_MESSAGES;
+
+/** The variants of a code. */
+export type Variant<C extends ProblemCode> = keyof Messages[C] & string;
+
+/** The names that a sentence wants filled in. */
+export type Names<S> = S extends `${string}{${infer After}`
+  ? After extends `${' ' | '{'}${infer Rest}`
+    ? Names<Rest>
+    : After extends `${infer Name}}${infer Rest}`
+      ? Name | Names<Rest>
+      : never
+  : never;
+
+/** What fills a sentence: nothing where it has no names. */
+export type Filling<S> = [Names<S>] extends [never]
+  ? readonly []
+  : readonly [values: Readonly<Record<Names<S>, string | number>>];
+
+export type SentenceOf<C extends ProblemCode, V extends Variant<C>> = Messages[C][V];
