@@ -1,12 +1,13 @@
 // The engine's side of Control: each call is one use case of the service.
 import type { DataDirectory } from '#embedded/data-directory.ts';
+import type { Plan } from '#schemas/plan.ts';
 import { cancelRun, emitEvent, pauseRun, resumeRun } from '#service/command-run.ts';
 import type { Control, EventPage, LogPage } from '#service/control.ts';
 import { decideApproval } from '#service/decide-approval.ts';
 import type { Notices } from '#service/desk.ts';
 import { explainNode } from '#service/explain-node.ts';
 import { findRun, listRuns } from '#service/find-run.ts';
-import type { RunRef } from '#service/keys.ts';
+import { addressOf, type RunRef, splitAddress } from '#service/keys.ts';
 import { hold } from '#service/load-run.ts';
 import { readEvents } from '#service/read-events.ts';
 import { readReport, readVariables } from '#service/read-run.ts';
@@ -114,13 +115,22 @@ function eventsOf(
 
 const compare = (left: string, right: string): number => (left < right ? -1 : left > right ? 1 : 0);
 
+/** A node, or one of its instances: `per_region[3]`. A label that looks like an instance is a node first. */
+function addressNamed(plan: Plan, name: string): string {
+  const { node, instance } = splitAddress(name);
+  const isLabel = plan.nodes.some(({ id, label }) => id === name || label === name);
+  return isLabel || instance === undefined
+    ? nodeNamed(plan, name)
+    : addressOf(nodeNamed(plan, node), instance);
+}
+
 async function logsOf(
   parts: ControlParts & { hints: LogHints },
   ref: RunRef,
   options: LogOptions = {},
 ): Promise<LogPage> {
   const { plan } = (await hold(parts.service, ref)).memory.linked;
-  const node = options.node === undefined ? {} : { node: nodeNamed(plan, options.node) };
+  const node = options.node === undefined ? {} : { node: addressNamed(plan, options.node) };
   return until(parts, ref, { wait: options.wait, pause: LOOK }, async () => {
     // Asked before the lines are read: what was printed before the end is read after it.
     const ended = ENDED.has(await statusOf(parts.service, ref));
