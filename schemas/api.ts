@@ -38,6 +38,9 @@ export const runRequest = z.strictObject({
 const started = z.strictObject({ run: runId });
 const done = z.strictObject({});
 
+/** A truth in a query, which is text there. */
+const flag = z.stringbool({ truthy: ['true'], falsy: ['false'] });
+
 const cursor = z.string().max(limits.cursorLength);
 const paging = {
   after: cursor.exactOptional(),
@@ -124,6 +127,8 @@ export const routes = {
       limit: paging.limit,
       pipeline: z.string().max(limits.idLength).exactOptional(),
       status: runStatus.exactOptional(),
+      /** Sub-runs as well. */
+      all: flag.exactOptional(),
     }),
     answer: z.strictObject({ runs: z.array(runSummary) }),
   }),
@@ -143,7 +148,11 @@ export const routes = {
     ...read,
     path: '/v1/:namespace/runs/:run/events',
     params: ofRun,
-    query: z.strictObject(paging),
+    query: z.strictObject({
+      ...paging,
+      /** Those of its sub-runs as well. */
+      children: flag.exactOptional(),
+    }),
     answer: eventPage,
   }),
   logs: route({

@@ -124,6 +124,21 @@ export const nodesStep = z.strictObject({
   retry: retry.optional(),
 });
 
+export const nodesSubPipeline = z.strictObject({
+  file: z
+    .string()
+    .optional()
+    .meta({ description: "Its file, relative to this file's folder: `./publish.yaml`." }),
+  id: z
+    .string()
+    .optional()
+    .meta({ description: "Its id, in place of `file`: a YAML file of this file's folder." }),
+  inputs: z
+    .record(z.string(), json)
+    .optional()
+    .meta({ description: 'What its run is given; texts may hold `{{ expression }}`.' }),
+});
+
 export const nodesNode = z.strictObject({
   id: id.meta({
     description: 'Names the node in expressions: letters, digits and `_`, no digit first.',
@@ -159,6 +174,9 @@ export const nodesNode = z.strictObject({
   steps: z.array(nodesStep).min(1).max(limits.nodeSteps).optional().meta({
     description: 'Commands, in order, on one machine. A node without an executor is a join.',
   }),
+  pipeline: nodesSubPipeline
+    .optional()
+    .meta({ description: 'A run of another pipeline: inputs down, outputs up.' }),
   resources: nodesResources.optional().meta({ description: 'What the node asks for.' }),
   retry: retry.optional(),
   timeout: duration.optional().meta({ description: 'How long one attempt may take.' }),
@@ -191,19 +209,16 @@ export const nodesPipeline = z
       .optional()
       .meta({ description: 'The first unhandled failure cancels the rest. Default: `false`.' }),
     maxParallel: z.int().positive().optional().meta({ description: 'Nodes at the same time.' }),
+    outputs: z.record(z.string(), json).optional().meta({
+      description:
+        'What a run gives, with `{{ node.output }}`; null where its node did not complete. Default: the outputs of each completed node under its id.',
+    }),
     nodes: z.array(nodesNode).min(1).max(limits.planNodes).meta({ description: 'The graph.' }),
   })
   .meta({ title: 'Millrace pipeline, dialect nodes' });
 
 /** Executors of the native dialect that this version lacks, each a key of a node. */
-export const EXECUTORS_TO_COME = [
-  'sql',
-  'approval',
-  'pipeline',
-  'function',
-  'spark',
-  'docetl',
-] as const;
+export const EXECUTORS_TO_COME = ['sql', 'approval', 'function', 'spark', 'docetl'] as const;
 
 /** Further keys of a node that this version lacks. */
 export const KEYS_TO_COME = ['cache'] as const;

@@ -59,6 +59,12 @@ export const limits = {
   /** Characters of a message kept with an attempt or fact. */
   messageLength: 4_000,
 
+  /** Runs inside runs: how deep pipelines may run other pipelines. */
+  subRunDepth: 8,
+  /** Files of pipelines that one pipeline may run, however far down. */
+  subPipelines: 1_000,
+  /** Runs whose events one stream merges: a run and those below it. */
+  mergedRuns: 1_000,
   /** Instances of one forEach node. */
   instances: 50_000,
   /** Entries (nodes or instances) of one chunk of a run's state. */

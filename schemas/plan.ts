@@ -91,7 +91,13 @@ export type Executor =
       deadline?: number | undefined;
       onDeadline: 'reject' | 'approve';
     }
-  | { kind: 'pipeline'; id: string; digest: string; inputs?: Record<string, Json> | undefined }
+  | {
+      kind: 'pipeline';
+      id: string;
+      digest: string;
+      file?: string | undefined;
+      inputs?: Record<string, Json> | undefined;
+    }
   | { kind: 'prepare'; operator: OperatorSource; environment: Environment };
 
 export const executor: z.ZodType<Executor> = z.lazy(() =>
@@ -138,6 +144,8 @@ export const executor: z.ZodType<Executor> = z.lazy(() =>
       kind: z.literal('pipeline'),
       id: z.string(),
       digest,
+      /** Its file, relative to the folder of the file that names it: on one machine its own folder follows from that. */
+      file: z.string().optional(),
       inputs: z.record(z.string(), binding).optional(),
     }),
     /** Fetches an operator and builds its environment; added by the compiler, invisible to events. */

@@ -5,6 +5,8 @@ import { problemCode } from './problem-codes.ts';
 export const problem = z.strictObject({
   code: problemCode,
   severity: z.enum(['error', 'warning']),
+  /** Whose place it is, where that is not the file that was asked about: a sub-pipeline's. */
+  file: z.string().optional(),
   /** Where in the document: `nodes[2].startWhen`. Empty for the document itself. */
   path: z.string(),
   /** From 1. 0 where there is no place (an input on the command line, say). */

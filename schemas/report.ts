@@ -27,6 +27,8 @@ export const instanceReport = z.strictObject({
   outputs,
   reason: reason.optional(),
   message: z.string().optional(),
+  /** Of a `pipeline` node: the run that is the work of this instance. */
+  subRun: runId.optional(),
 });
 
 export const nodeReport = z.strictObject({
