@@ -3,9 +3,10 @@
 import { isMapping } from '#core/compile/read-values.ts';
 import { evaluate } from '#core/expression/evaluate.ts';
 import { parseCondition, parseExpression, parseTemplate } from '#core/expression/parse.ts';
+import type { ExpressionProblem } from '#core/expression/problem.ts';
 import { judge, type World } from '#core/expression/reference.ts';
 import { renderTemplate } from '#core/expression/template.ts';
-import type { Evaluated, ExpressionProblem, Known, Variables } from '#core/expression/types.ts';
+import type { Evaluated, Known, Variables } from '#core/expression/types.ts';
 import type { Json } from '#schemas/values.ts';
 
 type Values = { readonly [name: string]: Json };

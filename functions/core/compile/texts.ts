@@ -1,6 +1,6 @@
 // Texts of the expression language inside a file: parsing them, and saying where in the file a character of them stands.
 import { parseCondition, parseTemplate } from '#core/expression/parse.ts';
-import type { ExpressionProblem } from '#core/expression/types.ts';
+import type { ExpressionProblem } from '#core/expression/problem.ts';
 import type { Binding, ConditionText, ConditionUse, ScalarPlace } from './draft.ts';
 import { type Findings, subjectOf } from './findings.ts';
 import type { Place, ScalarTree, Tree } from './tree.ts';
@@ -97,7 +97,7 @@ function cutByComment(findings: Findings, place: ScalarPlace): boolean {
 }
 
 function reportProblem(findings: Findings, place: ScalarPlace, problem: ExpressionProblem): void {
-  findings.error(problem.code, place, `${subjectOf(place)}: ${problem.message}`, {
+  findings.error(problem.about(subjectOf(place)), place, {
     at: sourceOffset(findings.source, place.tree, problem.at),
     suggestion: problem.suggestion,
   });

@@ -1,4 +1,5 @@
 // Finds the end of `{{ }}`.
+import { message } from '#core/messages.ts';
 import { fail, type Source } from './problem.ts';
 
 /** Offset of the `}}` that closes the `{{` at `at`; braces inside texts do not count. */
@@ -19,9 +20,9 @@ export function closingBraces(source: Source, at: number): number {
       return index;
     }
   }
-  const message =
+  const said =
     quote === ''
-      ? 'this {{ is never closed by }}'
-      : `this {{ is never closed: a text that begins with ${quote} inside it has no end`;
-  return fail(source, { at, message });
+      ? message('expression_syntax', 'braces_open')
+      : message('expression_syntax', 'text_in_braces_open', { quote });
+  return fail(source, { at, said });
 }

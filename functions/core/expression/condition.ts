@@ -1,4 +1,5 @@
 // From what the tokens built to a condition: events and {{ }} joined by &&, || and !. Values outside {{ }} get the corrected line.
+import { message } from '#core/messages.ts';
 import { fail, type Source } from './problem.ts';
 import type { Raw } from './raw.ts';
 import type { Condition, Expr } from './types.ts';
@@ -78,27 +79,19 @@ function constantOf(expr: Expr): Condition | undefined {
 }
 
 function bare({ source, root }: Context, raw: Raw): never {
-  const written = source.text.slice(raw.at, raw.end);
-  return fail(source, {
-    at: raw.at,
-    message: `${written} is a value; in a condition values stand in {{ }}: {{ ${written} }}`,
-    ...corrected(source, root),
-  });
+  const value = source.text.slice(raw.at, raw.end);
+  const said = message('expression_syntax', 'bare_value', { value });
+  return fail(source, { at: raw.at, said, ...corrected(source, root) });
 }
 
 function inComparison({ source, root }: Context, raw: Mixed): never {
   if (raw.operator === '-' || holds(raw, 'event')) {
-    return fail(source, {
-      at: raw.at,
-      message: `an event is true or not; it is joined by &&, || and !, not by ${raw.operator}`,
-    });
+    const { at, operator } = raw;
+    return fail(source, { at, said: message('expression_syntax', 'event_operator', { operator }) });
   }
-  return fail(source, {
-    code: 'braces_in_comparison',
-    at: raw.at,
-    message: `the whole comparison stands in one {{ }}: {{ ${unbraced(source, raw)} }}`,
-    ...corrected(source, root),
-  });
+  const value = unbraced(source, raw);
+  const said = message('braces_in_comparison', 'comparison', { value });
+  return fail(source, { at: raw.at, said, ...corrected(source, root) });
 }
 
 function holds(raw: Raw, kind: 'event' | 'braces'): boolean {

@@ -1,4 +1,6 @@
 // Dates: `2025-01-31`, or an instant as ISO text or milliseconds since the epoch. Everything is UTC; there is no clock here.
+import { type Message, message } from '#core/messages.ts';
+
 const DATE = /^(\d{4})-(\d{2})-(\d{2})$/;
 const INSTANT =
   /^(\d{4})-(\d{2})-(\d{2})[T ](\d{2}):(\d{2})(?::(\d{2})(?:\.(\d{1,9}))?)?(Z|[+-]\d{2}:\d{2})?$/;
@@ -81,16 +83,21 @@ const WORDS = ['yyyy', 'MM', 'dd', 'HH', 'mm', 'ss', 'SSS'] as const;
 const PIECE = /'([^']*)'|([A-Za-z])\2*|[^A-Za-z']+|'/gy;
 
 /** What is wrong with a format, if anything. */
-export function formatProblem(format: string): string | undefined {
+export function formatProblem(format: string): Message<'wrong_value'> | undefined {
   if (format.includes('%')) {
-    return `the format ${JSON.stringify(format)} is written with yyyy MM dd HH mm ss SSS, not with %`;
+    return message('wrong_value', 'format_percent', { format: JSON.stringify(format) });
   }
   for (const [piece, , letter] of format.matchAll(PIECE)) {
     if (piece === "'") {
-      return `the format ${JSON.stringify(format)} has a ' that is never closed`;
+      return message('wrong_value', 'format_quote', { format: JSON.stringify(format) });
     }
     if (letter !== undefined && !WORDS.some((word) => word === piece)) {
-      return `the format ${JSON.stringify(format)} names "${piece}"; it may name ${WORDS.join(', ')} (other letters stand in '…')`;
+      const known = WORDS.join(', ');
+      return message('wrong_value', 'format_word', {
+        format: JSON.stringify(format),
+        came: piece,
+        known,
+      });
     }
   }
   return undefined;

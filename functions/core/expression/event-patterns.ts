@@ -1,4 +1,5 @@
 // The patterns of `event:`: NODE.EVENT, where * stands for any letters. What people write instead is put right.
+import { message } from '#core/messages.ts';
 import { fail, type Source } from './problem.ts';
 
 export interface EventPlace {
@@ -16,28 +17,26 @@ export function checkEvent(source: Source, place: EventPlace): void {
   if (next === "'" || next === '"') {
     const quoted = source.text.slice(end + 1).split(next, 1)[0] ?? '';
     const to = end + quoted.length + 2;
-    const message = 'the name of an event stands without quotes';
-    fail(source, { at, message, fix: { to, by: `event:${quoted}` } });
+    const said = message('expression_syntax', 'event_quotes');
+    fail(source, { at, said, fix: { to, by: `event:${quoted}` } });
   }
   if (written !== 'event:') {
-    const message = `an event is written without spaces: event:${pattern}`;
-    fail(source, { at, message, fix: { to: end, by: `event:${pattern}` } });
+    const said = message('expression_syntax', 'event_spaces', { pattern });
+    fail(source, { at, said, fix: { to: end, by: `event:${pattern}` } });
   }
   if (next === '[') {
-    const message = `event:${pattern}[…]: events cannot name one instance; wait for the whole node: event:${pattern}.completed`;
-    fail(source, { at, message });
+    fail(source, { at, said: message('expression_syntax', 'event_instance', { pattern }) });
   }
   if (pattern.includes('-')) {
     const by = pattern.replaceAll('-', '_');
-    const message = `event:${pattern}: ids have no hyphen, because it would be a minus; write event:${by}`;
-    fail(source, { at, message, fix: { to: end, by: `event:${by}` } });
+    const said = message('expression_syntax', 'event_hyphen', { pattern, id: by });
+    fail(source, { at, said, fix: { to: end, by: `event:${by}` } });
   }
   if (!pattern.includes('.')) {
-    const message = `event:${pattern} names a node but no event of it: event:${pattern}.completed`;
-    fail(source, { at, message, fix: { to: end, by: `event:${pattern}.completed` } });
+    const said = message('expression_syntax', 'event_node', { pattern });
+    fail(source, { at, said, fix: { to: end, by: `event:${pattern}.completed` } });
   }
   if (!/^[\p{L}_*][\p{L}\p{M}\p{Nd}_*]*(?:\.[\p{L}_*][\p{L}\p{M}\p{Nd}_*]*)+$/u.test(pattern)) {
-    const message = `event:${pattern} is no event; it is written event:NODE.completed, * stands for any letters`;
-    fail(source, { at, message });
+    fail(source, { at, said: message('expression_syntax', 'event_form', { pattern }) });
   }
 }

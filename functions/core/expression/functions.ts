@@ -154,7 +154,7 @@ function contains(call: Call): Evaluated {
 function matches(call: Call, text: string, pattern: string): Evaluated {
   const compiled = compilePattern(pattern);
   if (!compiled.ok) {
-    return error(`matches: ${compiled.message}`);
+    return error(`matches: ${compiled.said.text}`);
   }
   // Linear, but in text times pattern: a large pattern over a large text costs what it takes.
   const cost = Math.ceil((text.length * Math.max(1, compiled.pattern.programSize())) / 200);
@@ -246,7 +246,7 @@ function formatDate(call: Call): Evaluated {
   const problem = formatProblem(format.value);
   return problem === undefined
     ? bounded(formatted(moment, format.value))
-    : error(`formatDate: ${problem}`);
+    : error(`formatDate: ${problem.text}`);
 }
 
 const A_DATE = 'a date (2025-01-31, 2025-01-31T12:00:00Z or milliseconds)';

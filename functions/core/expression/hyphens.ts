@@ -1,4 +1,5 @@
 // Hyphens in names: the language reads them as a minus.
+import { message } from '#core/messages.ts';
 import type { Subject } from './names.ts';
 import { fail, type Source } from './problem.ts';
 
@@ -15,10 +16,11 @@ export function refuseHyphen(source: Source, subject: Subject, begun: Subject): 
   }
   const to = subject.end + found.length;
   if (subject.kind === 'name') {
-    const by = `${subject.name}${found}`.replaceAll('-', '_');
+    const came = `${subject.name}${found}`;
+    const by = came.replaceAll('-', '_');
     fail(source, {
       at: subject.at,
-      message: `"${subject.name}${found}" reads as a subtraction: ids have no hyphen, write ${by}; if you do subtract, put spaces round the minus`,
+      said: message('expression_syntax', 'hyphen_id', { came, id: by }),
       fix: { to, by },
     });
   }
@@ -28,7 +30,7 @@ export function refuseHyphen(source: Source, subject: Subject, begun: Subject): 
     const before = source.text.slice(at, subject.end - name.length - 1);
     fail(source, {
       at,
-      message: `"${name}${found}" reads as a subtraction; a member with a hyphen is written ['${name}${found}']; if you do subtract, put spaces round the minus`,
+      said: message('expression_syntax', 'hyphen_member', { came: `${name}${found}` }),
       fix: { to, by: `${before}['${name}${found}']` },
     });
   }

@@ -1,4 +1,5 @@
 // Arguments that are written out are checked when they are read, so that a mistake is a problem of the pipeline and not of a run.
+import { type Message, message } from '#core/messages.ts';
 import { formatProblem } from './dates.ts';
 import { patternProblem } from './patterns.ts';
 import { fail, type Source } from './problem.ts';
@@ -14,14 +15,14 @@ export function checkLiterals(source: Source, name: FunctionName, args: readonly
   if (second?.kind !== 'literal' || typeof second.value !== 'string') {
     return;
   }
-  let message: string | undefined;
+  let said: Message<'wrong_value'> | undefined;
   if (name === 'matches') {
-    message = patternProblem(second.value);
+    said = patternProblem(second.value);
   } else if (name === 'formatDate') {
-    message = formatProblem(second.value);
+    said = formatProblem(second.value);
   }
-  if (message !== undefined) {
-    fail(source, { code: 'wrong_value', at: second.at - source.base, message });
+  if (said !== undefined) {
+    fail(source, { at: second.at - source.base, said });
   }
 }
 
@@ -31,10 +32,8 @@ function checkPayload(source: Source, event: Expr | undefined): void {
     return;
   }
   fail(source, {
-    code: 'wrong_value',
     at: event === undefined ? 0 : event.at - source.base,
-    message:
-      "payload wants the name of an external event, written out as a text: payload('external.go')",
+    said: message('wrong_value', 'payload'),
     ...(typeof name === 'string' && /^[\p{L}\p{M}\p{Nd}_]+$/u.test(name)
       ? { suggestion: `payload('external.${name}')` }
       : {}),

@@ -1,4 +1,5 @@
 // Literals: texts and numbers as they are written, and everything about them that people get wrong.
+import { message } from '#core/messages.ts';
 import { fail, type Source } from './problem.ts';
 
 export interface Read<T> {
@@ -25,7 +26,7 @@ export function readText(source: Source, at: number): Read<string> {
     const char = text.charAt(index);
     if (char === quote) {
       if (!value.isWellFormed()) {
-        fail(source, { at, message: 'a text with half a surrogate pair in it' });
+        fail(source, { at, said: message('expression_syntax', 'surrogate') });
       }
       return { value, end: index + 1 };
     }
@@ -37,7 +38,7 @@ export function readText(source: Source, at: number): Read<string> {
     value += escaped.value;
     index = escaped.end - 1;
   }
-  return fail(source, { at, message: `the text that begins with ${quote} here is never closed` });
+  return fail(source, { at, said: message('expression_syntax', 'text_open', { quote }) });
 }
 
 function readEscape(source: Source, at: number): Read<string> {
@@ -48,11 +49,11 @@ function readEscape(source: Source, at: number): Read<string> {
   }
   const value = Object.hasOwn(ESCAPES, letter) ? ESCAPES[letter] : undefined;
   if (value === undefined) {
-    const message =
+    const said =
       letter === 'u'
-        ? 'a \\u wants four hexadecimal digits: \\u00e9'
-        : `a text knows the escapes \\n \\r \\t \\\\ \\' \\" and \\uXXXX, not \\${letter}; a backslash itself is written \\\\`;
-    return fail(source, { at, message, fix: { to: at + 1, by: '\\\\' } });
+        ? message('expression_syntax', 'unicode')
+        : message('expression_syntax', 'escape', { letter });
+    return fail(source, { at, said, fix: { to: at + 1, by: '\\\\' } });
   }
   return { value, end: at + 2 };
 }
@@ -70,30 +71,29 @@ export function readNumber(source: Source, at: number): Read<number> {
   }
   if (/^0\d/.test(written)) {
     const by = written.replace(/^0+(?=\d)/, '');
-    const message = `${written} begins with 0; write the number ${by}, or the text '${written}'`;
-    fail(source, { at, message, fix: { to: end, by } });
+    const said = message('expression_syntax', 'leading_zero', { came: written, number: by });
+    fail(source, { at, said, fix: { to: end, by } });
   }
   const value = Number(written);
   const tooLarge =
     !Number.isFinite(value) || (/^\d+$/.test(written) && !Number.isSafeInteger(value));
   if (tooLarge) {
-    const message = `${written} is too large to be kept exactly (beyond 2^53); write it as a text: '${written}'`;
-    fail(source, { at, message, fix: { to: end, by: `'${written}'` } });
+    const said = message('expression_syntax', 'large_number', { came: written });
+    fail(source, { at, said, fix: { to: end, by: `'${written}'` } });
   }
   return { value, end };
 }
 
 function oddNumber(written: string, rest: string, end: number) {
   const to = end + rest.length;
-  const plain = `${written}${rest}`.replaceAll('_', '');
+  const came = `${written}${rest}`;
+  const plain = came.replaceAll('_', '');
   if (/^[\d_]+$/.test(rest)) {
-    return { message: `write the number ${plain} without _`, fix: { to, by: plain } };
+    const said = message('expression_syntax', 'underscore', { number: plain });
+    return { said, fix: { to, by: plain } };
   }
   if (/^(?:ms|s|m|h|d|[KMG]i?B)$/.test(rest)) {
-    return {
-      message: `numbers in expressions have no unit: ${written}${rest}`,
-      fix: { to, by: written },
-    };
+    return { said: message('expression_syntax', 'unit', { came }), fix: { to, by: written } };
   }
-  return { message: `${written}${rest} is no number; a name does not begin with a digit` };
+  return { said: message('expression_syntax', 'digit_first', { came }) };
 }

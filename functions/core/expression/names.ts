@@ -1,5 +1,6 @@
 // What a name stands for: the scopes of the language, and the members below them.
 
+import { message } from '#core/messages.ts';
 import { checkLiterals } from './literal-arguments.ts';
 import { fail, nearest, type Source } from './problem.ts';
 import {
@@ -50,7 +51,7 @@ export function head(source: Source, at: number, name: string): Subject {
 
 function refuseForbidden(source: Source, at: number, name: string): void {
   if (FORBIDDEN_MEMBERS.has(name)) {
-    fail(source, { at, message: `"${name}" is no member that an expression may name` });
+    fail(source, { at, said: message('expression_syntax', 'forbidden', { name }) });
   }
 }
 
@@ -87,7 +88,7 @@ function scoped(
       }
       return fail(source, {
         at,
-        message: `pipeline.${name}: an input of the pipeline is named pipeline.input.${name}`,
+        said: message('expression_syntax', 'pipeline_member', { name }),
         fix: { to: end, by: name === 'inputs' ? 'pipeline.input' : `pipeline.input.${name}` },
       });
     case 'pipeline.input':
@@ -98,7 +99,7 @@ function scoped(
     case 'external':
       return fail(source, {
         at,
-        message: `external.${name} is an event, not a value; what it carried is payload('external.${name}')`,
+        said: message('expression_syntax', 'external_member', { name }),
         fix: { to: end, by: `payload('external.${name}')` },
       });
   }
@@ -114,15 +115,13 @@ export function finished(source: Source, subject: Subject): Expr {
     const wanted = { pipeline: 'input.NAME', 'pipeline.input': 'NAME', system: 'run_id' };
     const next =
       subject.scope === 'secret' || subject.scope === 'external' ? 'NAME' : wanted[subject.scope];
-    return fail(source, {
-      at,
-      message: `${subject.scope} alone is no value; name a member: ${subject.scope}.${next}`,
-    });
+    const said = message('expression_syntax', 'scope', { scope: subject.scope, member: next });
+    return fail(source, { at, said });
   }
   const word = Object.hasOwn(WORDS, subject.name) ? WORDS[subject.name] : undefined;
   if (word !== undefined) {
-    const message = `${subject.name} is written ${word.by}`;
-    return fail(source, { at, message, fix: { to: end, by: word.by } });
+    const said = message('expression_syntax', 'word', { came: subject.name, word: word.by });
+    return fail(source, { at, said, fix: { to: end, by: word.by } });
   }
   return { kind: 'local', at: source.base + at, name: subject.name };
 }
@@ -143,12 +142,11 @@ export function call(
   }
   const signature = SIGNATURES[name];
   if (args.length < signature.least || args.length > signature.most) {
-    return fail(source, {
-      code: 'expression_function',
-      at,
-      message: `${name} was given ${args.length} argument${args.length === 1 ? '' : 's'}, it wants ${wantedArguments(signature)}: ${signature.usage}`,
-      suggestion: signature.usage,
-    });
+    const { usage } = signature;
+    const count = `${args.length} argument${args.length === 1 ? '' : 's'}`;
+    const wanted = wantedArguments(signature);
+    const said = message('expression_function', 'arguments', { name, count, wanted, usage });
+    return fail(source, { at, said, suggestion: usage });
   }
   checkLiterals(source, name, args);
   return { kind: 'done', expr: { kind: 'call', at: source.base + at, name, args }, end };
@@ -158,24 +156,19 @@ function unknownFunction(source: Source, subject: Head & { readonly kind: 'name'
   const { at, name } = subject;
   const to = at + name.length;
   if (name === 'not') {
-    return fail(source, { at, message: '"not" is written !', fix: { to, by: '!' } });
+    return fail(source, { at, said: message('expression_syntax', 'not'), fix: { to, by: '!' } });
   }
   if (name === 'default' || name === 'coalesce') {
-    return fail(source, {
-      code: 'expression_function',
-      at,
-      message: `there is no function ${name}; a fallback is written a.x ?? 0`,
-    });
+    return fail(source, { at, said: message('expression_function', 'fallback', { name }) });
   }
   const near = nearest(name, [...FUNCTION_NAMES, ...OTHER_NAMES]);
   const meant = elsewhere(name) ?? (near === undefined ? undefined : elsewhere(near));
   return fail(source, {
-    code: 'expression_function',
     at,
-    message:
+    said:
       meant === undefined
-        ? `there is no function "${name}"; there are ${FUNCTION_NAMES.join(', ')}`
-        : `there is no function "${name}"; did you mean ${meant}?`,
+        ? message('expression_function', 'unknown', { name, known: FUNCTION_NAMES.join(', ') })
+        : message('expression_function', 'near', { name, near: meant }),
     ...(meant === undefined ? {} : { fix: { to, by: meant } }),
   });
 }
@@ -186,9 +179,10 @@ function noMethod(source: Source, subject: Subject): never {
   const method =
     expr?.kind === 'output' || expr?.kind === 'member' || expr?.kind === 'input' ? expr.name : '';
   const meant = elsewhere(method);
+  const usage = meant === undefined ? 'lower(x)' : SIGNATURES[meant].usage;
+  const called = method === '' ? '' : `: .${method}()`;
   return fail(source, {
-    code: 'expression_function',
     at,
-    message: `values have no methods${method === '' ? '' : `: .${method}()`}; a function is written before its value${meant === undefined ? ': lower(x)' : `: ${SIGNATURES[meant].usage}`}`,
+    said: message('expression_function', 'method', { method: called, usage }),
   });
 }

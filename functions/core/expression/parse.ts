@@ -1,5 +1,6 @@
 // Reads texts of the language: conditions, expressions, templates. Never throws; the first problem is the answer, with its
 // place and, where one can tell, the corrected text. A text is read once: what it came to is kept, a bounded number of them.
+import { message } from '#core/messages.ts';
 import { limits } from '#schemas/limits.ts';
 import { closingBraces } from './braces.ts';
 import { toCondition } from './condition.ts';
@@ -65,14 +66,12 @@ function expressionIn(source: Source): Expr {
 
 function check(source: Source, what: string, like: string): void {
   if (source.text.length > limits.expressionLength) {
-    fail(source, {
-      code: 'expression_limit',
-      at: 0,
-      message: `${what} has ${source.text.length} characters; at most ${limits.expressionLength} are allowed`,
-    });
+    const most = limits.expressionLength;
+    const said = message('expression_limit', 'length', { what, count: source.text.length, most });
+    fail(source, { at: 0, said });
   }
   if (source.text.trim() === '') {
-    fail(source, { at: 0, message: `${what} is empty; it is written ${like}, for instance` });
+    fail(source, { at: 0, said: message('expression_syntax', 'empty', { what, like }) });
   }
 }
 

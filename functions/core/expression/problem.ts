@@ -1,6 +1,29 @@
 // How the parser gives up: one problem with its place and, where one can tell, the corrected text.
+import type { Message } from '#core/messages.ts';
 import { Rejected } from '#errors/families.ts';
-import type { ExpressionProblem } from './types.ts';
+import type { ExpressionCode } from './types.ts';
+
+/** What is wrong with a text, and where: `at` counts characters of that text from 0. */
+export class ExpressionProblem {
+  readonly code: ExpressionCode;
+  readonly message: string;
+  readonly at: number;
+  readonly suggestion?: string;
+  readonly #said: Message<ExpressionCode>;
+
+  constructor(said: Message<ExpressionCode>, at: number, suggestion: string | undefined) {
+    this.code = said.code;
+    this.message = said.text;
+    this.at = at;
+    if (suggestion !== undefined) this.suggestion = suggestion;
+    this.#said = said;
+  }
+
+  /** What is said of it where the text stands in a place that has a name. */
+  about(subject: string): Message<ExpressionCode> {
+    return this.#said.about(subject);
+  }
+}
 
 /** Leaves the parser and never the folder: `parse.ts` turns it into `{ ok: false }`. */
 export class Unreadable extends Rejected {
@@ -20,10 +43,9 @@ export interface Source {
 }
 
 export interface Trouble {
-  readonly code?: ExpressionProblem['code'];
   /** Offset in `source.text`. */
   readonly at: number;
-  readonly message: string;
+  readonly said: Message<ExpressionCode>;
   /** What stands from `at` to `to` should rather be this. */
   readonly fix?: { readonly to: number; readonly by: string };
   /** A hint that is no correction of the text. */
@@ -38,12 +60,7 @@ export function problemOf(source: Source, trouble: Trouble): ExpressionProblem {
       : source.whole.slice(0, at) +
         trouble.fix.by +
         source.whole.slice(source.base + trouble.fix.to);
-  return {
-    code: trouble.code ?? 'expression_syntax',
-    at,
-    message: trouble.message,
-    ...(suggestion === undefined ? {} : { suggestion }),
-  };
+  return new ExpressionProblem(trouble.said, at, suggestion);
 }
 
 export function fail(source: Source, trouble: Trouble): never {

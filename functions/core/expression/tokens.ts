@@ -5,6 +5,7 @@
 // the text being read is kept beside it, one at a time.
 
 import jsep from 'jsep';
+import { message } from '#core/messages.ts';
 import { limits } from '#schemas/limits.ts';
 import { closingBraces } from './braces.ts';
 import { checkEvent } from './event-patterns.ts';
@@ -62,7 +63,8 @@ function configure(): void {
 
 function current(): Reading {
   if (reading === undefined) {
-    return fail({ text: '', base: 0, whole: '' }, { at: 0, message: 'nothing is being read' });
+    const nothing = { text: '', base: 0, whole: '' };
+    return fail(nothing, { at: 0, said: message('expression_syntax', 'idle') });
   }
   return reading;
 }
@@ -70,11 +72,8 @@ function current(): Reading {
 function deeper(now: Reading, at: number): void {
   now.depth++;
   if (now.depth > limits.expressionDepth) {
-    fail(now.source, {
-      code: 'expression_limit',
-      at,
-      message: `nested deeper than ${limits.expressionDepth} levels`,
-    });
+    const said = message('expression_limit', 'depth', { most: limits.expressionDepth });
+    fail(now.source, { at, said });
   }
 }
 
@@ -102,9 +101,12 @@ function explained(source: Source, reason: unknown): never {
   if (!(reason instanceof Error && 'index' in reason && typeof reason.index === 'number')) {
     throw reason;
   }
-  const said = 'description' in reason ? String(reason.description) : reason.message;
-  const message = said === 'Expected :' ? 'a ? b : c wants its : here' : said;
-  return fail(source, { at: reason.index, message });
+  const why = 'description' in reason ? String(reason.description) : reason.message;
+  const said =
+    why === 'Expected :'
+      ? message('expression_syntax', 'colon')
+      : message('expression_syntax', 'parser', { why });
+  return fail(source, { at: reason.index, said });
 }
 
 function rawOf(node: unknown): Raw {
@@ -126,12 +128,14 @@ function joined(operator: unknown, left: Raw, right: Raw): Raw {
   const { source } = current();
   const known = binaryOperator(operator);
   if (known === undefined) {
-    return fail(source, { at: left.at, message: `there is no operator ${String(operator)}` });
+    const said = message('expression_syntax', 'operator', { operator: String(operator) });
+    return fail(source, { at: left.at, said });
   }
   if (known === '??' && left.kind === 'expr' && left.expr.kind === 'literal') {
+    const value = source.text.slice(left.at, left.end);
     return fail(source, {
       at: left.at,
-      message: `${source.text.slice(left.at, left.end)} is always there, so ?? does nothing; ?? binds before a comparison: write (a.x == 1) ?? false`,
+      said: message('expression_syntax', 'fallback', { value }),
     });
   }
   return binary(known, left, right);
@@ -164,7 +168,8 @@ function readToken(scope: Scope): Raw {
     return readUnary(scope, char);
   }
   if (char === '+') {
-    fail(source, { at, message: 'a + wants a value on its left', fix: { to: at + 1, by: '' } });
+    const said = message('expression_syntax', 'plus');
+    fail(source, { at, said, fix: { to: at + 1, by: '' } });
   }
   if (char === '{' && source.text.startsWith('{{', at)) {
     return readBraces(scope);
@@ -196,7 +201,7 @@ function readGroup(scope: Scope): Raw {
   const inner = rawOf(scope.gobbleExpression());
   if (scope.char !== ')') {
     if (scope.index >= source.text.length) {
-      fail(source, { at, message: 'this ( is never closed' });
+      fail(source, { at, said: message('expression_syntax', 'bracket_open', { bracket: '(' }) });
     }
     unexpected(source, scope.index, `${OPERATOR} or )`);
   }
@@ -296,7 +301,8 @@ function readIndex(scope: Scope, subject: Subject): Subject {
   const index = toExpr(source, rawOf(scope.gobbleExpression()));
   if (scope.char !== ']') {
     if (scope.index >= source.text.length) {
-      fail(source, { at: open, message: 'this [ is never closed' });
+      const said = message('expression_syntax', 'bracket_open', { bracket: '[' });
+      fail(source, { at: open, said });
     }
     unexpected(source, scope.index, `${OPERATOR} or ]`);
   }
@@ -320,7 +326,8 @@ function readList(scope: Scope, open: number, close: ')' | ']'): Expr[] {
   for (;;) {
     items.push(toExpr(source, rawOf(scope.gobbleExpression())));
     if (scope.index >= source.text.length) {
-      fail(source, { at: open, message: `this ${source.text.charAt(open)} is never closed` });
+      const bracket = source.text.charAt(open);
+      fail(source, { at: open, said: message('expression_syntax', 'bracket_open', { bracket }) });
     }
     const char = scope.char;
     if (char !== ',' && char !== close) {
@@ -338,11 +345,7 @@ export function toExpr(source: Source, raw: Raw): Expr {
   if (raw.kind === 'expr') {
     return raw.expr;
   }
-  return fail(source, {
-    code: 'braces_in_comparison',
-    at: raw.at,
-    message: 'neither an event nor {{ }} may stand inside an expression',
-  });
+  return fail(source, { at: raw.at, said: message('braces_in_comparison', 'inside') });
 }
 
 function readBraces(scope: Scope): Raw {
@@ -353,7 +356,7 @@ function readBraces(scope: Scope): Raw {
   if (mode === 'expression') {
     return fail(source, {
       at,
-      message: 'this stands inside {{ }} already',
+      said: message('expression_syntax', 'braces_twice'),
       fix: { to: close + 2, by: inner.trim() },
     });
   }
@@ -373,9 +376,8 @@ function readEvent(scope: Scope, prefix: number): Raw {
   const end = at + prefix + pattern.length;
   if (mode === 'expression') {
     fail(source, {
-      code: 'event_in_braces',
       at,
-      message: `event:${pattern} stands outside {{ }}: event:${pattern} && {{ … }}`,
+      said: message('event_in_braces', 'event', { pattern }),
       suggestion: `event:${pattern} && {{ … }}`,
     });
   }

@@ -1,5 +1,6 @@
 // The parsed form of the expression language and what evaluating it comes to. See DESIGN.md, "Expressions".
 import type { Json } from '#schemas/values.ts';
+import type { ExpressionProblem } from './problem.ts';
 
 /** `at` is the offset of the first character in the text that was parsed. */
 export type Expr =
@@ -77,19 +78,14 @@ export interface Template {
   )[];
 }
 
-/** What is wrong with a text, and where: `at` counts characters of that text from 0. */
-export interface ExpressionProblem {
-  readonly code:
-    | 'expression_syntax'
-    | 'expression_function'
-    | 'expression_limit'
-    | 'event_in_braces'
-    | 'braces_in_comparison'
-    | 'wrong_value';
-  readonly at: number;
-  readonly message: string;
-  readonly suggestion?: string;
-}
+/** Codes of what can be wrong with a text of the language. */
+export type ExpressionCode =
+  | 'expression_syntax'
+  | 'expression_function'
+  | 'expression_limit'
+  | 'event_in_braces'
+  | 'braces_in_comparison'
+  | 'wrong_value';
 
 export type Parsed<T> =
   | { readonly ok: true; readonly value: T }

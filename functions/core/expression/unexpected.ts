@@ -1,5 +1,14 @@
 // Says what is meant where something stands that the language does not have: the slips of people who write other languages.
+import { message } from '#core/messages.ts';
+import type { Names, SentenceOf, Variant } from '#schemas/problem-messages.ts';
 import { fail, type Source } from './problem.ts';
+
+/** Sentences in which nothing is filled in. */
+type Says = {
+  [V in Variant<'expression_syntax'>]: [Names<SentenceOf<'expression_syntax', V>>] extends [never]
+    ? V
+    : never;
+}[Variant<'expression_syntax'>];
 
 interface Slip {
   /** Matches from where reading stopped. */
@@ -7,43 +16,43 @@ interface Slip {
   /** Matches the text before it; what it matches is replaced as well. */
   readonly before?: RegExp;
   readonly by: string;
-  readonly message: string;
+  readonly says: Says;
 }
 
 const SLIPS: readonly Slip[] = [
-  { here: /^=/, before: /==$/, by: '==', message: 'equality is written ==, not ===' },
-  { here: /^=/, before: /!=$/, by: '!=', message: 'inequality is written !=, not !==' },
-  { here: /^=</, by: '<=', message: 'at most is written <=' },
-  { here: /^=>/, by: '>=', message: 'at least is written >=' },
-  { here: /^=(?!=)/, by: '==', message: 'a single = assigns elsewhere; equality is written ==' },
-  { here: /^>/, before: /<\s*$/, by: '!=', message: 'inequality is written !=' },
-  { here: /^and\b/i, by: '&&', message: '"and" is written &&' },
-  { here: /^or\b/i, by: '||', message: '"or" is written ||' },
-  { here: /^not\s+in\b/i, by: '', message: '"not in" is written !contains(list, value)' },
-  { here: /^in\b/i, by: '', message: '"in" is written contains(list, value)' },
-  { here: /^not\b\s*/i, by: '!', message: '"not" is written !' },
-  { here: /^is\s+not\b/i, by: '!=', message: '"is not" is written !=' },
-  { here: /^is\b/i, by: '==', message: '"is" is written ==' },
-  { here: /^&(?!&)/, by: '&&', message: '"and" is written &&' },
+  { here: /^=/, before: /==$/, by: '==', says: 'equal' },
+  { here: /^=/, before: /!=$/, by: '!=', says: 'unequal' },
+  { here: /^=</, by: '<=', says: 'at_most' },
+  { here: /^=>/, by: '>=', says: 'at_least' },
+  { here: /^=(?!=)/, by: '==', says: 'assign' },
+  { here: /^>/, before: /<\s*$/, by: '!=', says: 'diamond' },
+  { here: /^and\b/i, by: '&&', says: 'and' },
+  { here: /^or\b/i, by: '||', says: 'or' },
+  { here: /^not\s+in\b/i, by: '', says: 'not_in' },
+  { here: /^in\b/i, by: '', says: 'in' },
+  { here: /^not\b\s*/i, by: '!', says: 'not' },
+  { here: /^is\s+not\b/i, by: '!=', says: 'is_not' },
+  { here: /^is\b/i, by: '==', says: 'is' },
+  { here: /^&(?!&)/, by: '&&', says: 'and' },
   {
     here: /^\|\s*([\p{L}_]+)/u,
     by: '',
-    message: 'there are no filters; a function is written before its value: lower(x)',
+    says: 'filter',
   },
-  { here: /^\|(?!\|)/, by: '||', message: '"or" is written ||' },
-  { here: /^[*]/, before: /\*\s*$/, by: '', message: 'there is no power operator **' },
-  { here: /^\?\./, by: '.', message: 'there is no ?. here; a missing member falls back with ??' },
-  { here: /^[“”„«»]/, by: '"', message: 'a text stands in plain quotes, " or \'' },
-  { here: /^[‘’‚]/, by: "'", message: 'a text stands in plain quotes, \' or "' },
-  { here: /^`/, by: "'", message: 'a text stands in plain quotes, \' or "' },
+  { here: /^\|(?!\|)/, by: '||', says: 'or' },
+  { here: /^[*]/, before: /\*\s*$/, by: '', says: 'power' },
+  { here: /^\?\./, by: '.', says: 'question_dot' },
+  { here: /^[“”„«»]/, by: '"', says: 'double_quotes' },
+  { here: /^[‘’‚]/, by: "'", says: 'single_quotes' },
+  { here: /^`/, by: "'", says: 'single_quotes' },
   {
     here: /^\$\{/,
     by: '',
-    message: 'a value is named plainly, without $ and braces: pipeline.input.x',
+    says: 'dollar_braces',
   },
-  { here: /^\$/, by: '', message: 'a value is named without $' },
-  { here: /^\{/, by: '', message: 'objects cannot be written here; hand one over as an input' },
-  { here: /^;/, by: '', message: 'one expression only, without ;' },
+  { here: /^\$/, by: '', says: 'dollar' },
+  { here: /^\{/, by: '', says: 'object' },
+  { here: /^;/, by: '', says: 'semicolon' },
 ];
 
 /** Ends the reading at `at`, where `wanted` should have stood. */
@@ -59,17 +68,18 @@ export function unexpected(source: Source, at: number, wanted: string): never {
     const from = at - (earlier?.[0].length ?? 0);
     return fail(source, {
       at: from,
-      message: slip.message,
+      said: message('expression_syntax', slip.says),
       ...(slip.by === '' ? {} : { fix: { to: at + found[0].length, by: slip.by } }),
     });
   }
   const seen = rest.trimStart();
   if (seen === '') {
-    return fail(source, {
-      at: source.text.length,
-      message: `ends too early: ${wanted} is missing`,
-    });
+    const said = message('expression_syntax', 'early_end', { wanted });
+    return fail(source, { at: source.text.length, said });
   }
   const token = /^[\p{L}\p{M}\p{Nd}_]+|^./su.exec(seen)?.[0] ?? '';
-  return fail(source, { at, message: `"${token}" where ${wanted} was wanted` });
+  return fail(source, {
+    at,
+    said: message('expression_syntax', 'other', { came: token, wanted }),
+  });
 }
