@@ -28,6 +28,11 @@ export const limits = {
   pipelineInputs: 500,
   /** Steps of one node. */
   nodeSteps: 500,
+  /** Characters of one query, and queries for `outputs` of one node. */
+  sqlLength: 100_000,
+  sqlOutputs: 100,
+  /** Bytes a query may put aside on disk when its memory is used up; never more than nine tenths of what is free. */
+  sqlSpillBytes: 64 * 1024 * MIB,
   /** Characters of an id. */
   idLength: 128,
 

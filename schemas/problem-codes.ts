@@ -38,6 +38,7 @@ export const PROBLEMS = {
   unknown_node: 'A node that the pipeline does not have.',
   unknown_operator: 'An operator that the pipeline does not have.',
   unknown_input: 'An input that the pipeline does not declare.',
+  unknown_pipeline: 'A pipeline that a node runs and that is not there.',
   unknown_variable: 'A variable that nothing provides.',
   unknown_event: 'An event that its source cannot raise, or a pattern that matches nothing.',
   cycle: 'Nodes that wait for each other.',
@@ -54,6 +55,7 @@ export const PROBLEMS = {
   external_in_skip: 'An external event in skipWhen.',
   secret_not_allowed: 'A secret where it cannot be kept secret.',
   quoted_word: 'A {{ }} in a command that already stands inside quotes.',
+  sql_placeholder: 'A {{ }} where SQL takes no value, or a parameter that is not written {{ }}.',
   // A run
   missing_input: 'An input without a value.',
   wrong_input: 'A value that does not fit the input.',
@@ -64,6 +66,7 @@ export const PROBLEMS = {
   project_file_missing: 'The project file of an environment is not in the operator.',
   does_not_fit: 'Resources that this machine can never give.',
   path_missing: 'A folder that is not there.',
+  package_missing: 'A package that a node needs is not installed beside Millrace.',
 } as const;
 
 export type ProblemCode = keyof typeof PROBLEMS;

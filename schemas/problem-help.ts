@@ -194,6 +194,11 @@ export const PROBLEM_HELP: Readonly<Record<ProblemCode, Help>> = {
     cause: 'Each `{{ }}` in a command is made one quoted word already.',
     cure: 'Remove the quotes round it.',
   },
+  sql_placeholder: {
+    cause:
+      'Each `{{ }}` of a query is a value handed to the database, never text of the query. It cannot be a part of a text, a name or a comment.',
+    cure: 'Write it as a value of its own: `{{ x }}`, `read_parquet({{ path }})`, `{{ day }}::date`. Join texts with `||`.',
+  },
   missing_input: {
     cause: 'The input has no default, and the run was given no value.',
     cure: 'Give one with `-i name=value` or `--inputs FILE`.',
@@ -229,5 +234,9 @@ export const PROBLEM_HELP: Readonly<Record<ProblemCode, Help>> = {
   path_missing: {
     cause: 'The path of a working tree is misspelt, or is relative to another folder.',
     cure: "Paths in a pipeline are relative to the pipeline's folder.",
+  },
+  package_missing: {
+    cause: 'The package is large and wanted by few, so it does not come with Millrace.',
+    cure: 'Install it with the command that the message names, in the folder where Millrace is installed.',
   },
 };

@@ -154,6 +154,8 @@ export const PROBLEM_MESSAGES = {
     node: 'there is a node "{id}" already, in line {line}; wanted another id',
     operator: 'there is an operator "{id}" already; wanted another id',
     step: '{subject} is "{id}" for the second time in this node',
+    sql_output:
+      '{subject} has an output "{id}", which is the name of the result of the query already; wanted another name',
     needs: '{subject} names "{name}" for the second time',
     runs_twice:
       'the operator "{operator}" stands twice in the node "{node}"; wanted one place, because others wait for its end',
@@ -266,6 +268,20 @@ export const PROBLEM_MESSAGES = {
     command:
       '{subject} has {{ }} inside quotes; it becomes one quoted word by itself, so leave the quotes out',
   },
+  sql_placeholder: {
+    literal:
+      "{{ {term} }} stands inside a longer text; a value is a text of its own, so write '…' || {{ {term} }} || '…'",
+    prefix: '{{ {term} }} stands in a text with the prefix {prefix}; write {{ {term} }} alone',
+    typed: "{word} '{{ {term} }}' is no text that can be read; write {{ {term} }}::{type}",
+    comment: '{{ {term} }} stands in a comment of the query; remove it, or the comment signs',
+    name: '{{ {term} }} stands in a name in double quotes; a value cannot name a table or a column',
+    dollar: '{{ {term} }} stands in a text in dollar quotes; write {{ {term} }} outside of it',
+    word: "{{ {term} }} touches a word or another value; a value cannot be a part of a name. For a text write '…' || {{ {term} }}",
+    table:
+      '{{ {term} }} stands where a table is named; a file is read by a function: {word} read_parquet({{ {term} }}), read_csv(…) or read_json(…)',
+    parameter:
+      '{came} would be a parameter of the query; values are written {{ name }}, with a name of the inputs of the node',
+  },
   // A run
   missing_input: {
     input:
@@ -319,6 +335,11 @@ export const PROBLEM_MESSAGES = {
   },
   path_missing: {
     tree: 'the working tree {folder} for the operator "{name}" is not there',
+  },
+  package_missing: {
+    sql: 'node "{node}" has "sql", which needs the package {name}: npm i {name}@{version}',
+    other:
+      'node "{node}" has "sql", which needs the package {name} in version {version}; installed is {came}',
   },
 } as const satisfies Readonly<Record<ProblemCode, Readonly<Record<string, string>>>>;
 
