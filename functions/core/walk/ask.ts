@@ -2,8 +2,10 @@
 // gates are kept for it: the condition is simply evaluated.
 import { asTruth, evaluate } from '../expression/evaluate.ts';
 import type { Condition } from '../expression/types.ts';
+import { endEvents } from './approvals.ts';
 import { eventMask, splitPattern } from './conditions.ts';
 import { glob } from './glob.ts';
+import type { Graph } from './graph.ts';
 import { FLAG_RETRIED, type NodeRecord } from './records.ts';
 import { isEnd } from './state.ts';
 import { variables, type Walking } from './walking.ts';
@@ -11,7 +13,6 @@ import {
   ERROR,
   EVENT_RETRYING,
   EVENT_STARTED,
-  endBits,
   flipped,
   NEVER,
   OPEN,
@@ -83,15 +84,21 @@ function judgeEvent({ walking, node }: Asking, pattern: string): number {
         at !== node && graph.visible[at] === 1 && glob(subject, id) ? [at] : [],
       )
     : [graph.index.get(subject) ?? -1];
-  const truths = named.map((at) => flipped(happened(draft.record(at), mask)));
+  const truths = named.map((at) =>
+    flipped(happened(graph, at, { record: draft.record(at), mask })),
+  );
   return flipped(together(truths));
 }
 
-function happened(record: NodeRecord, mask: number): number {
+function happened(
+  graph: Graph,
+  node: number,
+  { record, mask }: { readonly record: NodeRecord; readonly mask: number },
+): number {
   const before =
     (record.attempt > 0 ? EVENT_STARTED : 0) |
     ((record.flags & FLAG_RETRIED) === 0 ? 0 : EVENT_RETRYING);
   if ((before & mask) !== 0) return TRUE;
   if (!isEnd(record.status)) return OPEN;
-  return (endBits(record.status, record.reason === 'rejected') & mask) === 0 ? NEVER : TRUE;
+  return (endEvents(graph, node, record) & mask) === 0 ? NEVER : TRUE;
 }

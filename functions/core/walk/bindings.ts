@@ -86,6 +86,9 @@ function bindingsOf(plan: Plan, node: PlanNode): readonly Binding[] {
   add('env.', node.env);
   const { executor } = node;
   if (executor.kind === 'command') found.push({ where: 'command', value: executor.command });
+  if (executor.kind === 'approval' && executor.message !== undefined) {
+    found.push({ where: 'message', value: executor.message });
+  }
   if (executor.kind !== 'steps') return found;
   for (const group of executor.plan.groups) add('env.', group.env);
   for (const step of executor.plan.nodes) {

@@ -2,6 +2,7 @@
 // costs the number of edges. One fact follows a bounded number of edges; the rest wait in `head.spreading` (W8).
 import { limits } from '#schemas/limits.ts';
 import type { Verdict } from '#schemas/run.ts';
+import { endEvents } from './approvals.ts';
 import { ROOT_START, ROOT_STOP, TO_GATE, TO_NODE, TO_PREPARED } from './conditions.ts';
 import { type Graph, indexOf } from './graph.ts';
 import { FLAG_RETRIED, FLAG_SEEDED, FLAG_UNPREPARED, type NodeRecord } from './records.ts';
@@ -11,7 +12,6 @@ import {
   ERROR,
   EVENT_RETRYING,
   EVENT_STARTED,
-  endBits,
   flipped,
   NEVER,
   OPEN,
@@ -29,7 +29,7 @@ export function spread(draft: Draft, source: number, from: number): void {
   const first = (edges.start[source] ?? 0) + from;
   const end = edges.start[source + 1] ?? 0;
   const last = Math.min(end, first + SPREAD);
-  const raised = source < size ? raisedBy(draft.record(source)) : undefined;
+  const raised = source < size ? raisedBy(draft.graph, source, draft.record(source)) : undefined;
   const truth = source >= size && source < draft.graph.run ? draft.record(source).start : TRUE;
   for (let edge = first; edge < last; edge++) {
     const info = edges.info[edge] ?? 0;
@@ -105,12 +105,12 @@ interface Raised {
   readonly before: number;
 }
 
-function raisedBy(record: NodeRecord): Raised {
+function raisedBy(graph: Graph, node: number, record: NodeRecord): Raised {
   const seeded = (record.flags & FLAG_SEEDED) !== 0;
   const started = record.attempt > 0 || seeded ? EVENT_STARTED : 0;
   const retried = (record.flags & FLAG_RETRIED) === 0 ? 0 : EVENT_RETRYING;
   return {
-    now: endBits(record.status, record.reason === 'rejected'),
+    now: endEvents(graph, node, record),
     before: started | retried,
   };
 }

@@ -4,6 +4,7 @@ import { limits } from '#schemas/limits.ts';
 import type { Json } from '#schemas/values.ts';
 import { renderBinding } from '../expression/template.ts';
 import type { Evaluated } from '../expression/types.ts';
+import { approvalOf } from './approvals.ts';
 import { askSkip } from './ask.ts';
 import { bindsInstances, checkBindings } from './bindings.ts';
 import { nodeOf } from './graph.ts';
@@ -254,11 +255,15 @@ function launch(walking: Walking, node: number, attempt: number): void {
   walking.started++;
   tell(walking, { fact: 'started', at: now, node: plan.id, attempt, ...backstop(walking, node) });
   if (plan.executor.kind === 'join') end(walking, node, { attempt, status: 'completed' });
-  else walking.commands.push({ command: 'start-node', node: plan.id, attempt });
+  else if (plan.executor.kind !== 'approval')
+    walking.commands.push({ command: 'start-node', node: plan.id, attempt });
 }
 
-/** The runner enforces the timeout of an attempt; the walker acts only when it does not. */
+/** The runner enforces the timeout of an attempt; the walker acts only when it does not. The deadline of an approval is its own. */
 function backstop(walking: Walking, node: number): { readonly deadline?: number } {
+  const approval = approvalOf(walking.graph, node);
+  if (approval)
+    return approval.deadline === undefined ? {} : { deadline: walking.now + approval.deadline };
   const { timeout } = nodeOf(walking.graph, node);
   return timeout === undefined ? {} : { deadline: walking.now + timeout + limits.backstop };
 }
@@ -330,7 +335,8 @@ function startRange(walking: Walking, node: number, instances: [number, number])
   tell(walking, { fact: 'started', at: now, node: id, instances, attempt, ...deadline });
   if (executor.kind === 'join') {
     tell(walking, { fact: 'ended', at: now, node: id, instances, attempt, status: 'completed' });
-  } else walking.commands.push({ command: 'start-node', node: id, instances, attempt });
+  } else if (executor.kind !== 'approval')
+    walking.commands.push({ command: 'start-node', node: id, instances, attempt });
 }
 
 /** Starts the instances of a range up to the first whose templates cannot be evaluated, which fails. */

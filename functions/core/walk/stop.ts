@@ -3,6 +3,7 @@
 import { limits } from '#schemas/limits.ts';
 import type { Reason } from '#schemas/reasons.ts';
 import type { EndStatus } from '#schemas/run.ts';
+import { approvalOf } from './approvals.ts';
 import { nodeOf } from './graph.ts';
 import { endedInstances, type Instances, isLive, type NodeRecord } from './records.ts';
 import type { Sweep } from './state.ts';
@@ -20,13 +21,17 @@ export function graceOf(walking: Walking, node: number): number {
   return nodeOf(walking.graph, node).grace ?? limits.stopGrace;
 }
 
-/** Tells a running node to stop; a forEach node's instances are told one range after the other. */
+/** Tells a running node to stop, an approval ends at once; a forEach node's instances are told one range after the other. */
 export function stopNode(walking: Walking, node: number, reason: Reason, message?: string): void {
   const record = walking.draft.record(node);
   const { id } = nodeOf(walking.graph, node);
+  const why = message === undefined ? { reason } : { reason, message };
+  if (!record.each && approvalOf(walking.graph, node)) {
+    end(walking, node, { attempt: record.attempt, status: stoppedAs(reason), ...why });
+    return;
+  }
   const grace = graceOf(walking, node);
   const deadline = walking.now + grace + limits.backstop;
-  const why = message === undefined ? { reason } : { reason, message };
   tell(walking, { fact: 'stopping', at: walking.now, node: id, ...why, deadline });
   if (record.each) return;
   const { attempt } = record;
@@ -74,7 +79,7 @@ function stopRange(
   }
   const instances: [number, number] = [from.first, last];
   const { reason } = from;
-  if (status === RUNNING) {
+  if (status === RUNNING && !approvalOf(graph, node)) {
     const grace = graceOf(walking, node);
     const deadline = now + grace + limits.backstop;
     tell(walking, { fact: 'stopping', at: now, node: id, instances, reason, deadline });
@@ -120,7 +125,8 @@ function firstFailure(walking: Walking, node: number, each: Instances) {
   const { message, reason } = walking.draft.instance(node, each.first);
   const others = each.failed > 1 ? ` (and ${each.failed - 1} more)` : '';
   return {
-    reason: 'instance_failed',
+    // A person said no: that is what the node ends with, too.
+    reason: reason === 'rejected' ? 'rejected' : 'instance_failed',
     message: `${id}[${each.first}] failed: ${message ?? reason ?? 'without a message'}${others}`,
   } as const;
 }

@@ -1,10 +1,11 @@
 // What is due by the clock: retries, backstops behind the runner's timeouts, the time of groups and of the run.
 import { limits } from '#schemas/limits.ts';
+import { approvalOf, UNDECIDED } from './approvals.ts';
 import { nodeOf } from './graph.ts';
 import type { Head, State } from './state.ts';
 import { endStopped, graceOf, isForbidden, stopNode } from './stop.ts';
 import { dueAfter } from './vector.ts';
-import { mayChange, tell, type Walking } from './walking.ts';
+import { end, mayChange, tell, type Walking } from './walking.ts';
 import { RETRYING, RUNNING, STOPPING } from './words.ts';
 
 /** Acts on every deadline that is over. */
@@ -43,7 +44,8 @@ function nodeDue(walking: Walking, node: number): void {
   const { draft, now } = walking;
   switch (draft.record(node).status) {
     case RUNNING:
-      stopNode(walking, node, 'timeout', 'nothing was heard of it within its timeout');
+      if (approvalOf(walking.graph, node)) endUndecided(walking, node);
+      else stopNode(walking, node, 'timeout', 'nothing was heard of it within its timeout');
       break;
     case STOPPING:
       endStopped(walking, node);
@@ -52,6 +54,24 @@ function nodeDue(walking: Walking, node: number): void {
       if (mayTryAgain(walking, node))
         tell(walking, { fact: 'ready', at: now, nodes: [node, node] });
   }
+}
+
+/** The deadline of an approval is over, and nobody has decided. */
+function endUndecided(walking: Walking, node: number, instance?: number): void {
+  const { draft, graph, now } = walking;
+  const { attempt, deadline } = draft.live(node, instance);
+  const approved = approvalOf(graph, node)?.onDeadline === 'approve';
+  const message = `nobody decided before ${new Date(deadline).toISOString()}`;
+  const how = approved
+    ? ({ attempt, status: 'completed' } as const)
+    : ({ attempt, status: 'failed', reason: 'rejected', message } as const);
+  if (instance === undefined) {
+    if (approved) walking.outputs.set(node, UNDECIDED);
+    end(walking, node, how);
+    return;
+  }
+  const instances: [number, number] = [instance, instance];
+  tell(walking, { fact: 'ended', at: now, node: nodeOf(graph, node).id, instances, ...how });
 }
 
 /** While the run is paused the time of a retry may pass; it is made up for afterwards. */
@@ -82,7 +102,8 @@ function instanceDue(walking: Walking, node: number, index: number): void {
   else if (status === RETRYING && mayTryAgain(walking, node)) {
     if (draft.record(node).status !== RUNNING) return;
     tell(walking, { fact: 'ready', at: now, nodes: [node, node], instances });
-  } else if (status === RUNNING) {
+  } else if (status === RUNNING && approvalOf(graph, node)) endUndecided(walking, node, index);
+  else if (status === RUNNING) {
     const grace = graceOf(walking, node);
     const deadline = now + grace + limits.backstop;
     const message = 'nothing was heard of it within its timeout';

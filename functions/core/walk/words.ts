@@ -71,6 +71,7 @@ export const EVENT_TIMED_OUT = 4;
 export const EVENT_ENDED = 32;
 export const EVENT_STARTED = 64;
 export const EVENT_RETRYING = 128;
+export const EVENT_APPROVED = 256;
 export const EVENT_REJECTED = 512;
 
 const END_BITS: { readonly [status: number]: number } = {
