@@ -10,6 +10,10 @@ export interface RunsOptions {
   readonly status?: string;
 }
 
+export interface ShowOptions {
+  readonly html?: string;
+}
+
 export interface FollowOptions {
   readonly follow?: boolean;
 }
@@ -43,12 +47,14 @@ function defineShow(program: Command, act: Act): void {
     .command('show')
     .description('a run: its nodes, outputs and failures')
     .argument('<run>', RUN)
-    .action((name: string) =>
-      act(async (context) => (await import('../commands/show.ts')).show(context, name)),
+    .option('--html <file>', 'write a page for a browser: timeline, peaks, logs of what failed')
+    .action((name: string, options: ShowOptions) =>
+      act(async (context) => (await import('../commands/show.ts')).show(context, name, options)),
     );
   examples(command, [
     ['millrace show latest', ''],
     ['millrace show latest --json', 'the report, as `run --json` ends with'],
+    ['millrace show latest --html run.html', 'one file that needs no network'],
   ]);
 }
 

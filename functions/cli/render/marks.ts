@@ -28,6 +28,10 @@ export function statusWord(status: Status, paint: Palette): string {
   return paint[MARKS[status][1]](status.replace('_', ' '));
 }
 
+export function signOf(status: Status): string {
+  return MARKS[status][0];
+}
+
 export function colourOf(status: Status): Colour {
   return MARKS[status][1];
 }

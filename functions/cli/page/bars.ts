@@ -1,0 +1,108 @@
+// The bars of a timeline, as drawings of a thousand units from the beginning of the run to its end.
+import type { NodeReport } from '#schemas/report.ts';
+import { spell } from '../render/words.ts';
+import type { Instances } from './instances.ts';
+import { type Markup, markup } from './markup.ts';
+import { classOf } from './status.ts';
+import type { Span } from './times.ts';
+
+export interface Scale {
+  /** Milliseconds since 1970. */
+  readonly from: number;
+  readonly to: number;
+}
+
+const WIDTH = 1000;
+const HEIGHT = 16;
+const LEAST = 3;
+const COLUMNS = 100;
+
+/** One attempt after the other; what it waited for room, and between two attempts, is pale. */
+export function nodeBar(node: NodeReport, spans: readonly Span[], scale: Scale): Markup {
+  const parts: Markup[] = [];
+  let before: number | undefined;
+  spans.forEach((span, at) => {
+    const { from, to = scale.to } = span;
+    if (before !== undefined) parts.push(piece('wait', { from: before, to: from }, scale));
+    const program = at === spans.length - 1 ? firstStep(node) : undefined;
+    const began = program === undefined ? from : Math.min(to, Math.max(from, program));
+    if (began - from > 0) parts.push(piece('wait', { from, to: began }, scale));
+    const how = span.how === 'retrying' ? 'again' : (span.how ?? 'running');
+    parts.push(piece(how, { from: began, to }, scale));
+    before = to;
+  });
+  return drawing(parts);
+}
+
+/** When the first program of the last attempt began. */
+function firstStep(node: NodeReport): number | undefined {
+  return node.steps?.find(({ startedAt }) => startedAt !== undefined)?.startedAt;
+}
+
+/** How long an attempt waited on its machine before its first program began, milliseconds. */
+export function waitedOf(node: NodeReport, spans: readonly Span[]): number | undefined {
+  const [began, last] = [firstStep(node), spans.at(-1)];
+  if (began === undefined || last === undefined) return undefined;
+  return Math.max(0, began - last.from);
+}
+
+/** As many as ran at a time stand above each other; where one failed, red. */
+export function instancesBar(node: NodeReport, found: Instances, scale: Scale): Markup {
+  const running = runningAt(found.spans, scale);
+  const failed = new Set(
+    found.spans.flatMap(({ to, how }) =>
+      to === undefined || (how !== 'failed' && how !== 'timed_out') ? [] : [columnOf(to, scale)],
+    ),
+  );
+  let most = 1;
+  for (const count of running) most = Math.max(most, count);
+  const step = WIDTH / COLUMNS;
+  const parts = running.flatMap((count, at) => {
+    if (count === 0) return [];
+    const height = Math.max(2, (HEIGHT * count) / most);
+    const how = failed.has(at) ? 'failed' : node.endedAt === undefined ? 'running' : 'completed';
+    return [
+      markup`<rect class="${classOf(how)}" x="${(at * step).toFixed(1)}" y="${(HEIGHT - height).toFixed(1)}" width="${step}" height="${height.toFixed(1)}"/>`,
+    ];
+  });
+  return drawing([...parts, markup`<title>at most ${most} at a time</title>`]);
+}
+
+function columnOf(at: number, scale: Scale): number {
+  const column = Math.floor(((at - scale.from) / lengthOf(scale)) * COLUMNS);
+  return Math.max(0, Math.min(COLUMNS - 1, column));
+}
+
+function runningAt(spans: readonly Span[], scale: Scale): readonly number[] {
+  const change = new Array<number>(COLUMNS + 1).fill(0);
+  for (const { from, to = scale.to } of spans) {
+    const [first, last] = [columnOf(from, scale), columnOf(to, scale)];
+    change[first] = (change[first] ?? 0) + 1;
+    change[last + 1] = (change[last + 1] ?? 0) - 1;
+  }
+  let now = 0;
+  return change.slice(0, COLUMNS).map((by) => {
+    now += by;
+    return now;
+  });
+}
+
+function piece(how: string, span: Required<Pick<Span, 'from' | 'to'>>, scale: Scale): Markup {
+  const x = place(span.from, scale);
+  const width = Math.max(how === 'wait' ? 0 : LEAST, place(span.to, scale) - x);
+  const title = `${how === 'wait' ? 'waited' : how.replace('_', ' ')} ${spell(span.to - span.from)}, from ${spell(span.from - scale.from)} on`;
+  const left = Math.min(x, WIDTH - LEAST);
+  return markup`<rect class="${classOf(how)}" x="${left.toFixed(1)}" y="${how === 'wait' ? 5 : 2}" width="${width.toFixed(1)}" height="${how === 'wait' ? 6 : 12}"><title>${title}</title></rect>`;
+}
+
+function place(at: number, scale: Scale): number {
+  return Math.min(WIDTH, Math.max(0, ((at - scale.from) / lengthOf(scale)) * WIDTH));
+}
+
+function lengthOf(scale: Scale): number {
+  return Math.max(1, scale.to - scale.from);
+}
+
+function drawing(parts: readonly Markup[]): Markup {
+  return markup`<svg class="bar" viewBox="0 0 ${WIDTH} ${HEIGHT}" preserveAspectRatio="none">${parts}</svg>`;
+}

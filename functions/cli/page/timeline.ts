@@ -1,0 +1,71 @@
+// The nodes of a run, one below the other, with what they did when.
+import type { Peaks } from '#schemas/run.ts';
+import { shorten, spell, spellBytes } from '../render/words.ts';
+import { instancesBar, nodeBar, type Scale, waitedOf } from './bars.ts';
+import type { PageData, PageNode } from './gather.ts';
+import { type Markup, markup } from './markup.ts';
+import { spellCounts, statusMark } from './status.ts';
+import type { Span } from './times.ts';
+
+const TICKS = 5;
+/** Characters of a message here; further below it stands in full. */
+const SAID = 160;
+
+export function timelineSection(data: PageData): Markup {
+  const { report, nodes, nodesBeyond, now } = data;
+  const scale = {
+    from: Date.parse(report.startedAt),
+    to: report.endedAt === undefined ? now : Date.parse(report.endedAt),
+  };
+  return markup`<section id="timeline"><h2>Timeline</h2>
+<table class="timeline"><thead><tr><th>Node</th><th class="drawn">${ticks(scale)}</th><th class="number">Took</th><th class="number">CPU</th><th class="number">Memory</th><th>Status</th></tr></thead>
+<tbody>${nodes.map((node) => row(node, data, scale))}</tbody></table>
+${nodesBeyond > 0 ? markup`<p class="dim">… and ${nodesBeyond} more nodes, which took less time than these</p>` : undefined}
+</section>`;
+}
+
+function ticks(scale: Scale): Markup {
+  const texts = Array.from({ length: TICKS }, (_, at) =>
+    spell(((scale.to - scale.from) * at) / (TICKS - 1)),
+  );
+  return markup`<span class="ticks">${texts.map((text) => markup`<span>${text}</span>`)}</span>`;
+}
+
+function row({ id, name, node, instances }: PageNode, data: PageData, scale: Scale): Markup {
+  const spans = data.times.get(id) ?? [];
+  const bar =
+    instances === undefined ? nodeBar(node, spans, scale) : instancesBar(node, instances, scale);
+  return markup`<tr><td><bdi>${name}</bdi></td><td class="drawn">${bar}</td><td class="number">${tookOf(spans, scale)}</td>${peakCells(node.peaks)}<td class="why">${statusMark(node.status)} ${notes({ id, name, node, instances }, spans)}</td></tr>
+`;
+}
+
+/** From the first start to the last end. */
+function tookOf(spans: readonly Span[], scale: Scale): string {
+  const [first, last] = [spans[0], spans.at(-1)];
+  if (first === undefined || last === undefined) return '';
+  return spell((last.to ?? scale.to) - first.from);
+}
+
+export function peakCells(peaks: Peaks | undefined): Markup {
+  const { cpuSeconds, memoryBytes } = peaks ?? {};
+  const cpu = cpuSeconds === undefined ? '' : `${cpuSeconds.toFixed(1)} s`;
+  const memory = memoryBytes === undefined ? '' : spellBytes(memoryBytes);
+  return markup`<td class="number">${cpu}</td><td class="number">${memory}</td>`;
+}
+
+/** What the status alone does not tell. */
+function notes({ node, instances }: PageNode, spans: readonly Span[]): Markup {
+  const waited = waitedOf(node, spans) ?? 0;
+  const said = node.message ?? node.reason ?? node.waitsFor ?? node.progressText;
+  const parts = [
+    instances === undefined
+      ? undefined
+      : `${instances.count} instances: ${spellCounts(instances.counts)}`,
+    node.attempts > 1 ? `attempt ${node.attempts}` : undefined,
+    waited >= 100 ? `waited ${spell(waited)}` : undefined,
+    node.seededFrom === undefined ? undefined : `from run ${node.seededFrom}`,
+    node.status === 'completed' || said === undefined ? undefined : shorten(said, SAID),
+  ];
+  const told = parts.filter((part) => part !== undefined && part !== '');
+  return markup`<span class="dim">${told.map((part, at) => [at > 0 ? '; ' : '', part])}</span>`;
+}
