@@ -139,6 +139,24 @@ export const nodesSubPipeline = z.strictObject({
     .meta({ description: 'What its run is given; texts may hold `{{ expression }}`.' }),
 });
 
+export const nodesApproval = z.strictObject({
+  message: z
+    .string()
+    .max(limits.messageLength)
+    .optional()
+    .meta({ description: 'What is asked; may hold `{{ expression }}`.' }),
+  approvers: z.array(z.string()).optional().meta({
+    description:
+      'Who may decide: names of users, or `role:NAME`. Whoever may act on the run when absent.',
+  }),
+  deadline: duration
+    .optional()
+    .meta({ description: "How long it waits, from its start. Default: until the run's own end." }),
+  onDeadline: z.enum(['reject', 'approve']).optional().meta({
+    description: 'What counts when nobody decided in time. Default: `reject`.',
+  }),
+});
+
 export const nodesNode = z.strictObject({
   id: id.meta({
     description: 'Names the node in expressions: letters, digits and `_`, no digit first.',
@@ -177,6 +195,17 @@ export const nodesNode = z.strictObject({
   pipeline: nodesSubPipeline
     .optional()
     .meta({ description: 'A run of another pipeline: inputs down, outputs up.' }),
+  approval: z.union([z.literal(true), z.null(), nodesApproval]).optional().meta({
+    description:
+      'Waits until somebody approves or rejects: `event:NODE.approved`, `event:NODE.rejected`.',
+  }),
+  cache: z
+    .union([z.literal(true), z.string()])
+    .optional()
+    .meta({
+      description:
+        'Takes over the outputs of an earlier attempt with the same key: `true` makes the key of the inputs, `{{ expression }}` names it. What the node runs always counts.',
+    }),
   resources: nodesResources.optional().meta({ description: 'What the node asks for.' }),
   retry: retry.optional(),
   timeout: duration.optional().meta({ description: 'How long one attempt may take.' }),
@@ -218,7 +247,7 @@ export const nodesPipeline = z
   .meta({ title: 'Millrace pipeline, dialect nodes' });
 
 /** Executors of the native dialect that this version lacks, each a key of a node. */
-export const EXECUTORS_TO_COME = ['sql', 'approval', 'function', 'spark', 'docetl'] as const;
+export const EXECUTORS_TO_COME = ['sql', 'function', 'spark', 'docetl'] as const;
 
 /** Further keys of a node that this version lacks. */
 export const KEYS_TO_COME = ['cache'] as const;

@@ -132,6 +132,11 @@ export const PROBLEM_HELP: Readonly<Record<ProblemCode, Help>> = {
     cause: 'The name is misspelt, or the operator is in no node (then it is a warning).',
     cure: 'Take the suggested name, or add the operator to a node.',
   },
+  unknown_pipeline: {
+    cause:
+      'The file is misspelt or lies elsewhere, no file of this folder has that id, or the file is not valid itself.',
+    cure: 'Paths are relative to the folder of the file that names them. An id is looked for in the YAML files of that folder; published pipelines come in a later version.',
+  },
   unknown_input: {
     cause: 'The name is misspelt, or the input is not declared under `inputs`.',
     cure: 'Take the suggested name, or declare the input.',

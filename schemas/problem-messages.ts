@@ -203,6 +203,10 @@ export const PROBLEM_MESSAGES = {
     unused: 'no node runs the operator "{name}"',
     with: 'a working tree is given for the operator "{name}"; the pipeline has {known}{hint}',
   },
+  unknown_pipeline: {
+    refused: '{subject} names {named}, which is not valid',
+    missing: '{subject} names {named}, which is not there: {why}',
+  },
   unknown_input: {
     names: '{subject} names the input "{name}", which is not declared{hint}',
     given: 'the pipeline has no input "{name}"{hint}',

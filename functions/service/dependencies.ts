@@ -40,6 +40,8 @@ function* innerTemplates(plan: Plan, node: PlanNode): Generator<string> {
     for (const step of node.executor.plan.nodes) yield* innerTemplates(node.executor.plan, step);
   }
   if (node.executor.kind === 'command') yield node.executor.command;
+  if (node.executor.kind === 'pipeline')
+    for (const value of Object.values(node.executor.inputs ?? {})) yield* textsOf(value);
 }
 
 const known = new WeakMap<PlanNode, Bindings>();

@@ -21,6 +21,7 @@ export function assemble(reading: Reading, dialect: Dialect): Plan {
     ...(name === undefined ? {} : { name }),
     ...(description === undefined ? {} : { description }),
     inputs: reading.inputs,
+    ...(reading.outputs === undefined ? {} : { outputs: reading.outputs.values }),
     groups:
       operators.length === 0
         ? [reading.group]

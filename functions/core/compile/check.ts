@@ -1,8 +1,9 @@
 // The checks that need all nodes: names, events, cycles, constants, and what a binding may count on.
 import { references } from '#core/expression/references.ts';
 import { insideQuotes } from '#core/expression/shell.ts';
+import { hint, type Message, message, nearHint, part } from '#core/messages.ts';
 import { Sources } from './bindings.ts';
-import { constantOf, contradiction } from './constants.ts';
+import { type Constant, constantOf, contradiction } from './constants.ts';
 import { cycles } from './cycles.ts';
 import type { Binding, ConditionText, Draft, Reading } from './draft.ts';
 import { checkEvents } from './events.ts';
@@ -24,6 +25,9 @@ export function check(findings: Findings, reading: Reading): ReadonlySet<string>
     sources.ask(text);
     for (const { name } of text.references.secrets) secrets.add(name);
   }
+  // By then every node has ended: what did not complete gives null.
+  for (const binding of reading.outputs?.bindings ?? [])
+    checkNames(world, bindingText(binding, undefined));
   for (const draft of reading.drafts) {
     for (const condition of draft.conditions) checkConstant(findings, condition);
     for (const binding of draft.bindings) checkQuotes(findings, binding);
@@ -53,18 +57,15 @@ function checkNeeds(world: World, draft: Draft): void {
   for (const { name, place } of draft.needs) {
     if (world.indexOf(name) === undefined) {
       const near = nearest(name, world.ids());
-      const hint =
-        near === undefined
-          ? `; the pipeline has ${listed([...world.ids()])}`
-          : `; did you mean "${near}"?`;
-      const what = `${subjectOf(place)} names the node "${name}", which is not there${hint}`;
-      findings.error('unknown_node', place, what, { suggestion: near });
+      const ending = nearHint(near, () => hint('has', { known: listed([...world.ids()]) }));
+      const said = message('unknown_node', 'names', {
+        subject: subjectOf(place),
+        name,
+        hint: ending,
+      });
+      findings.error(said, place, { suggestion: near });
     } else if (seen.has(name)) {
-      findings.warn(
-        'duplicate_id',
-        place,
-        `${subjectOf(place)} names "${name}" for the second time`,
-      );
+      findings.warn(message('duplicate_id', 'needs', { subject: subjectOf(place), name }), place);
     }
     seen.add(name);
   }
@@ -72,27 +73,26 @@ function checkNeeds(world: World, draft: Draft): void {
 
 function checkConstant(findings: Findings, text: ConditionText): void {
   const constant = constantOf(text.condition);
-  const subject = subjectOf(text.place);
   if (constant !== undefined) {
-    const what =
-      typeof constant === 'object'
-        ? `fails in every run: ${constant.error}`
-        : constant === 'true'
-          ? 'is true in every run; leave it out, or name what it waits for'
-          : 'can never be true';
-    findings.error('constant_condition', text.place, `${subject} ${what}`);
+    findings.error(saidOfConstant(subjectOf(text.place), constant), text.place);
     return;
   }
   const found = contradiction(text.condition);
   if (found === undefined) return;
+  const { events } = found;
   findings.warn(
-    'contradiction',
+    message('contradiction', 'events', { subject: subjectOf(text.place), events }),
     text.place,
-    `${subject} wants ${found.events}, of which only one can happen`,
-    {
-      at: sourceOffset(findings.source, text.place.tree, found.at),
-    },
+    { at: sourceOffset(findings.source, text.place.tree, found.at) },
   );
+}
+
+function saidOfConstant(subject: string, constant: NonNullable<Constant>): Message {
+  if (typeof constant === 'object')
+    return message('constant_condition', 'error', { subject, why: constant.error });
+  return constant === 'true'
+    ? message('constant_condition', 'true', { subject })
+    : message('constant_condition', 'never', { subject });
 }
 
 const COMMANDS: ReadonlySet<string | number> = new Set(['command', 'start_command']);
@@ -103,12 +103,9 @@ function checkQuotes(findings: Findings, binding: Binding): void {
   if (!COMMANDS.has(place.key)) return;
   const [at] = insideQuotes(template);
   if (at === undefined) return;
-  findings.warn(
-    'quoted_word',
-    place,
-    `${subjectOf(place)} has {{ }} inside quotes; it becomes one quoted word by itself, so leave the quotes out`,
-    { at: sourceOffset(findings.source, place.tree, at) },
-  );
+  findings.warn(message('quoted_word', 'command', { subject: subjectOf(place) }), place, {
+    at: sourceOffset(findings.source, place.tree, at),
+  });
 }
 
 /** Whether there are cycles; each is said once. */
@@ -122,11 +119,12 @@ function checkCycles(world: World): boolean {
     const names = cycle.map((index) => labelOf(world.drafts[index]));
     const start = draft.conditions.find((condition) => condition.use === 'startWhen')?.place;
     const place = draft.needs[0]?.place ?? start ?? draft.place;
-    const what =
+    const filling = { chain: names.join(' → '), because: reasons(world, cycle) };
+    const said =
       cycle.length === 2
-        ? `node "${names[0]}" waits for itself: ${names.join(' → ')}`
-        : `nodes wait for each other: ${names.join(' → ')}`;
-    world.findings.error('cycle', place, `${what}${reasons(world, cycle)}`);
+        ? message('cycle', 'self', { node: names[0] ?? '', ...filling })
+        : message('cycle', 'nodes', filling);
+    world.findings.error(said, place);
   }
   return found.length > 0;
 }
@@ -144,7 +142,7 @@ function reasons(world: World, cycle: readonly number[]): string {
     const edge = world.drafts[from]?.needs.find(({ name }) => name === target);
     return edge?.because === undefined ? [] : [edge.because];
   });
-  return because.length === 0 ? '' : ` (${because.join('; ')})`;
+  return because.length === 0 ? '' : part('because', { reasons: because.join('; ') });
 }
 
 /** The nodes whose end the start of this one hangs on, by exact names. */

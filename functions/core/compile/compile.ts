@@ -8,6 +8,7 @@ import { check } from './check.ts';
 import { dialectOf } from './dialects.ts';
 import type { PlanOperator, Reading } from './draft.ts';
 import { Findings } from './findings.ts';
+import { type FindPipeline, linkPipelines } from './link-pipelines.ts';
 import { listed, nearest } from './nearest.ts';
 import { operatorsDialect } from './operators.ts';
 import { nodesDialect } from './pipeline.ts';
@@ -24,6 +25,8 @@ export interface Source {
 export interface CompileOptions {
   /** Names of operators whose code comes from working trees; each must be one of the plan's. */
   readonly with?: readonly string[];
+  /** Finds the pipelines that nodes run; without it none is found. */
+  readonly subPipeline?: FindPipeline;
 }
 
 export interface Compiled {
@@ -36,6 +39,8 @@ export interface Compiled {
   readonly secrets: readonly string[];
   /** The operators of the plan: what must be fetched and built. The node `@name` prepares each. */
   readonly operators: readonly Omit<PlanOperator, 'place'>[];
+  /** How many levels of pipelines are below this one. */
+  readonly depth: number;
 }
 
 export interface Refused {
@@ -47,8 +52,9 @@ export interface Refused {
 /** Compiles a pipeline. All problems are reported at once, at most `limits.problems` of them. */
 export function compile(source: Source, options: CompileOptions = {}): Compiled | Refused {
   const findings = new Findings(source.text);
-  const compiled = compileInto(findings, options);
-  const problems = findings.problems();
+  const foreign: Problem[] = [];
+  const compiled = compileInto(findings, options, foreign);
+  const problems = [...findings.problems(), ...foreign];
   if (compiled === undefined || findings.failed) return { ok: false, problems };
   return { ...compiled, warnings: problems };
 }
@@ -56,6 +62,7 @@ export function compile(source: Source, options: CompileOptions = {}): Compiled 
 function compileInto(
   findings: Findings,
   options: CompileOptions,
+  foreign: Problem[],
 ): Omit<Compiled, 'warnings'> | undefined {
   if (findings.source.length > limits.sourceBytes) {
     findings.error(
@@ -71,12 +78,15 @@ function compileInto(
   const root: Place = { tree, key: '' };
   const dialect = dialectOf(findings, root);
   if (dialect === undefined) return undefined;
-  const reading = READERS[dialect](findings, root);
-  if (reading === undefined) return undefined;
+  const read = READERS[dialect](findings, root);
+  if (read === undefined) return undefined;
+  const { drafts, problems, depth } = linkPipelines(findings, read, options.subPipeline);
+  foreign.push(...problems);
+  const reading = { ...read, drafts };
   const secrets = check(findings, reading);
   checkWith(findings, reading, options.with ?? []);
   if (findings.failed) return undefined;
-  return finished(reading, dialect, secrets);
+  return { ...finished(reading, dialect, secrets), depth };
 }
 
 const READERS = { nodes: nodesDialect, operators: operatorsDialect } as const;
@@ -85,7 +95,7 @@ function finished(
   reading: Reading,
   dialect: Dialect,
   secrets: ReadonlySet<string>,
-): Omit<Compiled, 'warnings'> {
+): Omit<Compiled, 'warnings' | 'depth'> {
   const plan = assemble(reading, dialect);
   return {
     ok: true,

@@ -1,11 +1,21 @@
 // What reading a dialect leaves for the checks: nodes as they will stand in the plan, with the places of their texts.
 import type { Condition, Template } from '#core/expression/types.ts';
 import type { Environment, OperatorSource, PlanGroup, PlanInput, PlanNode } from '#schemas/plan.ts';
-import type { Place, ScalarTree } from './tree.ts';
+import type { Json } from '#schemas/values.ts';
+import type { MapTree, Place, ScalarTree } from './tree.ts';
 
 export type ConditionUse = 'startWhen' | 'stopWhen' | 'skipWhen';
 
 export type ScalarPlace = Place & { readonly tree: ScalarTree };
+
+/** How a node names the pipeline that it runs. */
+export type PipelineReference = { readonly file: string } | { readonly id: string };
+
+/** A node's `pipeline` as it stands in the file. */
+export interface PipelineUse {
+  readonly place: Place & { readonly tree: MapTree };
+  readonly reference: PipelineReference;
+}
 
 /** A condition that parsed. */
 export interface ConditionText {
@@ -46,6 +56,8 @@ export interface Draft {
   readonly spelled: boolean;
   /** Programs it needs, by index into `Reading.operators`. */
   readonly operators: readonly number[];
+  /** The pipeline that it runs. */
+  readonly use?: PipelineUse;
 }
 
 /** An operator as the plan uses it, once however many steps do. */
@@ -67,6 +79,11 @@ export interface Reading {
   readonly group: PlanGroup;
   /** Of the pipeline's own `env`. */
   readonly bindings: readonly Binding[];
+  /** What a run gives, and the texts in it. */
+  readonly outputs?: {
+    readonly values: Record<string, Json>;
+    readonly bindings: readonly Binding[];
+  };
   readonly drafts: readonly Draft[];
   readonly operators: readonly PlanOperator[];
   /** Whether every node waits for all environments. */

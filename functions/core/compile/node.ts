@@ -3,11 +3,12 @@ import { parseTemplate } from '#core/expression/parse.ts';
 import { EXECUTORS_TO_COME, KEYS_TO_COME, nodesNode } from '#schemas/dialect-nodes.ts';
 import { limits } from '#schemas/limits.ts';
 import type { Executor, PlanNode } from '#schemas/plan.ts';
-import type { Binding, ConditionText, ConditionUse, Draft } from './draft.ts';
+import type { Binding, ConditionText, ConditionUse, Draft, PipelineUse } from './draft.ts';
 import { type Findings, subjectOf } from './findings.ts';
 import { id, writtenId } from './ids.ts';
 import type { OperatorTable } from './operator.ts';
 import { resources, retry, variables } from './parts.ts';
+import { pipelineNode } from './pipeline-node.ts';
 import {
   anyMapping,
   duration,
@@ -63,6 +64,7 @@ export function node(findings: Findings, place: Place, table: OperatorTable): Dr
     complete: LATER.every((key) => member(map, key) === undefined),
     spelled: false,
     operators: work.read.operators,
+    ...(work.use === undefined ? {} : { use: work.use }),
   };
 }
 
@@ -243,8 +245,10 @@ function executor(
   findings: Findings,
   map: MapPlace,
   work: Work,
-): { executor: Executor; read: StepsRead } {
-  const named = ['steps', ...EXECUTORS_TO_COME].filter((key) => member(map, key) !== undefined);
+): { executor: Executor; read: StepsRead; use?: PipelineUse | undefined } {
+  const named = ['steps', 'pipeline', ...EXECUTORS_TO_COME].filter(
+    (key) => member(map, key) !== undefined,
+  );
   if (named.length > 1) {
     findings.error(
       'several_executors',
@@ -261,6 +265,11 @@ function executor(
       `${subjectOf(map)} has "${key}", which this version lacks; it has steps, and nodes without an executor`,
       { key },
     );
+  }
+  const pipeline = member(map, 'pipeline');
+  if (pipeline !== undefined) {
+    const { executor: run, bindings, use } = pipelineNode(findings, pipeline, work.element);
+    return { executor: run, read: { ...NO_STEPS, bindings }, use };
   }
   const place = member(map, 'steps');
   if (place === undefined) return { executor: { kind: 'join' }, read: NO_STEPS };

@@ -52,10 +52,29 @@ export function nodesDialect(findings: Findings, root: Place): Reading | undefin
       env === undefined
         ? []
         : bindingsIn(findings, env, { secrets: true, own: false, element: false }),
+    ...outputs(findings, member(map, 'outputs')),
     drafts,
     operators: table.list,
     preparesFirst: false,
   };
+}
+
+/** What a run gives: asked when it has ended, so that any node may be named. */
+function outputs(findings: Findings, place: Place | undefined): Pick<Reading, 'outputs'> {
+  const map = anyMapping(findings, place);
+  if (map === undefined) return {};
+  const values: Record<string, Json> = {};
+  for (const entry of entriesOf(map)) {
+    const name = `${entry.key}`;
+    const wrong = inputName(name);
+    if (wrong === undefined) values[name] = toJson(entry.tree);
+    else {
+      const what = `${subjectOf(map)}: "${name}" cannot be the name of an output; ${wrong}`;
+      findings.error('bad_id', map, what, { key: name });
+    }
+  }
+  const bindings = bindingsIn(findings, map, { secrets: false, own: false, element: false });
+  return { outputs: { values, bindings } };
 }
 
 function nodes(findings: Findings, map: MapPlace, table: OperatorTable): readonly Draft[] {
