@@ -1,6 +1,8 @@
 // Whether the sources of bindings and of skipWhen have ended for certain when a node starts.
 
+import { message } from '#core/messages.ts';
 import { glob } from '#core/walk/glob.ts';
+import { subjectOf } from './findings.ts';
 import { Flow, flowBudget, keyOf, type Wanted } from './flow.ts';
 import { type NamedText, say, type TextPlace } from './names.ts';
 import { NODE_EVENTS, splitEvent, type World } from './world.ts';
@@ -89,18 +91,19 @@ function missing(world: World, question: Question, wanted: Wanted): void {
   if (findings.seen(`${text.place.tree.at} ${at} ${named}`)) return;
   const wait = waitOf(world, wanted);
   const self = text.draft?.node.id;
+  const subject = subjectOf(text.place);
   if (wanted.is !== 'external' && world.drafts[wanted.node]?.node.id === self) {
-    const what = `names ${named}, but the node's own outputs come only when it has completed`;
-    say(world, text, { code: 'binding_may_be_missing', at, what });
+    say(world, text, { at, said: message('binding_may_be_missing', 'itself', { subject, named }) });
     return;
   }
   if (self === undefined) {
-    const what = `names ${named}, but it is needed by every node, also by those that start first; move it to the nodes that wait for it`;
-    say(world, text, { code: 'binding_may_be_missing', at, what });
+    const said = message('binding_may_be_missing', 'pipeline', { subject, named });
+    say(world, text, { at, said });
     return;
   }
-  const what = `names ${named}, but "${self}" may start before that is known: nothing it waits for implies ${wait}; wanted ${cure(text, wait)}`;
-  say(world, text, { code: 'binding_may_be_missing', at, what, cure: cure(text, wait) });
+  const suggestion = cure(text, wait);
+  const filling = { subject, named, node: self, wait, cure: suggestion };
+  say(world, text, { at, said: message('binding_may_be_missing', 'order', filling), suggestion });
 }
 
 function waitOf(world: World, wanted: Wanted): string {

@@ -1,4 +1,5 @@
 // Tells in which dialect a file is written.
+import { message } from '#core/messages.ts';
 import type { Dialect } from '#schemas/plan.ts';
 import type { Findings } from './findings.ts';
 import { items, kindOf, member, type Place } from './tree.ts';
@@ -6,31 +7,18 @@ import { items, kindOf, member, type Place } from './tree.ts';
 /** The dialect, or undefined when there is none that this version reads, which is said. */
 export function dialectOf(findings: Findings, root: Place): 'nodes' | 'operators' | undefined {
   if (root.tree.kind !== 'map') {
-    findings.error(
-      'dialect_unknown',
-      root,
-      `the file holds ${kindOf(root.tree)}; wanted a pipeline: a mapping with "id" and "nodes"`,
-    );
+    findings.error(message('dialect_unknown', 'root', { came: kindOf(root.tree) }), root);
     return undefined;
   }
   const found = recognised(root);
   if (found === 'nodes' || found === 'operators') return found;
   if (found !== undefined) {
     const key = found === 'docetl' ? 'operations' : found;
-    findings.error(
-      'dialect_missing',
-      root,
-      `the file is written in the dialect "${found}", which this version does not read yet; it reads nodes and operators`,
-      { key },
-    );
+    const filling = { dialect: found, known: 'nodes and operators' };
+    findings.error(message('dialect_missing', 'dialect', filling), root, { key });
     return undefined;
   }
-  findings.error(
-    'dialect_unknown',
-    root,
-    'nothing tells in which dialect the file is written; wanted "nodes", each with an "id" (or "operators" and "nodes" with "operator_ids")',
-    { suggestion: 'nodes:' },
-  );
+  findings.error(message('dialect_unknown', 'keys'), root, { suggestion: 'nodes:' });
   return undefined;
 }
 

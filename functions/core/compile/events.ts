@@ -1,5 +1,8 @@
 // Whether the events that conditions wait for can be raised by what they name.
+
+import { hint, type Message, message, nearHint } from '#core/messages.ts';
 import { glob } from '#core/walk/glob.ts';
+import { subjectOf } from './findings.ts';
 import { type NamedText, say } from './names.ts';
 import { listed, nearest } from './nearest.ts';
 import { NODE_EVENTS, splitEvent, type World } from './world.ts';
@@ -45,71 +48,72 @@ function checkEvent(world: World, text: NamedText, pattern: string, at: number):
       return;
     }
   }
-  const wrong = source === 'pipeline' ? ofPipeline(pattern, event) : ofNodes(world, text, pattern);
-  if (wrong !== undefined) say(world, text, { code: 'unknown_event', at, ...wrong });
+  const wrong =
+    source === 'pipeline' ? ofPipeline(text, pattern, event) : ofNodes(world, text, pattern);
+  if (wrong !== undefined) say(world, text, { at, ...wrong });
 }
 
 function unknownNode(world: World, text: NamedText, pattern: string, at: number): void {
   const { source, event } = splitEvent(pattern);
   const near = nearest(source, world.ids());
-  const has = near === undefined ? `; the pipeline has ${listed([...world.ids()])}` : '';
-  say(world, text, {
-    code: 'unknown_node',
-    at,
-    what: `waits for event:${pattern}, but there is no node "${source}"${has}`,
-    suggestion: near === undefined ? undefined : `event:${near}.${event}`,
+  const suggestion = near === undefined ? undefined : `event:${near}.${event}`;
+  const said = message('unknown_node', 'event', {
+    subject: subjectOf(text.place),
+    pattern,
+    name: source,
+    hint: nearHint(suggestion, () => hint('has', { known: listed([...world.ids()]) })),
   });
+  say(world, text, { at, said, suggestion });
 }
 
 interface Wrong {
-  readonly what: string;
-  readonly suggestion?: string;
+  readonly said: Message;
+  readonly suggestion?: string | undefined;
 }
 
-function ofPipeline(pattern: string, event: string): Wrong | undefined {
+function ofPipeline(text: NamedText, pattern: string, event: string): Wrong | undefined {
   if (event === 'started') return undefined;
   return {
-    what: `waits for event:${pattern}: of the pipeline there is only pipeline.started, for nothing starts after its end`,
+    said: message('unknown_event', 'pipeline', { subject: subjectOf(text.place), pattern }),
   };
 }
 
 function ofNodes(world: World, text: NamedText, pattern: string): Wrong | undefined {
   const { source, event } = splitEvent(pattern);
   if (source.includes('.')) {
-    return { what: `waits for event:${pattern}; an event is named NODE.EVENT` };
+    return { said: message('unknown_event', 'form', { subject: subjectOf(text.place), pattern }) };
   }
   if (!NODE_EVENTS.some((name) => glob(event, name))) {
     const meant = ELSEWHERE[event.toLowerCase()] ?? nearest(event, NODE_EVENTS);
     const draft = world.drafts[world.indexOf(source) ?? -1];
     // An approval of a later version has its problem already.
     if (draft !== undefined && !draft.complete) return undefined;
-    const approval = event === 'approved' || event === 'rejected';
-    const why = approval
-      ? `, but "${source}" is no approval`
-      : `, which no node raises; there are ${listed(NODE_EVENTS)}`;
-    const what = `waits for event:${pattern}${why}`;
-    return meant === undefined || approval
-      ? { what }
-      : { what, suggestion: `event:${source}.${meant}` };
+    return unknownEvent(text, pattern, meant);
   }
   const self = text.draft?.node.id;
   const other = world.matching(source).some((index) => world.drafts[index]?.node.id !== self);
   if (!source.includes('*') || other) return undefined;
-  return { what: `waits for event:${pattern}, but "${source}" matches no other node` };
+  const filling = { subject: subjectOf(text.place), pattern, node: source };
+  return { said: message('unknown_event', 'no_match', filling) };
+}
+
+function unknownEvent(text: NamedText, pattern: string, meant: string | undefined): Wrong {
+  const { source, event } = splitEvent(pattern);
+  const subject = subjectOf(text.place);
+  if (event === 'approved' || event === 'rejected') {
+    return { said: message('unknown_event', 'no_approval', { subject, pattern, node: source }) };
+  }
+  const suggestion = meant === undefined ? undefined : `event:${source}.${meant}`;
+  const filling = { subject, pattern, known: listed(NODE_EVENTS), hint: nearHint(suggestion) };
+  return { said: message('unknown_event', 'event', filling), suggestion };
 }
 
 function checkExternal(world: World, text: NamedText, pattern: string, at: number): void {
   if (text.use === 'skipWhen') {
-    say(world, text, {
-      code: 'external_in_skip',
-      at,
-      what: `names event:${pattern}: it is asked once, at the start, and an event from outside may come at any time; wanted a startWhen or stopWhen`,
-    });
+    const subject = subjectOf(text.place);
+    say(world, text, { at, said: message('external_in_skip', 'event', { subject, pattern }) });
   } else if (pattern.includes('*')) {
-    say(world, text, {
-      code: 'unknown_event',
-      at,
-      what: `waits for event:${pattern}: * stands for nodes only, an event from outside must be named`,
-    });
+    const subject = subjectOf(text.place);
+    say(world, text, { at, said: message('unknown_event', 'external', { subject, pattern }) });
   }
 }

@@ -1,4 +1,5 @@
 // The grammar of ids, and ids made from other spellings.
+import { message, nearHint, part } from '#core/messages.ts';
 import { limits } from '#schemas/limits.ts';
 import { type Findings, subjectOf } from './findings.ts';
 import { shown } from './nearest.ts';
@@ -27,17 +28,13 @@ export const RESERVED: ReadonlySet<string> = new Set([
 export function id(findings: Findings, place: Place | undefined): string | undefined {
   const value = text(findings, place);
   if (value === undefined || place === undefined) return undefined;
-  const wanted = 'letters, digits and "_", no digit first';
   if (value.length > limits.idLength)
-    return bad(findings, place, `at most ${limits.idLength} letters`);
-  if (!ID.test(value)) return bad(findings, place, wanted, idFrom(value));
+    return bad(findings, place, part('length', { most: limits.idLength }));
+  if (!ID.test(value)) return bad(findings, place, part('letters'), idFrom(value));
   if (!RESERVED.has(value)) return value.normalize('NFC');
-  findings.error(
-    'reserved_id',
-    place,
-    `${subjectOf(place)} is "${value}", a word that has a meaning already; choose another one`,
-    { suggestion: `${value}_` },
-  );
+  findings.error(message('reserved_id', 'id', { subject: subjectOf(place), came: value }), place, {
+    suggestion: `${value}_`,
+  });
   return undefined;
 }
 
@@ -52,23 +49,16 @@ export function pipelineId(findings: Findings, place: Place | undefined): string
   const value = text(findings, place);
   if (value === undefined || place === undefined) return undefined;
   if (value.length > limits.idLength)
-    return bad(findings, place, `at most ${limits.idLength} letters`);
+    return bad(findings, place, part('length', { most: limits.idLength }));
   if (PIPELINE_ID.test(value)) return value.normalize('NFC');
-  return bad(findings, place, 'letters, digits, "_" and "-", no digit first', idFrom(value));
+  return bad(findings, place, part('pipeline_letters'), idFrom(value));
 }
 
 function bad(findings: Findings, place: Place, wanted: string, suggestion?: string): undefined {
   const value = place.tree.kind === 'scalar' ? `${place.tree.value}` : '';
-  const hint = suggestion === undefined ? '' : `; did you mean "${suggestion}"?`;
-  findings.error(
-    'bad_id',
-    place,
-    `${subjectOf(place)} is "${shown(value)}"; wanted ${wanted}${hint}`,
-    {
-      expected: wanted,
-      suggestion,
-    },
-  );
+  const subject = subjectOf(place);
+  const filling = { subject, came: shown(value), wanted, hint: nearHint(suggestion) };
+  findings.error(message('bad_id', 'id', filling), place, { expected: wanted, suggestion });
 }
 
 /** An id near to any spelling: what an id cannot hold becomes `_`. */

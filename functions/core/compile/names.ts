@@ -1,5 +1,7 @@
 // Whether what an expression names is there, and may be named where it stands.
+
 import type { References } from '#core/expression/references.ts';
+import { hint, type Message, message, nearHint } from '#core/messages.ts';
 import type { Binding, ConditionUse, Draft, ScalarPlace } from './draft.ts';
 import { subjectOf } from './findings.ts';
 import { listed, nearest } from './nearest.ts';
@@ -31,37 +33,26 @@ export function checkNames(world: World, text: NamedText): void {
   for (const { name, at } of references.locals) checkLocal(world, text, name, at);
   const [secret] = references.secrets;
   if (secret === undefined || (typeof text.use !== 'string' && text.use.secrets)) return;
+  const subject = subjectOf(text.place);
   say(world, text, {
-    code: 'secret_not_allowed',
     at: secret.at,
-    what: `names secret.${secret.name}, which could be read there afterwards; secrets may stand in "env" and "command" only`,
+    said: message('secret_not_allowed', 'names', { subject, name: secret.name }),
   });
 }
 
 interface Saying {
-  readonly code:
-    | 'unknown_input'
-    | 'unknown_node'
-    | 'unknown_variable'
-    | 'secret_not_allowed'
-    | 'unknown_event'
-    | 'external_in_skip'
-    | 'binding_may_be_missing';
   /** Offset in the text of the expression. */
   readonly at: number;
-  readonly what: string;
-  /** A name that is near. */
+  readonly said: Message;
+  /** What would be right. */
   readonly suggestion?: string | undefined;
-  /** What would be right; it is in `what` already. */
-  readonly cure?: string;
 }
 
-export function say(world: World, text: TextPlace, saying: Saying): void {
+export function say(world: World, text: TextPlace, { at, said, suggestion }: Saying): void {
   const { findings } = world;
-  const hint = saying.suggestion === undefined ? '' : `; did you mean "${saying.suggestion}"?`;
-  findings.error(saying.code, text.place, `${subjectOf(text.place)} ${saying.what}${hint}`, {
-    at: sourceOffset(findings.source, text.place.tree, saying.at),
-    suggestion: saying.suggestion ?? saying.cure,
+  findings.error(said, text.place, {
+    at: sourceOffset(findings.source, text.place.tree, at),
+    suggestion,
   });
 }
 
@@ -69,15 +60,17 @@ function checkInput(world: World, text: NamedText, name: string, at: number): vo
   const known = Object.keys(world.reading.inputs);
   if (known.includes(name)) return;
   const near = nearest(name, known);
-  const has =
-    known.length === 0
-      ? 'the pipeline declares no inputs'
-      : `the pipeline declares ${listed(known)}`;
+  const suggestion = near === undefined ? undefined : `pipeline.input.${near}`;
+  const declared = () =>
+    known.length === 0 ? hint('declares_none') : hint('declares', { known: listed(known) });
   say(world, text, {
-    code: 'unknown_input',
     at,
-    what: `names the input "${name}", which is not declared${near === undefined ? `; ${has}` : ''}`,
-    suggestion: near === undefined ? undefined : `pipeline.input.${near}`,
+    said: message('unknown_input', 'names', {
+      subject: subjectOf(text.place),
+      name,
+      hint: nearHint(suggestion, declared),
+    }),
+    suggestion,
   });
 }
 
@@ -91,36 +84,38 @@ function checkOutput(world: World, text: NamedText, output: References['outputs'
   const index = world.indexOf(node);
   const draft = index === undefined ? undefined : world.drafts[index];
   if (draft === undefined) {
-    const near = nearest(node, world.ids());
-    const own = text.draft?.own.has(node) === true;
-    say(world, text, {
-      code: 'unknown_node',
-      at,
-      what: own
-        ? `names "${node}", an input of the node, which is not known there yet`
-        : `names the node "${node}", which is not there${near === undefined ? `; the pipeline has ${listed([...world.ids()])}` : ''}`,
-      suggestion: near === undefined ? undefined : `${near}.${name}`,
-    });
+    unknownNode(world, text, output);
     return;
   }
   if (draft.node.forEach !== undefined && name !== 'items') {
-    say(world, text, {
-      code: 'unknown_variable',
-      at,
-      what: `names ${node}.${name}, but "${node}" has one instance per element: its only output is "items", a list of theirs`,
-      suggestion: `${node}.items`,
-    });
+    const suggestion = `${node}.items`;
+    const subject = subjectOf(text.place);
+    const filling = { subject, node, name, hint: nearHint(suggestion) };
+    say(world, text, { at, said: message('unknown_variable', 'instances', filling), suggestion });
   } else if (
     draft.node.executor.kind === 'join' &&
     draft.complete &&
     draft.node.forEach === undefined
   ) {
-    say(world, text, {
-      code: 'unknown_variable',
-      at,
-      what: `names ${node}.${name}, but "${node}" runs nothing and has no outputs`,
-    });
+    const filling = { subject: subjectOf(text.place), node, name };
+    say(world, text, { at, said: message('unknown_variable', 'join', filling) });
   }
+}
+
+function unknownNode(world: World, text: NamedText, output: References['outputs'][number]): void {
+  const { node, name, at } = output;
+  const subject = subjectOf(text.place);
+  const near = nearest(node, world.ids());
+  const suggestion = near === undefined ? undefined : `${near}.${name}`;
+  const said =
+    text.draft?.own.has(node) === true
+      ? message('unknown_node', 'own_input', { subject, name: node, hint: nearHint(suggestion) })
+      : message('unknown_node', 'names', {
+          subject,
+          name: node,
+          hint: nearHint(suggestion, () => hint('has', { known: listed([...world.ids()]) })),
+        });
+  say(world, text, { at, said, suggestion });
 }
 
 function checkSystem(world: World, text: NamedText, name: string, at: number): void {
@@ -128,16 +123,15 @@ function checkSystem(world: World, text: NamedText, name: string, at: number): v
   const early = typeof text.use === 'string' || text.place.key === 'forEach';
   const known = early ? SYSTEM.filter((word) => word !== 'attempt') : SYSTEM;
   if (known.includes(name)) return;
+  const subject = subjectOf(text.place);
+  if (name === 'attempt') {
+    say(world, text, { at, said: message('unknown_variable', 'attempt', { subject }) });
+    return;
+  }
   const near = nearest(name, known);
-  say(world, text, {
-    code: 'unknown_variable',
-    at,
-    what:
-      name === 'attempt'
-        ? 'names system.attempt, which is not known before the node starts'
-        : `names system.${name}, which is not there; there are ${listed(known)}`,
-    suggestion: near === undefined ? undefined : `system.${near}`,
-  });
+  const suggestion = near === undefined ? undefined : `system.${near}`;
+  const filling = { subject, name, known: listed(known), hint: nearHint(suggestion) };
+  say(world, text, { at, said: message('unknown_variable', 'system', filling), suggestion });
 }
 
 function checkLocal(world: World, text: NamedText, name: string, at: number): void {
@@ -145,30 +139,30 @@ function checkLocal(world: World, text: NamedText, name: string, at: number): vo
   if (name === 'item' || name === 'index') {
     if (typeof text.use !== 'string' && text.use.element) return;
     const where = text.draft !== undefined && member(text.draft.place, 'forEach') !== undefined;
+    const filling = { subject: subjectOf(text.place), name };
     say(world, text, {
-      code: 'unknown_variable',
       at,
-      what: where
-        ? `names "${name}", which is known only inside the instances of "forEach"`
-        : `names "${name}", but the node has no "forEach"`,
+      said: where
+        ? message('unknown_variable', 'element', filling)
+        : message('unknown_variable', 'no_for_each', filling),
     });
     return;
   }
-  say(world, text, {
-    code: 'unknown_variable',
-    at,
-    what: `names "${name}", which nothing provides${whereElse(world, text, name)}`,
-    suggestion: localNear(world, text, name),
-  });
+  const suggestion = localNear(world, text, name);
+  say(world, text, { at, said: unknownLocal(world, text, name, suggestion), suggestion });
 }
 
-function whereElse(world: World, text: NamedText, name: string): string {
-  if (world.indexOf(name) !== undefined)
-    return `: it is a node; its outputs are named ${name}.OUTPUT`;
-  if (text.draft?.own.has(name) === true) {
-    return ': inputs of the node are known in its "env" and "command" only';
-  }
-  return '';
+function unknownLocal(
+  world: World,
+  text: NamedText,
+  name: string,
+  near: string | undefined,
+): Message {
+  const filling = { subject: subjectOf(text.place), name, hint: nearHint(near) };
+  if (world.indexOf(name) !== undefined) return message('unknown_variable', 'node', filling);
+  return text.draft?.own.has(name) === true
+    ? message('unknown_variable', 'own_input', filling)
+    : message('unknown_variable', 'name', filling);
 }
 
 function localNear(world: World, text: NamedText, name: string): string | undefined {

@@ -1,5 +1,6 @@
 // Values that later become arguments of git or paths on a machine: nothing from a pipeline file may be read as an option,
 // name another transport, or leave its folder.
+import { type Message, message } from '#core/messages.ts';
 import { type Findings, subjectOf } from './findings.ts';
 import { shown } from './nearest.ts';
 import type { Place } from './tree.ts';
@@ -24,34 +25,32 @@ export function safeRepository(findings: Findings, place: Place, value: string):
   // git takes anything with a colon before the first slash for a machine or a transport.
   const remote = /^[^/\\]*:/.test(value);
   if (!remote && !value.includes('{{')) return true;
-  return unsafe(
-    findings,
-    place,
-    `is "${shown(value)}", which no repository is fetched from; wanted ${wanted}`,
-  );
+  const filling = { ...written(place, value), wanted };
+  return unsafe(findings, place, message('unsafe_value', 'repository', filling));
 }
 
 /** A git tag, by the rules of git for names of references. */
 export function safeTag(findings: Findings, place: Place, value: string): boolean {
   if (!plain(findings, place, value)) return false;
   const bad = /[\s~^:?*[\\]|\.\.|@\{|^\/|\/$|\/\/|\.$|\.lock$/.test(value) || value === '@';
-  return !bad || unsafe(findings, place, `is "${shown(value)}", which cannot be the name of a tag`);
+  return !bad || unsafe(findings, place, message('unsafe_value', 'tag', written(place, value)));
 }
 
 /** A path that must stay inside a folder. */
 export function safeInside(findings: Findings, place: Place, value: string): boolean {
   if (!plain(findings, place, value)) return false;
   if (value.includes('{{'))
-    return unsafe(findings, place, `is "${shown(value)}"; wanted a path without {{ }}`);
+    return unsafe(findings, place, message('unsafe_value', 'braces', written(place, value)));
   const parts = value.split(/[\\/]/);
   let depth = 0;
   for (const part of parts) {
     depth += part === '..' ? -1 : part === '' || part === '.' ? 0 : 1;
-    if (depth < 0) return unsafe(findings, place, `is "${shown(value)}", which leaves its folder`);
+    if (depth < 0)
+      return unsafe(findings, place, message('unsafe_value', 'leaves', written(place, value)));
   }
   const absolute = /^[\\/]|^[A-Za-z]:/.test(value);
   return (
-    !absolute || unsafe(findings, place, `is "${shown(value)}"; wanted a path inside its folder`)
+    !absolute || unsafe(findings, place, message('unsafe_value', 'absolute', written(place, value)))
   );
 }
 
@@ -62,17 +61,24 @@ export function safePath(findings: Findings, place: Place, value: string): boole
 
 /** An argument that is handed to a tool after its own options: any text without control characters. */
 export function safeArgument(findings: Findings, place: Place, value: string): boolean {
-  if (!CONTROL.test(value)) return true;
-  return unsafe(findings, place, 'holds a control character');
+  return !CONTROL.test(value) || control(findings, place);
 }
 
 function plain(findings: Findings, place: Place, value: string): boolean {
-  if (CONTROL.test(value)) return unsafe(findings, place, 'holds a control character');
+  if (CONTROL.test(value)) return control(findings, place);
   if (!value.startsWith('-')) return true;
-  return unsafe(findings, place, `is "${shown(value)}", which would be read as an option`);
+  return unsafe(findings, place, message('unsafe_value', 'option', written(place, value)));
 }
 
-function unsafe(findings: Findings, place: Place, what: string): false {
-  findings.error('unsafe_value', place, `${subjectOf(place)} ${what}`);
+function written(place: Place, value: string): { subject: string; came: string } {
+  return { subject: subjectOf(place), came: shown(value) };
+}
+
+function control(findings: Findings, place: Place): false {
+  return unsafe(findings, place, message('unsafe_value', 'control', { subject: subjectOf(place) }));
+}
+
+function unsafe(findings: Findings, place: Place, said: Message<'unsafe_value'>): false {
+  findings.error(said, place);
   return false;
 }
