@@ -124,6 +124,16 @@ export const nodesStep = z.strictObject({
   retry: retry.optional(),
 });
 
+export const nodesFunction = z.strictObject({
+  name: z
+    .string()
+    .max(limits.idLength)
+    .meta({ description: 'The name under which the program registers its handler.' }),
+  config: z.record(z.string(), json).optional().meta({
+    description: 'What the handler is set up with; texts may hold `{{ expression }}` and secrets.',
+  }),
+});
+
 export const nodesSubPipeline = z.strictObject({
   file: z
     .string()
@@ -154,6 +164,25 @@ export const nodesApproval = z.strictObject({
     .meta({ description: "How long it waits, from its start. Default: until the run's own end." }),
   onDeadline: z.enum(['reject', 'approve']).optional().meta({
     description: 'What counts when nobody decided in time. Default: `reject`.',
+  }),
+});
+
+export const nodesSql = z.strictObject({
+  query: z.string().max(limits.sqlLength).meta({
+    description:
+      'A query of DuckDB; the last statement gives the rows. Each `{{ expression }}` is a bound value: `read_parquet({{ path }})`.',
+  }),
+  into: z
+    .string()
+    .regex(/^[\p{L}_][\p{L}\p{M}\p{Nd}_]*\.(parquet|csv|json|jsonl)$/u)
+    .optional()
+    .meta({
+      description:
+        'The file that the rows are written to: an output with the name of the file without its ending.',
+    }),
+  outputs: z.record(z.string(), z.string().max(limits.sqlLength)).optional().meta({
+    description:
+      'Queries over the result, called as the file of `into` or `result`: each gives one value or one list.',
   }),
 });
 
@@ -192,13 +221,29 @@ export const nodesNode = z.strictObject({
   steps: z.array(nodesStep).min(1).max(limits.nodeSteps).optional().meta({
     description: 'Commands, in order, on one machine. A node without an executor is a join.',
   }),
+  function: z
+    .union([z.string().max(limits.idLength), nodesFunction])
+    .optional()
+    .meta({
+      description:
+        'A handler that the embedding program registered under this name; `inputs` are its input.',
+    }),
+  sql: z
+    .union([z.string().max(limits.sqlLength), nodesSql])
+    .optional()
+    .meta({
+      description: 'A query over files, done by DuckDB in a program of its own.',
+    }),
   pipeline: nodesSubPipeline
     .optional()
     .meta({ description: 'A run of another pipeline: inputs down, outputs up.' }),
-  approval: z.union([z.literal(true), z.null(), nodesApproval]).optional().meta({
-    description:
-      'Waits until somebody approves or rejects: `event:NODE.approved`, `event:NODE.rejected`.',
-  }),
+  approval: z
+    .union([z.literal(true), z.null(), nodesApproval])
+    .optional()
+    .meta({
+      description:
+        'Waits until somebody approves or rejects: `event:NODE.approved`, `event:NODE.rejected`.',
+    }),
   cache: z
     .union([z.literal(true), z.string()])
     .optional()
@@ -247,7 +292,7 @@ export const nodesPipeline = z
   .meta({ title: 'Millrace pipeline, dialect nodes' });
 
 /** Executors of the native dialect that this version lacks, each a key of a node. */
-export const EXECUTORS_TO_COME = ['sql', 'function', 'spark', 'docetl'] as const;
+export const EXECUTORS_TO_COME = ['function', 'spark', 'docetl'] as const;
 
 /** Further keys of a node that this version lacks. */
 export const KEYS_TO_COME = ['cache'] as const;

@@ -11,6 +11,8 @@ export const HINTS = {
   known: '; known are {known}',
   declares: '; the pipeline declares {known}',
   declares_none: '; the pipeline declares no inputs',
+  takes: '; it declares {known}',
+  takes_none: '; it declares none',
 } as const;
 
 /** Parts that several sentences share. */
@@ -104,8 +106,20 @@ export const PROBLEM_MESSAGES = {
     limit_key:
       '{subject} allows less {resource} than it asks for; wanted {resource}_limit of at least {resource}_request',
     max_parallel: '{subject} has "maxParallel" without "forEach", where it means nothing',
+    approval_timeout:
+      '{subject} has a "timeout", but an approval has a deadline; wanted approval: { deadline: … }',
+    approval_retry:
+      '{subject} has a "retry", but what a person decided is not asked again; wanted no "retry" on an approval',
+    approval_unused: '{subject} has "{key}", which means nothing on an approval: no program runs',
+    approver: '{subject} is "{came}"; wanted the name of a user, or one of {known}',
+    on_deadline: '{subject} has "onDeadline" without "deadline", where it means nothing',
+    cache_executor:
+      '{subject} has "cache", but there is no work whose outputs could be taken over; wanted "cache" on a node with steps, sql or a function',
+    cache_never:
+      '{subject} has "cache" and names {names}: that is new in every run, so nothing is ever taken over',
     for_each_text: '{subject} is a text with {{ }} in it; wanted {wanted}',
     path_and_git: '{subject} has "path" beside "git" or "tag"; wanted one of them',
+    file_and_id: '{subject} has both "file" and "id"; wanted one of them',
     environments: '{subject} has {count} kinds ({kinds}); wanted one',
     environment: '{subject} is "{came}"; wanted host or { uv: pyproject.toml }',
     project: '{subject} is "{came}"; wanted the path of a pyproject.toml in the code of {operator}',
@@ -122,6 +136,7 @@ export const PROBLEM_MESSAGES = {
   empty_value: {
     file: 'the file is empty; wanted a pipeline',
     text: '{subject} is empty; wanted a text',
+    approvers: '{subject} is an empty list; wanted who may decide, or no "approvers"',
     nodes: 'the pipeline has no nodes; wanted one node or more',
     steps: '{subject} is an empty list; wanted one step or more',
     operators: '{subject} is an empty list; wanted one operator or more',
@@ -141,6 +156,8 @@ export const PROBLEM_MESSAGES = {
     id: '{subject} is "{came}"; wanted {wanted}{hint}',
     input: '"{name}" cannot be the name of an input; {why}',
     node_input: '{subject}: "{name}" cannot be the name of an input; {why}',
+    output: '{subject}: "{name}" cannot be the name of an output; {why}',
+    sql_output: '{subject}: "{name}" cannot be the name of an output; {why}',
     variable:
       '{subject}: "{name}" cannot be a variable; wanted letters, digits and "_", no digit first',
   },
@@ -151,7 +168,8 @@ export const PROBLEM_MESSAGES = {
       '{subject}: "{name}" cannot be a variable; names beginning with MILLRACE_ are set by the engine',
   },
   duplicate_id: {
-    node: 'there is a node "{id}" already, in line {line}; wanted another id',
+    node: 'there is a node "{id}" already; wanted another id',
+    node_line: 'there is a node "{id}" already, in line {line}; wanted another id',
     operator: 'there is an operator "{id}" already; wanted another id',
     step: '{subject} is "{id}" for the second time in this node',
     sql_output:
@@ -167,7 +185,10 @@ export const PROBLEM_MESSAGES = {
     inputs: 'the pipeline has {count} inputs; at most {most} are allowed',
     steps: '{subject} has {count} steps; at most {most} are allowed',
     operators: '{subject} has {count} operators; at most {most} are allowed',
+    levels: '{subject}: pipelines run pipelines more than {most} levels deep',
     elements: '{subject} has {count} elements; at most {most} are allowed',
+    sql: '{subject} has {count} characters; at most {most} are allowed',
+    sql_outputs: '{subject} has {count} queries; at most {most} are allowed',
   },
   executor_missing: {
     key: '{subject} has "{key}", which this version lacks; it has {known}',
@@ -188,6 +209,8 @@ export const PROBLEM_MESSAGES = {
     braces: '{subject} is "{came}"; wanted a path without {{ }}',
     leaves: '{subject} is "{came}", which leaves its folder',
     absolute: '{subject} is "{came}"; wanted a path inside its folder',
+    relative:
+      '{subject} is "{came}"; wanted a path relative to the folder of this file, as in ./publish.yaml',
     option: '{subject} is "{came}", which would be read as an option',
     control: '{subject} holds a control character',
     nul: '{subject} holds a NUL character',
@@ -210,6 +233,7 @@ export const PROBLEM_MESSAGES = {
   unknown_input: {
     names: '{subject} names the input "{name}", which is not declared{hint}',
     given: 'the pipeline has no input "{name}"{hint}',
+    bound: '{subject}: the pipeline "{pipeline}" has no input "{name}"{hint}',
   },
   unknown_variable: {
     instances:
@@ -238,6 +262,7 @@ export const PROBLEM_MESSAGES = {
     self: 'node "{node}" waits for itself: {chain}{because}',
     nodes: 'nodes wait for each other: {chain}{because}',
     operators: 'operators wait for each other: {chain}',
+    pipelines: '{subject}: the pipelines run each other: {chain}',
   },
   // Expressions
   ...EXPRESSION_MESSAGES,
@@ -290,12 +315,15 @@ export const PROBLEM_MESSAGES = {
   missing_input: {
     input:
       'the input "{name}"{about} has no value and no default; wanted {wanted}, as in -i {name}=…',
+    bound:
+      '{subject} gives no value for the input "{name}" of the pipeline "{pipeline}", which has no default; wanted {wanted}',
   },
   wrong_input: {
     option: '"-i {text}" is no input: wanted -i name=value',
     empty: 'the input "{name}" is empty; wanted {wanted}',
     not_json: 'the input "{name}" is "{came}", which is no JSON; wanted {wanted}',
     type: 'the input "{name}" is {came}; wanted {wanted}',
+    bound: '{subject} is {came}; wanted {wanted}',
     values: '{file}:{why}',
   },
   input_file_missing: {

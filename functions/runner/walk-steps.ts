@@ -203,8 +203,12 @@ function skeleton(plan: Plan): Plan {
     groups: plan.groups.map(({ env: _, ...group }) => group),
     nodes: plan.nodes.map(({ env: _, inputs: __, ...node }) => ({
       ...node,
-      executor:
-        node.executor.kind === 'command' ? { ...node.executor, command: '' } : node.executor,
+      executor: bare(node.executor),
     })),
   };
+}
+
+function bare(executor: PlanNode['executor']): PlanNode['executor'] {
+  if (executor.kind === 'command') return { ...executor, command: '' };
+  return executor.kind === 'sql' ? { kind: 'sql', query: '' } : executor;
 }

@@ -40,6 +40,10 @@ function* innerTemplates(plan: Plan, node: PlanNode): Generator<string> {
     for (const step of node.executor.plan.nodes) yield* innerTemplates(node.executor.plan, step);
   }
   if (node.executor.kind === 'command') yield node.executor.command;
+  if (node.executor.kind === 'sql') {
+    yield node.executor.query;
+    yield* Object.values(node.executor.outputs ?? {});
+  }
   if (node.executor.kind === 'pipeline')
     for (const value of Object.values(node.executor.inputs ?? {})) yield* textsOf(value);
 }

@@ -61,6 +61,13 @@ function bad(findings: Findings, place: Place, wanted: string, suggestion?: stri
   findings.error(message('bad_id', 'id', filling), place, { expected: wanted, suggestion });
 }
 
+/** What is wrong with the name of an output, which is a member in expressions. */
+export function outputName(name: string): string | undefined {
+  if (name.length > limits.idLength) return part('length', { most: limits.idLength });
+  if (ID.test(name) && !FORBIDDEN_KEYS.has(name)) return undefined;
+  return `wanted ${part('letters')}`;
+}
+
 /** An id near to any spelling: what an id cannot hold becomes `_`. */
 export function idFrom(spelling: string): string {
   const letters = spelling

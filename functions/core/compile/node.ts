@@ -1,5 +1,7 @@
 // One node of the native dialect.
+
 import { parseTemplate } from '#core/expression/parse.ts';
+import { message, part } from '#core/messages.ts';
 import { EXECUTORS_TO_COME, KEYS_TO_COME, nodesNode } from '#schemas/dialect-nodes.ts';
 import { limits } from '#schemas/limits.ts';
 import type { Executor, PlanNode } from '#schemas/plan.ts';
@@ -22,6 +24,7 @@ import {
   toJson,
   wrongType,
 } from './read.ts';
+import { sqlNode } from './sql.ts';
 import { innerPlan, type StepsRead, steps } from './step.ts';
 import { bindingsIn, conditionText, hasBraces } from './texts.ts';
 import { items, member, type Place } from './tree.ts';
@@ -83,12 +86,11 @@ function condition(findings: Findings, map: MapPlace, use: ConditionUse): readon
   const place = member(map, use);
   if (place === undefined) return [];
   if (place.tree.kind === 'scalar' && typeof place.tree.value === 'boolean') {
-    const what = place.tree.value ? 'always true' : 'never true';
-    findings.error(
-      'constant_condition',
-      place,
-      `${subjectOf(place)} is ${what}; wanted a condition such as event:NODE.completed, or leave it out`,
-    );
+    const subject = subjectOf(place);
+    const said = place.tree.value
+      ? message('constant_condition', 'boolean_true', { subject })
+      : message('constant_condition', 'boolean_false', { subject });
+    findings.error(said, place);
     return [];
   }
   if (text(findings, place) === undefined) return [];
@@ -113,14 +115,9 @@ function needsOf(
   if (member(map, 'startWhen') !== undefined) {
     const events = names.map(({ name }) => `event:${name}.completed`);
     const old = start === undefined ? [] : [`${start.place.tree.value}`];
-    findings.error(
-      'needs_and_start',
-      place,
-      `${subjectOf(map)} has both "needs" and "startWhen"; wanted one of them, because "needs" is short for a startWhen`,
-      {
-        suggestion: `startWhen: ${[...events, ...old.map((one) => (one.includes('||') ? `(${one})` : one))].join(' && ')}`,
-      },
-    );
+    findings.error(message('needs_and_start', 'both', { subject: subjectOf(map) }), place, {
+      suggestion: `startWhen: ${[...events, ...old.map((one) => (one.includes('||') ? `(${one})` : one))].join(' && ')}`,
+    });
   }
   return names;
 }
@@ -131,26 +128,22 @@ function ownInputs(findings: Findings, map: MapPlace): PlanNode['inputs'] {
   const made: NonNullable<PlanNode['inputs']> = {};
   for (const entry of entriesOf(inputs)) {
     const name = `${entry.key}`;
-    const wrong = inputName(name);
-    if (wrong === undefined) made[name] = toJson(entry.tree);
-    else
-      findings.error(
-        'bad_id',
-        inputs,
-        `${subjectOf(inputs)}: "${name}" cannot be the name of an input; ${wrong}`,
-        { key: name },
-      );
+    const why = inputName(name);
+    if (why === undefined) made[name] = toJson(entry.tree);
+    else {
+      const filling = { subject: subjectOf(inputs), name, why };
+      findings.error(message('bad_id', 'node_input', filling), inputs, { key: name });
+    }
   }
   return made;
 }
 
 /** What is wrong with the name of an input, which is a bare name in expressions. */
 export function inputName(name: string): string | undefined {
-  if (!/^[\p{L}_][\p{L}\p{M}\p{Nd}_]*$/u.test(name))
-    return 'wanted letters, digits and "_", no digit first';
-  if (name.length > limits.idLength) return `at most ${limits.idLength} letters are allowed`;
+  if (!/^[\p{L}_][\p{L}\p{M}\p{Nd}_]*$/u.test(name)) return part('input_letters');
+  if (name.length > limits.idLength) return part('input_length', { most: limits.idLength });
   const words = ['pipeline', 'system', 'secret', 'item', 'index', 'true', 'false', 'null'];
-  return words.includes(name) ? 'it is a word of the expression language' : undefined;
+  return words.includes(name) ? part('input_word') : undefined;
 }
 
 function nodeBindings(findings: Findings, map: MapPlace, element: boolean): readonly Binding[] {
@@ -178,12 +171,9 @@ function scheduling(findings: Findings, map: MapPlace): Partial<PlanNode> {
   const timeout = duration(findings, member(map, 'timeout'));
   const grace = duration(findings, member(map, 'grace'));
   if (most !== undefined && member(map, 'forEach') === undefined) {
-    findings.warn(
-      'wrong_value',
-      map,
-      `${subjectOf(map)} has "maxParallel" without "forEach", where it means nothing`,
-      { key: 'maxParallel' },
-    );
+    findings.warn(message('wrong_value', 'max_parallel', { subject: subjectOf(map) }), map, {
+      key: 'maxParallel',
+    });
   }
   return {
     ...(env === undefined ? {} : { env }),
@@ -207,11 +197,9 @@ function forEach(findings: Findings, place: Place | undefined): PlanNode['forEac
   }
   if (tree.kind === 'list') {
     if (tree.items.length > limits.instances) {
-      findings.error(
-        'too_many',
-        place,
-        `${subjectOf(place)} has ${tree.items.length} elements; at most ${limits.instances} are allowed`,
-      );
+      const count = tree.items.length;
+      const filling = { subject: subjectOf(place), count, most: limits.instances };
+      findings.error(message('too_many', 'elements', filling), place);
       return undefined;
     }
     return items(place).map((item) => toJson(item.tree));
@@ -225,9 +213,8 @@ function forEach(findings: Findings, place: Place | undefined): PlanNode['forEac
   const parsed = parseTemplate(`${tree.kind === 'scalar' ? tree.value : ''}`);
   if (parsed.ok && (parsed.value.parts.length !== 1 || typeof parsed.value.parts[0] === 'string')) {
     findings.error(
-      'wrong_value',
+      message('wrong_value', 'for_each_text', { subject: subjectOf(place), wanted }),
       place,
-      `${subjectOf(place)} is a text with {{ }} in it; wanted ${wanted}`,
     );
   }
   return toJson(tree);
@@ -246,30 +233,28 @@ function executor(
   map: MapPlace,
   work: Work,
 ): { executor: Executor; read: StepsRead; use?: PipelineUse | undefined } {
-  const named = ['steps', 'pipeline', ...EXECUTORS_TO_COME].filter(
+  const named = ['steps', 'sql', 'pipeline', ...EXECUTORS_TO_COME].filter(
     (key) => member(map, key) !== undefined,
   );
   if (named.length > 1) {
-    findings.error(
-      'several_executors',
-      map,
-      `${subjectOf(map)} has ${named.join(' and ')}; wanted one executor`,
-      { key: named[1] },
-    );
+    const filling = { subject: subjectOf(map), keys: named.join(' and ') };
+    findings.error(message('several_executors', 'keys', filling), map, { key: named[1] });
   }
   for (const key of LATER) {
     if (member(map, key) === undefined) continue;
-    findings.error(
-      'executor_missing',
-      map,
-      `${subjectOf(map)} has "${key}", which this version lacks; it has steps, and nodes without an executor`,
-      { key },
-    );
+    const known = 'steps, and nodes without an executor';
+    const filling = { subject: subjectOf(map), key, known };
+    findings.error(message('executor_missing', 'key', filling), map, { key });
   }
   const pipeline = member(map, 'pipeline');
   if (pipeline !== undefined) {
     const { executor: run, bindings, use } = pipelineNode(findings, pipeline, work.element);
     return { executor: run, read: { ...NO_STEPS, bindings }, use };
+  }
+  const sql = member(map, 'sql');
+  if (sql !== undefined) {
+    const read = sqlNode(findings, sql, work.element);
+    return { executor: { kind: 'steps', plan: innerPlan(work.id, 'nodes', read.steps) }, read };
   }
   const place = member(map, 'steps');
   if (place === undefined) return { executor: { kind: 'join' }, read: NO_STEPS };

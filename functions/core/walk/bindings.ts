@@ -98,8 +98,22 @@ function bindingsOf(plan: Plan, node: PlanNode): readonly Binding[] {
     if (step.executor.kind === 'command') {
       found.push({ where: `${step.id}.command`, value: step.executor.command });
     }
+    if (step.executor.kind === 'sql') {
+      found.push({ where: 'sql.query', value: termsOf(step.executor.query) });
+      for (const [name, text] of Object.entries(step.executor.outputs ?? {}))
+        found.push({ where: `sql.outputs.${name}`, value: termsOf(text) });
+    }
   }
   return found;
+}
+
+/** The values of a query by themselves: they are never put into its text. */
+function termsOf(text: string): readonly string[] {
+  const parsed = parseTemplate(text);
+  if (!parsed.ok) return [];
+  return parsed.value.parts.flatMap((part) =>
+    typeof part === 'string' ? [] : [`{{ ${part.text} }}`],
+  );
 }
 
 function holdsBraces(value: Json): boolean {
