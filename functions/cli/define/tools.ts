@@ -1,13 +1,33 @@
-import type { Command } from 'commander';
+import { Argument, type Command } from 'commander';
 import type { Act } from '../program.ts';
 import { examples } from './examples.ts';
 
 export function defineToolCommands(program: Command, act: Act): void {
+  defineInit(program, act);
   defineEval(program, act);
   defineSecret(program, act);
   defineEnv(program, act);
   defineCodec(program, act);
   defineSchema(program, act);
+}
+
+function defineInit(program: Command, act: Act): void {
+  const command = program
+    .command('init')
+    .description('write a pipeline to begin with; overwrites nothing')
+    .addArgument(
+      new Argument('[pipeline]', 'default: hello').choices(['hello', 'sql', 'operators']),
+    )
+    .option('--dir <folder>', 'where to; made if it is not there', '.')
+    .action((name: string | undefined, options: { dir: string }) =>
+      act(async (context) =>
+        (await import('../commands/init.ts')).init(context, name, options.dir),
+      ),
+    );
+  examples(command, [
+    ['millrace init', 'two nodes that need nothing but a shell'],
+    ['millrace init operators --dir line', 'operators from git, in a folder of their own'],
+  ]);
 }
 
 function defineEval(program: Command, act: Act): void {
