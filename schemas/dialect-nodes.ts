@@ -234,6 +234,13 @@ export const nodesNode = z.strictObject({
     .meta({
       description: 'A query over files, done by DuckDB in a program of its own.',
     }),
+  function: z
+    .union([z.string().max(limits.idLength), nodesFunction])
+    .optional()
+    .meta({
+      description:
+        'A handler that the embedding program registered under this name; `inputs` are its input.',
+    }),
   pipeline: nodesSubPipeline
     .optional()
     .meta({ description: 'A run of another pipeline: inputs down, outputs up.' }),
@@ -292,7 +299,7 @@ export const nodesPipeline = z
   .meta({ title: 'Millrace pipeline, dialect nodes' });
 
 /** Executors of the native dialect that this version lacks, each a key of a node. */
-export const EXECUTORS_TO_COME = ['function', 'spark', 'docetl'] as const;
+export const EXECUTORS_TO_COME = ['spark', 'docetl'] as const;
 
 /** Further keys of a node that this version lacks. */
 export const KEYS_TO_COME = ['cache'] as const;

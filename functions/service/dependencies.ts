@@ -44,6 +44,8 @@ function* innerTemplates(plan: Plan, node: PlanNode): Generator<string> {
     yield node.executor.query;
     yield* Object.values(node.executor.outputs ?? {});
   }
+  if (node.executor.kind === 'function')
+    for (const value of Object.values(node.executor.config ?? {})) yield* textsOf(value);
   if (node.executor.kind === 'pipeline')
     for (const value of Object.values(node.executor.inputs ?? {})) yield* textsOf(value);
 }

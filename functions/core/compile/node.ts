@@ -7,6 +7,7 @@ import { limits } from '#schemas/limits.ts';
 import type { Executor, PlanNode } from '#schemas/plan.ts';
 import type { Binding, ConditionText, ConditionUse, Draft, PipelineUse } from './draft.ts';
 import { type Findings, subjectOf } from './findings.ts';
+import { functionNode } from './function.ts';
 import { id, writtenId } from './ids.ts';
 import type { OperatorTable } from './operator.ts';
 import { resources, retry, variables } from './parts.ts';
@@ -233,7 +234,7 @@ function executor(
   map: MapPlace,
   work: Work,
 ): { executor: Executor; read: StepsRead; use?: PipelineUse | undefined } {
-  const named = ['steps', 'sql', 'pipeline', ...EXECUTORS_TO_COME].filter(
+  const named = ['steps', 'sql', 'pipeline', 'function', ...EXECUTORS_TO_COME].filter(
     (key) => member(map, key) !== undefined,
   );
   if (named.length > 1) {
@@ -245,6 +246,11 @@ function executor(
     const known = 'steps, and nodes without an executor';
     const filling = { subject: subjectOf(map), key, known };
     findings.error(message('executor_missing', 'key', filling), map, { key });
+  }
+  const handler = member(map, 'function');
+  if (handler !== undefined) {
+    const { executor: run, bindings } = functionNode(findings, map, handler, work.element);
+    return { executor: run, read: { ...NO_STEPS, bindings } };
   }
   const pipeline = member(map, 'pipeline');
   if (pipeline !== undefined) {

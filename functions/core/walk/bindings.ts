@@ -85,6 +85,7 @@ function bindingsOf(plan: Plan, node: PlanNode): readonly Binding[] {
   }
   add('env.', node.env);
   const { executor } = node;
+  if (executor.kind === 'function') add('config.', executor.config);
   if (executor.kind === 'pipeline') add('pipeline.inputs.', executor.inputs);
   if (executor.kind === 'command') found.push({ where: 'command', value: executor.command });
   if (executor.kind === 'approval' && executor.message !== undefined) {
