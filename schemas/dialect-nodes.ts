@@ -301,8 +301,5 @@ export const nodesPipeline = z
 /** Executors of the native dialect that this version lacks, each a key of a node. */
 export const EXECUTORS_TO_COME = ['spark', 'docetl'] as const;
 
-/** Further keys of a node that this version lacks. */
-export const KEYS_TO_COME = ['cache'] as const;
-
 /** Kinds of environment that this version lacks. */
 export const ENVIRONMENTS_TO_COME = ['pixi', 'conda', 'container'] as const;

@@ -156,8 +156,8 @@ export const PROBLEM_MESSAGES = {
     id: '{subject} is "{came}"; wanted {wanted}{hint}',
     input: '"{name}" cannot be the name of an input; {why}',
     node_input: '{subject}: "{name}" cannot be the name of an input; {why}',
-    output: '{subject}: "{name}" cannot be the name of an output; {why}',
-    sql_output: '{subject}: "{name}" cannot be the name of an output; {why}',
+    output: '{subject}: "{name}" cannot be the name of an output; wanted {why}',
+    sql_output: '{subject}: "{name}" cannot be the name of an output; wanted {why}',
     variable:
       '{subject}: "{name}" cannot be a variable; wanted letters, digits and "_", no digit first',
   },

@@ -39,7 +39,9 @@ function* innerTemplates(plan: Plan, node: PlanNode): Generator<string> {
   if (node.executor.kind === 'steps') {
     for (const step of node.executor.plan.nodes) yield* innerTemplates(node.executor.plan, step);
   }
+  if (typeof node.cache === 'string') yield node.cache;
   if (node.executor.kind === 'command') yield node.executor.command;
+  if (node.executor.kind === 'approval') yield node.executor.message ?? '';
   if (node.executor.kind === 'sql') {
     yield node.executor.query;
     yield* Object.values(node.executor.outputs ?? {});

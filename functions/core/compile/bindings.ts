@@ -5,7 +5,7 @@ import { glob } from '#core/walk/glob.ts';
 import { subjectOf } from './findings.ts';
 import { Flow, flowBudget, keyOf, type Wanted } from './flow.ts';
 import { type NamedText, say, type TextPlace } from './names.ts';
-import { NODE_EVENTS, splitEvent, type World } from './world.ts';
+import { DECISIONS, NODE_EVENTS, splitEvent, type World } from './world.ts';
 
 interface Question {
   readonly text: TextPlace;
@@ -80,7 +80,8 @@ function questionsOf(world: World, named: NamedText): readonly Asked[] {
 /** The nodes that an event of skipWhen may come from. */
 function sourcesOf(world: World, pattern: string, self: number): readonly number[] {
   const { source, event } = splitEvent(pattern);
-  if (!NODE_EVENTS.some((name) => glob(event, name))) return [];
+  const known = [...NODE_EVENTS, ...Object.keys(DECISIONS)];
+  if (!known.some((name) => glob(event, name))) return [];
   return world.matching(source).filter((index) => index !== self || !source.includes('*'));
 }
 

@@ -2,7 +2,7 @@
 import { evaluate } from '#core/expression/evaluate.ts';
 import { references } from '#core/expression/references.ts';
 import type { Condition, Variables } from '#core/expression/types.ts';
-import { END_EVENTS, splitEvent } from './world.ts';
+import { END_EVENTS, endOf, splitEvent } from './world.ts';
 
 /** What a condition comes to whatever happens; undefined when that depends. */
 export type Constant = 'true' | 'never' | { readonly error: string } | undefined;
@@ -86,9 +86,9 @@ export function contradiction(condition: Condition): { events: string; at: numbe
       continue;
     }
     const { source, event } = splitEvent(part.pattern);
-    if (!END_EVENTS.has(event) || source.includes('*')) continue;
+    if (!END_EVENTS.has(endOf(event)) || source.includes('*')) continue;
     const other = ends.get(source);
-    if (other !== undefined && other !== event) {
+    if (other !== undefined && endOf(other) !== endOf(event)) {
       return { events: `event:${source}.${other} and event:${source}.${event}`, at: part.at };
     }
     ends.set(source, event);

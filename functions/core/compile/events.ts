@@ -5,7 +5,7 @@ import { glob } from '#core/walk/glob.ts';
 import { subjectOf } from './findings.ts';
 import { type NamedText, say } from './names.ts';
 import { listed, nearest } from './nearest.ts';
-import { NODE_EVENTS, splitEvent, type World } from './world.ts';
+import { DECISIONS, NODE_EVENTS, splitEvent, type World } from './world.ts';
 
 /** Words that other systems use for our events. */
 const ELSEWHERE: Readonly<Record<string, string>> = {
@@ -83,12 +83,13 @@ function ofNodes(world: World, text: NamedText, pattern: string): Wrong | undefi
   if (source.includes('.')) {
     return { said: message('unknown_event', 'form', { subject: subjectOf(text.place), pattern }) };
   }
-  if (!NODE_EVENTS.some((name) => glob(event, name))) {
-    const meant = ELSEWHERE[event.toLowerCase()] ?? nearest(event, NODE_EVENTS);
+  const known = raisedBy(world, source);
+  if (!known.some((name) => glob(event, name))) {
+    const meant = ELSEWHERE[event.toLowerCase()] ?? nearest(event, known);
     const draft = world.drafts[world.indexOf(source) ?? -1];
     // An approval of a later version has its problem already.
     if (draft !== undefined && !draft.complete) return undefined;
-    return unknownEvent(text, pattern, meant);
+    return unknownEvent(text, pattern, { meant, known });
   }
   const self = text.draft?.node.id;
   const other = world.matching(source).some((index) => world.drafts[index]?.node.id !== self);
@@ -97,14 +98,26 @@ function ofNodes(world: World, text: NamedText, pattern: string): Wrong | undefi
   return { said: message('unknown_event', 'no_match', filling) };
 }
 
-function unknownEvent(text: NamedText, pattern: string, meant: string | undefined): Wrong {
+/** Events that the nodes of a pattern raise: an approval raises what was decided, too. */
+function raisedBy(world: World, source: string): readonly string[] {
+  const approval = world
+    .matching(source)
+    .some((index) => world.drafts[index]?.node.executor.kind === 'approval');
+  return approval ? [...NODE_EVENTS, ...Object.keys(DECISIONS)] : NODE_EVENTS;
+}
+
+function unknownEvent(
+  text: NamedText,
+  pattern: string,
+  { meant, known }: { readonly meant: string | undefined; readonly known: readonly string[] },
+): Wrong {
   const { source, event } = splitEvent(pattern);
   const subject = subjectOf(text.place);
-  if (event === 'approved' || event === 'rejected') {
+  if (Object.hasOwn(DECISIONS, event)) {
     return { said: message('unknown_event', 'no_approval', { subject, pattern, node: source }) };
   }
   const suggestion = meant === undefined ? undefined : `event:${source}.${meant}`;
-  const filling = { subject, pattern, known: listed(NODE_EVENTS), hint: nearHint(suggestion) };
+  const filling = { subject, pattern, known: listed(known), hint: nearHint(suggestion) };
   return { said: message('unknown_event', 'event', filling), suggestion };
 }
 

@@ -3,7 +3,7 @@
 // Asked on demand, from one wanted thing to the nodes that may bring it, with a memo and without recursion over nodes.
 import type { Condition, Expr } from '#core/expression/types.ts';
 import { limits } from '#schemas/limits.ts';
-import { END_EVENTS, splitEvent, type World } from './world.ts';
+import { END_EVENTS, endOf, splitEvent, type World } from './world.ts';
 
 /** What is wanted: that a node completed, that it ended, or that an event came from outside. */
 export type Wanted =
@@ -89,7 +89,8 @@ export class Flow {
   }
 
   #ofEvent(pattern: string): boolean {
-    const { source, event } = splitEvent(pattern);
+    const { source, event: told } = splitEvent(pattern);
+    const event = endOf(told);
     const wanted = this.#wanted;
     if (wanted.is === 'external' && wanted.event === pattern) return true;
     if (source.includes('*') || event.includes('*')) return false;

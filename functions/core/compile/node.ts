@@ -2,9 +2,11 @@
 
 import { parseTemplate } from '#core/expression/parse.ts';
 import { message, part } from '#core/messages.ts';
-import { EXECUTORS_TO_COME, KEYS_TO_COME, nodesNode } from '#schemas/dialect-nodes.ts';
+import { EXECUTORS_TO_COME, nodesNode } from '#schemas/dialect-nodes.ts';
 import { limits } from '#schemas/limits.ts';
 import type { Executor, PlanNode } from '#schemas/plan.ts';
+import { approvalNode } from './approval.ts';
+import { cacheOf, checkCache } from './cache.ts';
 import type { Binding, ConditionText, ConditionUse, Draft, PipelineUse } from './draft.ts';
 import { type Findings, subjectOf } from './findings.ts';
 import { functionNode } from './function.ts';
@@ -30,7 +32,7 @@ import { innerPlan, type StepsRead, steps } from './step.ts';
 import { bindingsIn, conditionText, hasBraces } from './texts.ts';
 import { items, member, type Place } from './tree.ts';
 
-const LATER: readonly string[] = [...EXECUTORS_TO_COME, ...KEYS_TO_COME];
+const LATER: readonly string[] = EXECUTORS_TO_COME;
 const NODE_KEYS: readonly string[] = [...Object.keys(nodesNode.shape), ...LATER];
 const NO_NAMES: ReadonlySet<string> = new Set();
 const CONDITIONS: readonly ConditionUse[] = ['startWhen', 'stopWhen', 'skipWhen'];
@@ -45,7 +47,13 @@ export function node(findings: Findings, place: Place, table: OperatorTable): Dr
   const element = member(map, 'forEach') !== undefined;
   const work = executor(findings, map, { id: own, table, element });
   const inputs = ownInputs(findings, map);
-  const bindings = [...nodeBindings(findings, map, element), ...work.read.bindings];
+  const again = cacheOf(findings, map, { executor: work.executor, element });
+  const bindings = [
+    ...nodeBindings(findings, map, element),
+    ...work.read.bindings,
+    ...again.bindings,
+  ];
+  checkCache(findings, map, again.cache, bindings);
   const needs = needsOf(findings, map, conditions);
   const settings = scheduling(findings, map);
   const label = text(findings, member(map, 'name'));
@@ -56,6 +64,7 @@ export function node(findings: Findings, place: Place, table: OperatorTable): Dr
     ...textsOf(conditions),
     ...(inputs === undefined ? {} : { inputs }),
     ...settings,
+    ...(again.cache === undefined ? {} : { cache: again.cache }),
     executor: work.executor,
   };
   return {
@@ -234,7 +243,7 @@ function executor(
   map: MapPlace,
   work: Work,
 ): { executor: Executor; read: StepsRead; use?: PipelineUse | undefined } {
-  const named = ['steps', 'sql', 'pipeline', 'function', ...EXECUTORS_TO_COME].filter(
+  const named = ['steps', 'sql', 'approval', 'pipeline', 'function', ...EXECUTORS_TO_COME].filter(
     (key) => member(map, key) !== undefined,
   );
   if (named.length > 1) {
@@ -261,6 +270,11 @@ function executor(
   if (sql !== undefined) {
     const read = sqlNode(findings, sql, work.element);
     return { executor: { kind: 'steps', plan: innerPlan(work.id, 'nodes', read.steps) }, read };
+  }
+  const approval = member(map, 'approval');
+  if (approval !== undefined) {
+    const { executor: wait, bindings } = approvalNode(findings, map, approval, work.element);
+    return { executor: wait, read: { ...NO_STEPS, bindings } };
   }
   const place = member(map, 'steps');
   if (place === undefined) return { executor: { kind: 'join' }, read: NO_STEPS };

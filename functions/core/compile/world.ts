@@ -16,6 +16,17 @@ export const NODE_EVENTS = [
   'ended',
 ] as const;
 
+/** Events that only an approval raises besides, each with the end that it comes with. */
+export const DECISIONS: Readonly<Record<string, string>> = {
+  approved: 'completed',
+  rejected: 'failed',
+};
+
+/** The end that an event tells of, where a decision is told: `completed` for `approved`. */
+export function endOf(event: string): string {
+  return Object.hasOwn(DECISIONS, event) ? (DECISIONS[event] ?? event) : event;
+}
+
 /** Exactly one of these ends a node. */
 export const END_EVENTS: ReadonlySet<string> = new Set([
   'completed',

@@ -84,6 +84,7 @@ function bindingsOf(plan: Plan, node: PlanNode): readonly Binding[] {
     add('env.', plan.groups[at]?.env);
   }
   add('env.', node.env);
+  if (typeof node.cache === 'string') found.push({ where: 'cache', value: node.cache });
   const { executor } = node;
   if (executor.kind === 'function') add('config.', executor.config);
   if (executor.kind === 'pipeline') add('pipeline.inputs.', executor.inputs);
