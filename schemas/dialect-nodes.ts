@@ -234,13 +234,6 @@ export const nodesNode = z.strictObject({
     .meta({
       description: 'A query over files, done by DuckDB in a program of its own.',
     }),
-  function: z
-    .union([z.string().max(limits.idLength), nodesFunction])
-    .optional()
-    .meta({
-      description:
-        'A handler that the embedding program registered under this name; `inputs` are its input.',
-    }),
   pipeline: nodesSubPipeline
     .optional()
     .meta({ description: 'A run of another pipeline: inputs down, outputs up.' }),
