@@ -33,6 +33,7 @@ export const runRequest = z.strictObject({
   allowEnv: z.array(z.string()).exactOptional(),
   offline: z.boolean().exactOptional(),
   timeout: z.int().nonnegative().max(limits.longestDuration).exactOptional(),
+  run: runId.exactOptional(),
 });
 
 const started = z.strictObject({ run: runId });
@@ -176,6 +177,7 @@ export const routes = {
   }),
   pause: route({ ...steer, path: '/v1/:namespace/runs/:run/pause', params: ofRun }),
   resume: route({ ...steer, path: '/v1/:namespace/runs/:run/resume', params: ofRun }),
+  adopt: route({ ...steer, path: '/v1/:namespace/runs/:run/adopt', params: ofRun }),
   cancel: route({
     ...steer,
     path: '/v1/:namespace/runs/:run/cancel',

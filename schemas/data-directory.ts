@@ -11,6 +11,8 @@ export const lockHolder = z.object({
   /** Where it answers its clients. */
   socket: z.string().exactOptional(),
   since: instant,
+  /** It ends: its runs lie still until somebody resumes them, or another engine goes on with them. */
+  leaving: z.enum(['parked', 'handed_over']).exactOptional(),
 });
 export type LockHolder = z.infer<typeof lockHolder>;
 

@@ -44,7 +44,12 @@ function mount(app: Hono, endpoint: Endpoint, options: ApplicationOptions): void
     await refuse(context, permission, options);
     const params = context.req.param();
     const body: unknown = method === 'GET' ? {} : await jsonOf(context);
-    const answer = await endpoint.answer({ params, query: context.req.query(), body });
+    const answer = await endpoint.answer({
+      params,
+      query: context.req.query(),
+      body,
+      signal: () => context.req.raw.signal,
+    });
     return Response.json(answer ?? {});
   });
 }

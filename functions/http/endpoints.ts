@@ -13,6 +13,8 @@ export interface Came {
   readonly params: unknown;
   readonly query: unknown;
   readonly body: unknown;
+  /** Tells when whoever asked has gone away. */
+  signal(): AbortSignal;
 }
 
 export function endpointsOf(control: Control): readonly Endpoint[] {
@@ -21,12 +23,17 @@ export function endpointsOf(control: Control): readonly Endpoint[] {
     endpoint(routes.runs, async ({ query }) => ({ runs: await control.runs(query) })),
     endpoint(routes.find, async ({ params }) => ({ run: await control.find(params.run) })),
     endpoint(routes.report, ({ params }) => control.report(params.run)),
-    endpoint(routes.events, ({ params, query }) => control.events(params.run, query)),
-    endpoint(routes.logs, ({ params, query }) => control.logs(params.run, query)),
+    endpoint(routes.events, ({ params, query }, signal) =>
+      control.events(params.run, { ...query, signal: signal() }),
+    ),
+    endpoint(routes.logs, ({ params, query }, signal) =>
+      control.logs(params.run, { ...query, signal: signal() }),
+    ),
     endpoint(routes.variables, ({ params }) => control.variables(params.run)),
     endpoint(routes.explain, ({ params }) => control.explain(params.run, params.node)),
     endpoint(routes.pause, ({ params }) => control.pause(params.run)),
     endpoint(routes.resume, ({ params }) => control.resume(params.run)),
+    endpoint(routes.adopt, ({ params }) => control.adopt(params.run)),
     endpoint(routes.cancel, ({ params, body }) => control.cancel(params.run, body)),
     endpoint(routes.retry, ({ params, body }) => control.retry(params.run, body)),
     endpoint(routes.decide, ({ params, body }) => control.decide(params.run, params.node, body)),
@@ -38,16 +45,22 @@ export function endpointsOf(control: Control): readonly Endpoint[] {
 
 function endpoint<P extends Schema, Q extends Schema, B extends Schema, A extends Schema>(
   route: Route<P, Q, B, A>,
-  work: (input: { params: Read<P>; query: Read<Q>; body: Read<B> }) => Promise<unknown>,
+  work: (
+    input: { params: Read<P>; query: Read<Q>; body: Read<B> },
+    signal: () => AbortSignal,
+  ) => Promise<unknown>,
 ): Endpoint {
   return {
     route,
     answer: (came) =>
-      work({
-        params: accept('path', route.params, came.params),
-        query: accept('query', route.query, came.query),
-        body: accept('body', route.body, came.body),
-      }),
+      work(
+        {
+          params: accept('path', route.params, came.params),
+          query: accept('query', route.query, came.query),
+          body: accept('body', route.body, came.body),
+        },
+        came.signal,
+      ),
   };
 }
 

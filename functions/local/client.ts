@@ -37,6 +37,8 @@ interface Question {
   readonly params?: { readonly [name: string]: string };
   readonly query?: Query;
   readonly body?: unknown;
+  /** Goes away before it is answered. */
+  readonly signal?: AbortSignal;
 }
 type Ask = <A extends Schema>(
   route: Route<Schema, Schema, Schema, A>,
@@ -55,12 +57,15 @@ export function createClient(options: ClientOptions): Control {
     runs: async (query = {}) => (await ask(routes.runs, { query })).runs,
     find: async (run) => (await ask(routes.find, { params: { run } })).run,
     report: (run) => ask(routes.report, { params: { run } }),
-    events: (run, query = {}) => ask(routes.events, { params: { run }, query }),
-    logs: (run, query = {}) => ask(routes.logs, { params: { run }, query }),
+    events: (run, { signal, ...query } = {}) =>
+      ask(routes.events, { params: { run }, query, ...(signal === undefined ? {} : { signal }) }),
+    logs: (run, { signal, ...query } = {}) =>
+      ask(routes.logs, { params: { run }, query, ...(signal === undefined ? {} : { signal }) }),
     variables: (run) => ask(routes.variables, { params: { run } }),
     explain: (run, node) => ask(routes.explain, { params: { run, node } }),
     pause: (run) => silent(ask(routes.pause, { params: { run } })),
     resume: (run) => silent(ask(routes.resume, { params: { run } })),
+    adopt: (run) => silent(ask(routes.adopt, { params: { run } })),
     cancel: (run, body = {}) => silent(ask(routes.cancel, { params: { run }, body })),
     retry: (run, body = {}) => ask(routes.retry, { params: { run }, body }),
     decide: (run, node, body) => silent(ask(routes.decide, { params: { run, node }, body })),
@@ -77,9 +82,10 @@ function askerOf({ socketPath, namespace = 'default' }: ClientOptions): Ask {
   // A connection for each question: on a socket of this machine that costs next to nothing, and none that the engine has just
   // closed is ever used again.
   const agent = new http.Agent({ keepAlive: false });
-  return async (route, { params = {}, query = {}, body }) => {
+  return async (route, { params = {}, query = {}, body, signal }) => {
     const target = `${pathOf(route.path, { namespace, ...params })}${searchOf(query)}`;
-    const text = await send({ agent, socketPath, target, method: route.method, query, body });
+    const { method } = route;
+    const text = await send({ agent, socketPath, target, method, query, body, signal });
     return read(route.answer, target, text);
   };
 }
@@ -102,16 +108,25 @@ interface Sending {
   readonly method: string;
   readonly query: Query;
   readonly body: unknown;
+  readonly signal: AbortSignal | undefined;
 }
 
 async function send(sending: Sending): Promise<string> {
-  const { agent, socketPath, target, method, query, body } = sending;
+  const { agent, socketPath, target, method, query, body, signal } = sending;
   const timeout = PATIENCE + Number(query['wait'] ?? 0);
   const text = body === undefined ? undefined : JSON.stringify(body);
   const response = await new Promise<IncomingMessage>((resolve, reject) => {
     const headers = { host: 'millrace', 'content-type': 'application/json' };
     const asked = http.request(
-      { agent, socketPath, path: target, method, headers, timeout },
+      {
+        agent,
+        socketPath,
+        path: target,
+        method,
+        headers,
+        timeout,
+        ...(signal === undefined ? {} : { signal }),
+      },
       resolve,
     );
     asked.on('error', (error) => reject(unavailable(socketPath, error)));

@@ -1,8 +1,9 @@
 // The engine's side of Control: each call is one use case of the service.
 import type { DataDirectory } from '#embedded/data-directory.ts';
+import { Conflict } from '#errors/families.ts';
 import type { Plan } from '#schemas/plan.ts';
 import { cancelRun, emitEvent, pauseRun, resumeRun } from '#service/command-run.ts';
-import type { Control, EventPage, LogPage } from '#service/control.ts';
+import type { Control, EventPage, LogPage, RunRequest } from '#service/control.ts';
 import { decideApproval } from '#service/decide-approval.ts';
 import type { Notices } from '#service/desk.ts';
 import { explainNode } from '#service/explain-node.ts';
@@ -41,7 +42,7 @@ export function createControl(parts: ControlParts): Control {
   const hints: LogHints = new Map();
   const find = (run: string): Promise<RunRef> => findRun(service, namespace, run);
   return {
-    start: async (request) => began(parts, await startRun(service, namespace, request)),
+    start: async (request) => started(parts, request),
     runs: (query) => listRuns(service, namespace, query),
     find: async (run) => (await find(run)).run,
     report: async (run) => readReport(service, await find(run), parts.notices),
@@ -51,6 +52,7 @@ export function createControl(parts: ControlParts): Control {
     explain: async (run, node) => explainNode(service, await find(run), node, parts.notices),
     pause: async (run) => pauseRun(service, await find(run)),
     resume: async (run) => asked(parts, await find(run), (ref) => resumeRun(service, ref)),
+    adopt: async (run) => adopted(parts, await find(run)),
     cancel: async (run, options) =>
       asked(parts, await find(run), (ref) => cancelRun(service, ref, options)),
     retry: async (run, options) => began(parts, await retryRun(service, await find(run), options)),
@@ -59,9 +61,26 @@ export function createControl(parts: ControlParts): Control {
   };
 }
 
+/** One that was asked for before, and whose answer was lost, is there already. */
+async function started(parts: ControlParts, request: RunRequest): Promise<{ run: string }> {
+  const { service, namespace } = parts;
+  try {
+    return await began(parts, await startRun(service, namespace, request));
+  } catch (error) {
+    if (!(error instanceof Conflict) || request.run === undefined) throw error;
+    const ref = await findRun(service, namespace, request.run);
+    await parts.own?.(ref, 'adopt');
+    return { run: ref.run };
+  }
+}
+
 async function began(parts: ControlParts, ref: RunRef): Promise<{ run: string }> {
   await parts.own?.(ref, 'new');
   return { run: ref.run };
+}
+
+async function adopted(parts: ControlParts, ref: RunRef): Promise<void> {
+  if (!ENDED.has(await statusOf(parts.service, ref))) await parts.own?.(ref, 'adopt');
 }
 
 /** What needs somebody who walks the run takes it up, if it lay still. */
@@ -81,18 +100,18 @@ type LogOptions = Parameters<Control['logs']>[1];
 async function until<T>(
   parts: ControlParts,
   ref: RunRef,
-  options: { wait?: number | undefined; pause?: number },
+  options: { wait?: number | undefined; pause?: number; signal?: AbortSignal | undefined },
   look: () => Promise<{ page: T; enough: boolean }>,
 ): Promise<T> {
-  const { wait, pause } = options;
+  const { wait, pause, signal } = options;
   const end = Date.now() + Math.min(wait ?? 0, LONGEST_WAIT);
   for (;;) {
     const { page, enough } = await look();
     const left = end - Date.now();
-    if (enough || left <= 0) return page;
+    if (enough || left <= 0 || signal?.aborted === true) return page;
     if (parts.watchers === undefined || pause !== undefined)
       await new Promise((resolve) => setTimeout(resolve, Math.min(left, pause ?? LOOK)));
-    else await parts.watchers.news(ref, left);
+    else await parts.watchers.news(ref, left, signal);
   }
 }
 
@@ -131,15 +150,20 @@ async function logsOf(
 ): Promise<LogPage> {
   const { plan } = (await hold(parts.service, ref)).memory.linked;
   const node = options.node === undefined ? {} : { node: addressNamed(plan, options.node) };
-  return until(parts, ref, { wait: options.wait, pause: LOOK }, async () => {
-    // Asked before the lines are read: what was printed before the end is read after it.
-    const ended = ENDED.has(await statusOf(parts.service, ref));
-    const page = await readLogs(parts.service, parts.directory.path, ref, {
-      ...options,
-      ...node,
-      ended,
-      hints: parts.hints,
-    });
-    return { page, enough: page.lines.length > 0 || page.last };
-  });
+  return until(
+    parts,
+    ref,
+    { wait: options.wait, pause: LOOK, signal: options.signal },
+    async () => {
+      // Asked before the lines are read: what was printed before the end is read after it.
+      const ended = ENDED.has(await statusOf(parts.service, ref));
+      const page = await readLogs(parts.service, parts.directory.path, ref, {
+        ...options,
+        ...node,
+        ended,
+        hints: parts.hints,
+      });
+      return { page, enough: page.lines.length > 0 || page.last };
+    },
+  );
 }

@@ -54,9 +54,9 @@ export class Watchers {
     tell(this.#news, ref);
   }
 
-  /** Resolves when there is news, or after so many milliseconds. */
-  news(ref: RunRef, milliseconds: number): Promise<void> {
-    return wait(this.#news, ref, milliseconds);
+  /** Resolves when there is news, after so many milliseconds, or when nobody wants to know any more. */
+  news(ref: RunRef, milliseconds: number, signal?: AbortSignal): Promise<void> {
+    return wait(this.#news, ref, milliseconds, signal);
   }
 
   /** Resolves when the run has ended or is halted. */
@@ -102,6 +102,7 @@ function wait(
   all: Map<string, Set<Listener>>,
   ref: RunRef,
   milliseconds: number | undefined,
+  signal?: AbortSignal,
 ): Promise<void> {
   return new Promise((resolve) => {
     const key = runKey(ref);
@@ -111,9 +112,12 @@ function wait(
     const listener = (): void => {
       if (timer !== undefined) clearTimeout(timer);
       listeners.delete(listener);
+      if (listeners.size === 0 && all.get(key) === listeners) all.delete(key);
+      signal?.removeEventListener('abort', listener);
       resolve();
     };
     listeners.add(listener);
+    signal?.addEventListener('abort', listener);
     if (milliseconds !== undefined) timer = setTimeout(listener, milliseconds);
   });
 }

@@ -19,6 +19,8 @@ export interface RunRequest {
   readonly allowEnv?: readonly string[];
   readonly offline?: boolean;
   readonly timeout?: number;
+  /** The id it shall have, chosen by whoever asks: asked twice because an answer was lost, it is still one run. */
+  readonly run?: string;
 }
 
 /** A place in a run's stream of events; give it back to go on behind it. Empty for the beginning. */
@@ -60,20 +62,31 @@ export interface Control {
   }): Promise<readonly RunSummary[]>;
   find(run: string): Promise<string>;
   report(run: string): Promise<RunReport>;
-  /** With `wait` (milliseconds, at most 30,000) it answers as soon as there is something, else when that is over. */
+  /**
+   * With `wait` (milliseconds, at most 30,000) it answers as soon as there is something, else when that is over, or when `signal`
+   * says that nobody wants to know any more.
+   */
   events(
     run: string,
-    options?: { after?: Cursor; limit?: number; wait?: number },
+    options?: { after?: Cursor; limit?: number; wait?: number; signal?: AbortSignal },
   ): Promise<EventPage>;
   logs(
     run: string,
-    options?: { node?: string; after?: Cursor; limit?: number; wait?: number },
+    options?: {
+      node?: string;
+      after?: Cursor;
+      limit?: number;
+      wait?: number;
+      signal?: AbortSignal;
+    },
   ): Promise<LogPage>;
   variables(run: string): Promise<Variables>;
   explain(run: string, node: string): Promise<NodeExplanation>;
   pause(run: string): Promise<void>;
   /** Goes on with a paused or halted run; `resume` of one that runs is no error, of a finished one is Rejected `wrong_state`. */
   resume(run: string): Promise<void>;
+  /** Walks an unfinished run that another engine left, as it is: a paused one stays paused. No error for one that is walked already, or over. */
+  adopt(run: string): Promise<void>;
   /** Gracefully; again with `force` without a grace period. */
   cancel(run: string, options?: { force?: boolean }): Promise<void>;
   /** A new run: failed nodes and what hangs on them again, or everything from one node on. */

@@ -36,6 +36,7 @@ export interface Origin {
  * Creates a run and rings it.
  *
  * @returns the new run; it is durable
+ * @throws Conflict `condition_failed` when there is a run with the id that was asked for
  * @throws Rejected `invalid` when the plan is not one this version reads
  */
 export async function startRun(
@@ -58,7 +59,7 @@ export async function startRun(
   await service.objects.put(planObject(namespace, digest), new TextEncoder().encode(text), {
     mediaType: 'application/json',
   });
-  const ref: RunRef = { namespace, run: service.ids.ulid() };
+  const ref: RunRef = { namespace, run: request.run ?? service.ids.ulid() };
   const at = service.clock.now();
   const start = startOf(ref, request, origin, { plan: digest, pipeline: plan.id, at });
   const timeout = request.timeout ?? plan.groups[0]?.timeout ?? limits.runTimeout;

@@ -106,7 +106,7 @@ export function fakeControl(report: RunReport = aReport({ a: {}, b: {} })): Fake
       named(run);
       return fake.shown;
     },
-    events: async (run, options = {}) => {
+    events: async (run, { signal: _, ...options } = {}) => {
       ask('events', options);
       named(run);
       const after = Number(options.after === undefined || options.after === '' ? 0 : options.after);
@@ -116,7 +116,7 @@ export function fakeControl(report: RunReport = aReport({ a: {}, b: {} })): Fake
       const read = after + page.length;
       return { events: page, cursor: String(read), last: ended && read === events.length };
     },
-    logs: async (run, options = {}) => {
+    logs: async (run, { signal: _, ...options } = {}) => {
       ask('logs', options);
       named(run);
       const own = fake.lines.filter(
@@ -124,6 +124,10 @@ export function fakeControl(report: RunReport = aReport({ a: {}, b: {} })): Fake
       );
       const after = Number(options.after === undefined || options.after === '' ? 0 : options.after);
       return { lines: own.slice(after), cursor: String(own.length), last: true };
+    },
+    adopt: async (run) => {
+      ask('adopt', run);
+      named(run);
     },
     variables: async (run) => {
       named(run);
