@@ -1,4 +1,5 @@
 // From the text of a pipeline to a plan, or to everything that is wrong with it. Never throws.
+import { message, nearHint } from '#core/messages.ts';
 import { limits } from '#schemas/limits.ts';
 import type { Dialect, Plan } from '#schemas/plan.ts';
 import type { Problem } from '#schemas/problems.ts';
@@ -65,11 +66,8 @@ function compileInto(
   foreign: Problem[],
 ): Omit<Compiled, 'warnings'> | undefined {
   if (findings.source.length > limits.sourceBytes) {
-    findings.error(
-      'file_too_large',
-      undefined,
-      `the file has ${findings.source.length} characters; at most ${limits.sourceBytes} are read`,
-    );
+    const filling = { count: findings.source.length, most: limits.sourceBytes };
+    findings.error(message('file_too_large', 'characters', filling), undefined);
     return undefined;
   }
   const tree = readYaml(findings);
@@ -115,12 +113,7 @@ function checkWith(findings: Findings, reading: Reading, names: readonly string[
   for (const name of names) {
     if (known.includes(name)) continue;
     const near = nearest(name, known);
-    const hint = near === undefined ? '' : `; did you mean "${near}"?`;
-    findings.error(
-      'unknown_operator',
-      undefined,
-      `a working tree is given for the operator "${name}"; the pipeline has ${listed(known)}${hint}`,
-      { suggestion: near },
-    );
+    const filling = { name, known: listed(known), hint: nearHint(near) };
+    findings.error(message('unknown_operator', 'with', filling), undefined, { suggestion: near });
   }
 }

@@ -1,6 +1,8 @@
 // Looks up the pipelines that nodes run, and checks what they are given. The core reads no files: whoever compiles gives a
 // function that finds and compiles what is named.
+
 import { parseTemplate } from '#core/expression/parse.ts';
+import { hint, message, nearHint } from '#core/messages.ts';
 import { limits } from '#schemas/limits.ts';
 import type { Plan, PlanNode } from '#schemas/plan.ts';
 import type { Problem } from '#schemas/problems.ts';
@@ -68,32 +70,25 @@ export function linkPipelines(
 function lookUp(findings: Findings, use: PipelineUse, find: FindPipeline | undefined): LookUp {
   const { place, reference } = use;
   const found: LookUp = find?.(reference) ?? { is: 'missing', why: 'no files are looked at here' };
+  if (found.is === 'found') return found;
+  const [subject, named, key] = [subjectOf(place), spelled(reference), keyOf(reference)];
   switch (found.is) {
-    case 'found':
-      break;
     case 'refused':
       // Its own problems say what is wrong; without one here, this file would count as right.
-      findings.error(
-        'unknown_pipeline',
-        place,
-        `${subjectOf(place)} names ${spelled(reference)}, which is not valid`,
-        { key: keyOf(reference) },
-      );
+      findings.error(message('unknown_pipeline', 'refused', { subject, named }), place, { key });
       break;
     case 'missing':
       findings.error(
-        'unknown_pipeline',
+        message('unknown_pipeline', 'missing', { subject, named, why: found.why }),
         place,
-        `${subjectOf(place)} names ${spelled(reference)}, which is not there: ${found.why}`,
-        { key: keyOf(reference), suggestion: found.suggestion },
+        { key, suggestion: found.suggestion },
       );
       break;
     case 'cycle':
       findings.error(
-        'cycle',
+        message('cycle', 'pipelines', { subject, chain: found.files.join(' → ') }),
         place,
-        `${subjectOf(place)}: the pipelines run each other: ${found.files.join(' → ')}`,
-        { key: keyOf(reference) },
+        { key },
       );
       break;
     case 'too_deep':
@@ -103,8 +98,8 @@ function lookUp(findings: Findings, use: PipelineUse, find: FindPipeline | undef
 }
 
 function tooDeep(findings: Findings, { place, reference }: PipelineUse): void {
-  const what = `${subjectOf(place)}: pipelines run pipelines more than ${limits.subRunDepth} levels deep`;
-  findings.error('too_many', place, what, { key: keyOf(reference) });
+  const filling = { subject: subjectOf(place), most: limits.subRunDepth };
+  findings.error(message('too_many', 'levels', filling), place, { key: keyOf(reference) });
 }
 
 const keyOf = (reference: PipelineReference): string => ('file' in reference ? 'file' : 'id');
@@ -132,17 +127,24 @@ function checkInputs(findings: Findings, { place }: PipelineUse, plan: Plan): vo
     const declared = Object.hasOwn(plan.inputs, name) ? plan.inputs[name] : undefined;
     if (declared === undefined) {
       const near = nearest(name, known);
-      const has = known.length === 0 ? 'it declares none' : `it declares ${listed(known)}`;
-      const hint = near === undefined ? `; ${has}` : `; did you mean "${near}"?`;
-      const what = `${subjectOf(at)}: the pipeline "${plan.id}" has no input "${shown(name)}"${hint}`;
-      findings.error('unknown_input', at, what, { suggestion: near });
+      const said = message('unknown_input', 'bound', {
+        subject: subjectOf(at),
+        pipeline: plan.id,
+        name: shown(name),
+        hint: nearHint(near, () =>
+          known.length === 0 ? hint('takes_none') : hint('takes', { known: listed(known) }),
+        ),
+      });
+      findings.error(said, at, { suggestion: near });
     } else checkLiteral(findings, at, declared.type);
   }
   for (const [name, input] of Object.entries(plan.inputs)) {
     if (input.default !== undefined || given?.tree.entries.has(name) === true) continue;
     const wanted = nameOfType(input.type);
-    const what = `${subjectOf(place)} gives no value for the input "${name}" of the pipeline "${plan.id}", which has no default; wanted ${wanted}`;
-    findings.error('missing_input', inputs ?? place, what, { expected: wanted });
+    const filling = { subject: subjectOf(place), name, pipeline: plan.id, wanted };
+    findings.error(message('missing_input', 'bound', filling), inputs ?? place, {
+      expected: wanted,
+    });
   }
 }
 
@@ -154,9 +156,8 @@ function checkLiteral(findings: Findings, at: Place, type: Plan['inputs'][string
   if (type === 'file' && fileValue.safeParse(value).success) return;
   const came = typeof value === 'string' ? 'a text' : shown(JSON.stringify(value));
   const wanted = nameOfType(type);
-  findings.error('wrong_input', at, `${subjectOf(at)} is ${came}; wanted ${wanted}`, {
-    expected: wanted,
-  });
+  const said = message('wrong_input', 'bound', { subject: subjectOf(at), came, wanted });
+  findings.error(said, at, { expected: wanted });
 }
 
 function isOneExpression(value: string): boolean {

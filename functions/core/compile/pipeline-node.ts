@@ -1,4 +1,5 @@
 // A node that runs another pipeline, as it is written. Which plan that is, is found out by link-pipelines.ts.
+import { message } from '#core/messages.ts';
 import { nodesSubPipeline } from '#schemas/dialect-nodes.ts';
 import type { Executor } from '#schemas/plan.ts';
 import type { Json } from '#schemas/values.ts';
@@ -48,14 +49,14 @@ function referenceOf(findings: Findings, map: MapPlace): PipelineReference | und
   const file = text(findings, filePlace);
   const id = text(findings, idPlace);
   if (filePlace !== undefined && idPlace !== undefined) {
-    const what = `${subjectOf(map)} has both "file" and "id"; wanted one of them`;
-    findings.error('wrong_value', map, what, { key: 'id' });
+    const said = message('wrong_value', 'file_and_id', { subject: subjectOf(map) });
+    findings.error(said, map, { key: 'id' });
     return undefined;
   }
   if (filePlace === undefined && idPlace === undefined) {
     const wanted = 'the file of a pipeline, as in file: ./publish.yaml';
-    const what = `${subjectOf(map)} has no "file"; wanted ${wanted}`;
-    findings.error('missing_key', map, what, { key: 'file', expected: wanted });
+    const said = message('missing_key', 'key', { subject: subjectOf(map), key: 'file', wanted });
+    findings.error(said, map, { key: 'file', expected: wanted });
     return undefined;
   }
   if (id !== undefined) return { id };
@@ -67,7 +68,7 @@ function referenceOf(findings: Findings, map: MapPlace): PipelineReference | und
 function isRelative(findings: Findings, place: Place, file: string): boolean {
   if (!safePath(findings, place, file)) return false;
   if (!/^[\\/~]|^[A-Za-z]:|:\/\/|\{\{/.test(file)) return true;
-  const what = `${subjectOf(place)} is "${shown(file)}"; wanted a path relative to the folder of this file, as in ./publish.yaml`;
-  findings.error('unsafe_value', place, what);
+  const filling = { subject: subjectOf(place), came: shown(file) };
+  findings.error(message('unsafe_value', 'relative', filling), place);
   return false;
 }

@@ -1,4 +1,5 @@
 // The native dialect: a pipeline of nodes with conditions.
+import { message } from '#core/messages.ts';
 import { nodesInput, nodesPipeline } from '#schemas/dialect-nodes.ts';
 import { limits } from '#schemas/limits.ts';
 import type { PlanGroup, PlanInput } from '#schemas/plan.ts';
@@ -66,11 +67,11 @@ function outputs(findings: Findings, place: Place | undefined): Pick<Reading, 'o
   const values: Record<string, Json> = {};
   for (const entry of entriesOf(map)) {
     const name = `${entry.key}`;
-    const wrong = inputName(name);
-    if (wrong === undefined) values[name] = toJson(entry.tree);
+    const why = inputName(name);
+    if (why === undefined) values[name] = toJson(entry.tree);
     else {
-      const what = `${subjectOf(map)}: "${name}" cannot be the name of an output; ${wrong}`;
-      findings.error('bad_id', map, what, { key: name });
+      const filling = { subject: subjectOf(map), name, why };
+      findings.error(message('bad_id', 'output', filling), map, { key: name });
     }
   }
   const bindings = bindingsIn(findings, map, { secrets: false, own: false, element: false });
@@ -91,9 +92,8 @@ function nodes(findings: Findings, map: MapPlace, table: OperatorTable): readonl
     }
     const line = findings.position(first.tree.at).line;
     findings.error(
-      'duplicate_id',
+      message('duplicate_id', 'node_line', { id: draft.node.id, line }),
       member(at, 'id'),
-      `there is a node "${draft.node.id}" already, in line ${line}; wanted another id`,
     );
   }
   return drafts;
@@ -121,22 +121,17 @@ function inputs(findings: Findings, place: Place | undefined): Record<string, Pl
   if (map === undefined) return made;
   const entries = entriesOf(map);
   if (entries.length > limits.pipelineInputs) {
-    findings.error(
-      'too_many',
-      map,
-      `the pipeline has ${entries.length} inputs; at most ${limits.pipelineInputs} are allowed`,
-    );
+    const filling = { count: entries.length, most: limits.pipelineInputs };
+    findings.error(message('too_many', 'inputs', filling), map);
   }
   for (const entry of entries.slice(0, limits.pipelineInputs)) {
     const name = `${entry.key}`;
-    const wrong = inputName(name);
-    if (wrong !== undefined) {
-      findings.error('bad_id', map, `"${name}" cannot be the name of an input; ${wrong}`, {
-        key: name,
-      });
+    const why = inputName(name);
+    if (why !== undefined) {
+      findings.error(message('bad_id', 'input', { name, why }), map, { key: name });
     }
     const read = input(findings, entry);
-    if (read !== undefined && wrong === undefined) made[name] = read;
+    if (read !== undefined && why === undefined) made[name] = read;
   }
   return made;
 }
@@ -160,12 +155,9 @@ function input(findings: Findings, place: Place): PlanInput | undefined {
 
 function checkDefault(findings: Findings, place: Place, type: InputType): void {
   if (fitsType(toJson(place.tree), type)) return;
-  findings.error(
-    'wrong_type',
-    place,
-    `${subjectOf(place)} is ${written(place.tree)}; wanted ${nameOfType(type)}, as its "type" says`,
-    { expected: nameOfType(type) },
-  );
+  const wanted = nameOfType(type);
+  const filling = { subject: subjectOf(place), came: written(place.tree), wanted };
+  findings.error(message('wrong_type', 'input_default', filling), place, { expected: wanted });
 }
 
 /** Whether a value is of the type of an input. Files and datasets are named by a text until they are resolved. */
