@@ -39,6 +39,6 @@ function workingTrees(pairs: readonly string[], cwd: string): Readonly<Record<st
 /** Milliseconds of a duration that was given as an option. */
 export function durationOf(option: string, text: string): number {
   const parsed = parseDuration(text);
-  if (!parsed.ok) throw new Rejected('invalid', `${option}: ${parsed.why}`);
+  if (!parsed.ok) throw new Rejected('invalid', parsed.said.about(option).text);
   return parsed.value;
 }

@@ -1,6 +1,6 @@
 // Bytes of a pipeline file to text. Only UTF-8 is read; of anything else the likely encoding is named, never guessed silently.
+import { type Message, message, problemOf } from '#core/messages.ts';
 import { limits } from '#schemas/limits.ts';
-import type { ProblemCode } from '#schemas/problem-codes.ts';
 import type { Problem } from '#schemas/problems.ts';
 
 export type Decoded =
@@ -13,10 +13,8 @@ const PIECE = 8_192;
 /** The text of a file, without a byte order mark. */
 export function decodeSource(bytes: Uint8Array): Decoded {
   if (bytes.length > limits.sourceBytes) {
-    return refused(
-      'file_too_large',
-      `the file has ${bytes.length} bytes; at most ${limits.sourceBytes} are read`,
-    );
+    const filling = { count: bytes.length, most: limits.sourceBytes };
+    return refused(message('file_too_large', 'bytes', filling));
   }
   const marked = wideEncoding(bytes);
   if (marked !== undefined) return notUtf8(marked, 1, 1);
@@ -124,10 +122,9 @@ function narrowEncoding(bytes: Uint8Array): string {
 }
 
 function notUtf8(encoding: string, line: number, column: number): Decoded {
-  const message = `the file is not UTF-8; it looks like ${encoding}. Save it as UTF-8`;
-  return refused('not_utf8', message, line, column);
+  return refused(message('not_utf8', 'file', { encoding }), line, column);
 }
 
-function refused(code: ProblemCode, message: string, line = 1, column = 1): Decoded {
-  return { ok: false, problems: [{ code, severity: 'error', path: '', line, column, message }] };
+function refused(said: Message, line = 1, column = 1): Decoded {
+  return { ok: false, problems: [{ ...problemOf(said, ''), line, column }] };
 }

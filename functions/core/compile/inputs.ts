@@ -1,6 +1,6 @@
 // What a run is given, checked against what its pipeline declares.
+import { hint, type Message, message, nearHint, part, problemOf } from '#core/messages.ts';
 import type { Plan, PlanInput } from '#schemas/plan.ts';
-import type { ProblemCode } from '#schemas/problem-codes.ts';
 import type { Problem } from '#schemas/problems.ts';
 import { fileValue, type Json } from '#schemas/values.ts';
 import { listed, nearest, shown } from './nearest.ts';
@@ -52,10 +52,10 @@ function unknownInputs(
     .filter((name) => !Object.hasOwn(plan.inputs, name))
     .map((name) => {
       const near = nearest(name, known);
-      const has = known.length === 0 ? 'it declares none' : `it declares ${listed(known)}`;
-      const hint = near === undefined ? `; ${has}` : `; did you mean "${near}"?`;
-      const what = `the pipeline has no input "${shown(name)}"${hint}`;
-      return { ...problemOf('unknown_input', name, what), ...(near && { suggestion: near }) };
+      const takes = () =>
+        known.length === 0 ? hint('takes_none') : hint('takes', { known: listed(known) });
+      const filling = { name: shown(name), hint: nearHint(near, takes) };
+      return problemOf(message('unknown_input', 'given', filling), pathOf(name), near);
     });
 }
 
@@ -64,26 +64,28 @@ type One = { readonly value: Json } | { readonly problem: Problem };
 function fallback(name: string, input: PlanInput): One {
   if (input.default !== undefined) return { value: input.default };
   const wanted = nameOfType(input.type);
-  const about = input.description === undefined ? '' : ` (${shown(input.description)})`;
-  const what = `the input "${name}"${about} has no value and no default; wanted ${wanted}, as in -i ${name}=…`;
-  return { problem: { ...problemOf('missing_input', name, what), expected: wanted } };
+  const description = shown(input.description ?? '');
+  const about = input.description === undefined ? '' : part('described', { description });
+  const said = message('missing_input', 'input', { name, about, wanted });
+  return { problem: { ...problemOf(said, pathOf(name)), expected: wanted } };
 }
 
 function one(name: string, input: PlanInput, given: Given): One {
+  const wanted = nameOfType(input.type);
   const plain = input.type === 'string' || input.type === 'file' || input.type === 'dataset';
   if ('text' in given && plain) {
     if (given.text !== '' || input.type === 'string') return { value: given.text };
-    return wrong(name, input, 'is empty');
+    return wrong(name, wanted, message('wrong_input', 'empty', { name, wanted }));
   }
   const value = 'text' in given ? parsed(given.text) : given.json;
   if (value === undefined) {
     const came = 'text' in given ? shown(given.text) : '';
-    return wrong(name, input, `is "${came}", which is no JSON`);
+    return wrong(name, wanted, message('wrong_input', 'not_json', { name, came, wanted }));
   }
   if (input.type === 'file' && fileValue.safeParse(value).success) return { value };
-  return fitsType(value, input.type)
-    ? { value }
-    : wrong(name, input, `is ${shown(JSON.stringify(value))}`);
+  if (fitsType(value, input.type)) return { value };
+  const came = shown(JSON.stringify(value));
+  return wrong(name, wanted, message('wrong_input', 'type', { name, came, wanted }));
 }
 
 function parsed(text: string): Json | undefined {
@@ -94,12 +96,10 @@ function parsed(text: string): Json | undefined {
   }
 }
 
-function wrong(name: string, input: PlanInput, came: string): One {
-  const wanted = nameOfType(input.type);
-  const what = `the input "${name}" ${came}; wanted ${wanted}`;
-  return { problem: { ...problemOf('wrong_input', name, what), expected: wanted } };
+function wrong(name: string, wanted: string, said: Message<'wrong_input'>): One {
+  return { problem: { ...problemOf(said, pathOf(name)), expected: wanted } };
 }
 
-function problemOf(code: ProblemCode, name: string, message: string): Problem {
-  return { code, severity: 'error', path: `inputs.${name}`, line: 0, column: 0, message };
+function pathOf(name: string): string {
+  return `inputs.${name}`;
 }

@@ -1,4 +1,5 @@
 // Operators and environments of steps, in the native dialect, and the table of those a plan uses.
+import { message } from '#core/messages.ts';
 import {
   ENVIRONMENTS_TO_COME,
   nodesEnvironment,
@@ -68,11 +69,7 @@ export function operatorSource(
   const tag = member(map, 'tag');
   if (path === undefined) return gitSource(findings, map, git, tag);
   if (git !== undefined || tag !== undefined) {
-    findings.error(
-      'wrong_value',
-      map,
-      `${subjectOf(map)} has "path" beside "git" or "tag"; wanted one of them`,
-    );
+    findings.error(message('wrong_value', 'path_and_git', { subject: subjectOf(map) }), map);
   }
   const value = text(findings, path);
   return value !== undefined && safePath(findings, path, value) ? { path: value } : undefined;
@@ -89,12 +86,10 @@ function gitSource(
     ['tag', tag],
   ] as const) {
     if (found !== undefined) continue;
-    findings.error(
-      'missing_key',
-      map,
-      `${subjectOf(map)} has no "${key}"; wanted { git, tag } or { path }`,
-      { key },
-    );
+    const wanted = '{ git, tag } or { path }';
+    findings.error(message('missing_key', 'key', { subject: subjectOf(map), key, wanted }), map, {
+      key,
+    });
   }
   const url = text(findings, git);
   const name = text(findings, tag);
@@ -114,11 +109,8 @@ export function environment(findings: Findings, place: Place | undefined): Envir
   if (map === undefined) return undefined;
   const kinds = [...map.tree.entries.keys()].filter((key) => ENVIRONMENT_KEYS.includes(key));
   if (kinds.length > 1) {
-    findings.error(
-      'wrong_value',
-      map,
-      `${subjectOf(map)} has ${kinds.length} kinds (${kinds.join(', ')}); wanted one`,
-    );
+    const filling = { subject: subjectOf(map), count: kinds.length, kinds: kinds.join(', ') };
+    findings.error(message('wrong_value', 'environments', filling), map);
     return undefined;
   }
   const [kind] = kinds;
@@ -133,11 +125,8 @@ function environmentWord(findings: Findings, place: Place): Environment | undefi
   if (value === 'host') return HOST;
   if (value === 'uv') return { kind: 'uv', project: 'pyproject.toml' };
   if (isToCome(value)) return lacking(findings, place, value);
-  findings.error(
-    'wrong_value',
-    place,
-    `${subjectOf(place)} is "${value}"; wanted host or { uv: pyproject.toml }`,
-  );
+  const filling = { subject: subjectOf(place), came: value };
+  findings.error(message('wrong_value', 'environment', filling), place);
   return undefined;
 }
 
@@ -146,14 +135,10 @@ function isToCome(kind: string): boolean {
 }
 
 function lacking(findings: Findings, place: Place, kind: string): undefined {
-  findings.error(
-    'environment_missing',
-    place,
-    `${subjectOf(place)} is of the kind "${kind}", which this version lacks; it has uv and host`,
-    {
-      key: place.tree.kind === 'map' ? kind : undefined,
-    },
-  );
+  const filling = { subject: subjectOf(place), kind, known: 'uv and host' };
+  findings.error(message('environment_missing', 'kind', filling), place, {
+    key: place.tree.kind === 'map' ? kind : undefined,
+  });
 }
 
 function uv(findings: Findings, place: Place | undefined): Environment | undefined {
@@ -194,10 +179,7 @@ export function needsOperator(
   operator: Place | undefined,
 ): void {
   if (found.kind === 'host' || operator !== undefined) return;
-  findings.error(
-    'missing_key',
-    place,
-    `${subjectOf(place)} is made from the project file of an operator; wanted "operator" beside it`,
-    { expected: 'operator: { git, tag } or { path }' },
-  );
+  findings.error(message('missing_key', 'operator', { subject: subjectOf(place) }), place, {
+    expected: 'operator: { git, tag } or { path }',
+  });
 }

@@ -1,4 +1,5 @@
 // One operator of the dialect `operators`.
+import { message, nearHint } from '#core/messages.ts';
 import {
   ENV_TYPES_TO_COME,
   operatorsEnvConfig,
@@ -111,22 +112,20 @@ function environmentOf(findings: Findings, map: MapPlace, name: string): Environ
   const type = typePlace === undefined ? guessed(config) : text(findings, typePlace);
   if (type === undefined) return undefined;
   if (ENV_TYPES_TO_COME.some((kind) => kind === type)) {
-    findings.error(
-      'environment_missing',
-      typePlace ?? config ?? map,
-      `${subjectOf(map)} has an environment of the type "${type}", which this version lacks; it has uv_project and host`,
-    );
+    const filling = { subject: subjectOf(map), kind: type, known: 'uv_project and host' };
+    findings.error(message('environment_missing', 'type', filling), typePlace ?? config ?? map);
     return undefined;
   }
   if (type === 'host') return { kind: 'host' };
   if (type === 'uv_project') return uvProject(findings, map, config, name);
   const near = nearest(type, ENV_TYPES);
-  findings.error(
-    'wrong_value',
-    typePlace,
-    `${subjectOf(typePlace ?? map)} is "${type}"; wanted one of ${ENV_TYPES.join(', ')}${near === undefined ? '' : `; did you mean "${near}"?`}`,
-    { suggestion: near },
-  );
+  const said = message('wrong_value', 'word', {
+    subject: subjectOf(typePlace ?? map),
+    came: type,
+    known: ENV_TYPES.join(', '),
+    hint: nearHint(near),
+  });
+  findings.error(said, typePlace, { suggestion: near });
   return undefined;
 }
 
@@ -157,11 +156,8 @@ function uvProject(
   }
   const project = written.replace(/^(?:\.\/+)+/, '');
   if (project.split('/').at(-1) !== 'pyproject.toml') {
-    findings.error(
-      'wrong_value',
-      file,
-      `${subjectOf(file)} is "${written}"; wanted the path of a pyproject.toml in the code of ${subjectOf(map)}`,
-    );
+    const filling = { subject: subjectOf(file), came: written, operator: subjectOf(map) };
+    findings.error(message('wrong_value', 'project', filling), file);
     return undefined;
   }
   const args = extraArgs === undefined || extraArgs.length === 0 ? {} : { extraArgs };

@@ -1,4 +1,5 @@
 // `resource` of a node in the dialect `operators`: cores, gigabytes, graphics processors.
+import { message } from '#core/messages.ts';
 import { operatorsResource } from '#schemas/dialect-operators.ts';
 import type { Resources } from '#schemas/plan.ts';
 import { type Findings, subjectOf } from './findings.ts';
@@ -16,12 +17,8 @@ export function resource(findings: Findings, place: Place | undefined): Resource
   for (const key of ['cpu', 'memory', 'gpu'] as const) {
     const [want, bound] = [asked[key], most[key]];
     if (want === undefined || bound === undefined || bound >= want) continue;
-    findings.error(
-      'wrong_value',
-      map,
-      `${subjectOf(map)} allows less ${key} than it asks for; wanted ${key}_limit of at least ${key}_request`,
-      { key: `${key}_limit` },
-    );
+    const said = message('wrong_value', 'limit_key', { subject: subjectOf(map), resource: key });
+    findings.error(said, map, { key: `${key}_limit` });
   }
   return { ...asked, ...(Object.keys(most).length === 0 ? {} : { limits: most }) };
 }

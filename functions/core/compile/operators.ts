@@ -1,6 +1,7 @@
 // The dialect of data production lines: operators with environments, nodes that run them. Its names keep the user's spelling
 // as labels; unknown keys are warnings, as the systems it comes from ignore them.
 
+import { hint, message, nearHint, part } from '#core/messages.ts';
 import { operatorsNode, operatorsPipeline } from '#schemas/dialect-operators.ts';
 import { limits } from '#schemas/limits.ts';
 import type { PlanNode } from '#schemas/plan.ts';
@@ -65,11 +66,7 @@ function readOperators(
     if (read === undefined) continue;
     if (found.has(read.spelling)) {
       const key = member(place, 'operator_id') ?? place;
-      findings.error(
-        'duplicate_id',
-        key,
-        `there is an operator "${read.spelling}" already; wanted another id`,
-      );
+      findings.error(message('duplicate_id', 'operator', { id: read.spelling }), key);
     } else found.set(read.spelling, read);
   }
   return found;
@@ -96,11 +93,8 @@ function readNodes(
       taken.add(node.spelling);
       return [node];
     }
-    findings.error(
-      'duplicate_id',
-      member(at, 'node_id') ?? at,
-      `there is a node "${node.spelling}" already; wanted another id`,
-    );
+    const said = message('duplicate_id', 'node', { id: node.spelling });
+    findings.error(said, member(at, 'node_id') ?? at);
     return [];
   });
 }
@@ -116,18 +110,12 @@ function readNode(
   const ids = required(findings, map, 'operator_ids', 'a list of operators');
   const places = list(findings, ids) ?? [];
   if (ids?.tree.kind === 'list' && places.length === 0) {
-    findings.error(
-      'empty_value',
-      ids,
-      `${subjectOf(ids)} is an empty list; wanted one operator or more`,
-    );
+    findings.error(message('empty_value', 'operators', { subject: subjectOf(ids) }), ids);
   }
   if (places.length > limits.nodeSteps) {
-    findings.error(
-      'too_many',
-      ids,
-      `${subjectOf(ids ?? map)} has ${places.length} operators; at most ${limits.nodeSteps} are allowed`,
-    );
+    const [count, most] = [places.length, limits.nodeSteps];
+    const filling = { subject: subjectOf(ids ?? map), count, most };
+    findings.error(message('too_many', 'operators', filling), ids);
   }
   const runs = places.slice(0, limits.nodeSteps).flatMap((at) => {
     const found = known(findings, at, operators);
@@ -148,16 +136,12 @@ function known(
   const found = name === undefined ? undefined : operators.get(name);
   if (name === undefined || found !== undefined) return found;
   const near = nearest(name, operators.keys());
-  const hint =
-    near === undefined
-      ? `; the pipeline has ${listed([...operators.keys()])}`
-      : `; did you mean "${near}"?`;
-  findings.error(
-    'unknown_operator',
-    place,
-    `${subjectOf(place)} names the operator "${name}", which is not there${hint}`,
-    { suggestion: near },
-  );
+  const said = message('unknown_operator', 'names', {
+    subject: subjectOf(place),
+    name,
+    hint: nearHint(near, () => hint('has', { known: listed([...operators.keys()]) })),
+  });
+  findings.error(said, place, { suggestion: near });
   return undefined;
 }
 
@@ -176,18 +160,16 @@ function checkUse(
       const other = used.get(spelling);
       used.set(spelling, node);
       if (other === undefined) continue;
-      const what =
-        other === node ? `twice in the node "${node}"` : `in the nodes "${other}" and "${node}"`;
-      findings.error(
-        'duplicate_id',
-        place,
-        `the operator "${spelling}" stands ${what}; wanted one place, because others wait for its end`,
-      );
+      const said =
+        other === node
+          ? message('duplicate_id', 'runs_twice', { operator: spelling, node })
+          : message('duplicate_id', 'runs_in_two', { operator: spelling, other, node });
+      findings.error(said, place);
     }
   }
   for (const { spelling, place } of operators.values()) {
     if (used.has(spelling)) continue;
-    findings.warn('unknown_operator', place, `no node runs the operator "${spelling}"`);
+    findings.warn(message('unknown_operator', 'unused', { name: spelling }), place);
   }
 }
 
@@ -202,7 +184,7 @@ function checkUpstream(findings: Findings, operators: ReadonlyMap<string, Operat
   for (const cycle of cycles(edges)) {
     const chain = cycle.map((at) => all[at]?.spelling ?? '').join(' → ');
     const place = all[cycle[0] ?? 0]?.upstream[0]?.place;
-    findings.error('cycle', place, `operators wait for each other: ${chain}`);
+    findings.error(message('cycle', 'operators', { chain }), place);
   }
 }
 
@@ -267,7 +249,8 @@ function needsOf(
       const other = home.get(name);
       const id = other === undefined || other === node.spelling ? undefined : ids.get(other);
       if (id === undefined || needs.has(id)) continue;
-      const because = `"${spelling}" of node "${node.spelling}" waits for "${name}" of node "${other}"`;
+      const pair = { operator: spelling, node: node.spelling };
+      const because = part('waits', { ...pair, other: name, home: `${other}` });
       needs.set(id, { name: id, place, because });
     }
   }

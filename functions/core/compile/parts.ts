@@ -1,5 +1,6 @@
 // Parts that nodes and steps share: retries, resources, variables.
 
+import { message, nearHint } from '#core/messages.ts';
 import { nodesLimits, nodesResources, nodesRetry } from '#schemas/dialect-nodes.ts';
 import { limits } from '#schemas/limits.ts';
 import { type Resources, type Retry, retryClass } from '#schemas/plan.ts';
@@ -26,14 +27,11 @@ export function nodePlaces(findings: Findings, map: MapPlace): readonly Place[] 
   const place = required(findings, map, 'nodes', 'a list of nodes');
   const places = list(findings, place);
   if (places?.length === 0) {
-    findings.error('empty_value', place, 'the pipeline has no nodes; wanted one node or more');
+    findings.error(message('empty_value', 'nodes'), place);
   }
   if (places === undefined || places.length <= limits.planNodes) return places ?? [];
-  findings.error(
-    'too_many',
-    place,
-    `the pipeline has ${places.length} nodes; at most ${limits.planNodes} are allowed`,
-  );
+  const filling = { count: places.length, most: limits.planNodes };
+  findings.error(message('too_many', 'nodes', filling), place);
   return [];
 }
 
@@ -84,12 +82,13 @@ function retriedClass(findings: Findings, place: Place): readonly string[] {
   const fits = exit === null || (from <= to && to <= 255);
   if (retryClass.safeParse(value).success && fits) return [value];
   const near = nearest(value, RETRY_CLASSES);
-  findings.error(
-    'wrong_value',
-    place,
-    `${subjectOf(place)} is "${shown(value)}"; wanted ${RETRY_CLASSES.join(', ')}, exit:N or exit:N-M${near === undefined ? '' : `; did you mean "${near}"?`}`,
-    { suggestion: near },
-  );
+  const said = message('wrong_value', 'retry_class', {
+    subject: subjectOf(place),
+    came: shown(value),
+    known: RETRY_CLASSES.join(', '),
+    hint: nearHint(near),
+  });
+  findings.error(said, place, { suggestion: near });
   return [];
 }
 
@@ -104,12 +103,8 @@ export function resources(findings: Findings, place: Place | undefined): Resourc
   for (const key of ['cpu', 'memory', 'gpu'] as const) {
     const [want, bound] = [asked[key], most[key]];
     if (want === undefined || bound === undefined || bound >= want) continue;
-    findings.error(
-      'wrong_value',
-      bounds,
-      `${subjectOf(bounds)} allows less ${key} than "resources" asks for; wanted at least as much`,
-      { key },
-    );
+    const said = message('wrong_value', 'limits', { subject: subjectOf(bounds), resource: key });
+    findings.error(said, bounds, { key });
   }
   return { ...asked, limits: most };
 }
@@ -120,7 +115,7 @@ function amounts(findings: Findings, map: Place): { cpu?: number; memory?: numbe
   const gpu = number(findings, member(map, 'gpu'), { from: 0, whole: true });
   const place = member(map, 'memory');
   if (memory === 0 && place !== undefined) {
-    findings.error('wrong_value', place, `${subjectOf(place)} is 0; wanted more`);
+    findings.error(message('wrong_value', 'zero', { subject: subjectOf(place) }), place);
   }
   return {
     ...(cpu === undefined ? {} : { cpu }),
@@ -144,7 +139,7 @@ export function variables(
     const value = writtenText(findings, entry);
     if (variableName(findings, map, name) && value !== undefined) env[name] = value;
     if (value?.includes('\0') === true) {
-      findings.error('unsafe_value', entry, `${subjectOf(entry)} holds a NUL character`);
+      findings.error(message('unsafe_value', 'nul', { subject: subjectOf(entry) }), entry);
     }
   }
   return env;
@@ -153,14 +148,10 @@ export function variables(
 function variableName(findings: Findings, map: Place, name: string): boolean {
   const reserved = name.startsWith('MILLRACE_');
   if (VARIABLE.test(name) && !reserved) return true;
-  const what = reserved
-    ? 'names beginning with MILLRACE_ are set by the engine'
-    : 'wanted letters, digits and "_", no digit first';
-  findings.error(
-    reserved ? 'reserved_id' : 'bad_id',
-    map,
-    `${subjectOf(map)}: "${shown(name)}" cannot be a variable; ${what}`,
-    { key: name },
-  );
+  const filling = { subject: subjectOf(map), name: shown(name) };
+  const said = reserved
+    ? message('reserved_id', 'variable', filling)
+    : message('bad_id', 'variable', filling);
+  findings.error(said, map, { key: name });
   return false;
 }

@@ -12,6 +12,7 @@ import {
   type YAMLError,
   type YAMLMap,
 } from 'yaml';
+import { type Message, message } from '#core/messages.ts';
 import { limits } from '#schemas/limits.ts';
 import type { Findings } from './findings.ts';
 import { shown } from './nearest.ts';
@@ -41,8 +42,7 @@ export function readFullYaml(findings: Findings): Tree | undefined {
   // What the library makes of the rest of a broken file would only give problems that nobody has.
   if (syntax) return undefined;
   if (document.contents === null) {
-    if (!findings.failed)
-      findings.error('empty_value', undefined, 'the file is empty; wanted a pipeline');
+    if (!findings.failed) findings.error(message('empty_value', 'file'), undefined);
     return undefined;
   }
   return new Reader(findings).read(document.contents, 0);
@@ -62,8 +62,11 @@ function parse(findings: Findings): Document.Parsed | undefined {
     });
   } catch (error) {
     // The library recurses: only nesting without end gets here.
-    const why = error instanceof RangeError ? 'it is nested too deeply' : 'it cannot be read';
-    findings.error('yaml_aliases', undefined, `the file is refused: ${why}`);
+    const said =
+      error instanceof RangeError
+        ? message('yaml_aliases', 'depth')
+        : message('yaml_aliases', 'unreadable');
+    findings.error(said, undefined);
     return undefined;
   }
 }
@@ -72,32 +75,23 @@ function parse(findings: Findings): Document.Parsed | undefined {
 function reportError(findings: Findings, error: YAMLError): boolean {
   const at = error.pos[0];
   if (error.code === 'MULTIPLE_DOCS') {
-    findings.error(
-      'yaml_documents',
-      undefined,
-      'the file holds more than one document (a line "---" begins another one); wanted one pipeline in one file',
-      { at },
-    );
+    findings.error(message('yaml_documents', 'several'), undefined, { at });
     return true;
   }
   if (error.code === 'TAB_AS_INDENT') {
-    findings.error(
-      'yaml_tab',
-      undefined,
-      'a tab stands where YAML wants spaces; indent with spaces',
-      { at, suggestion: findings.lineText(findings.position(at).line).replaceAll('\t', '  ') },
-    );
+    findings.error(message('yaml_tab', 'indent'), undefined, {
+      at,
+      suggestion: findings.lineText(findings.position(at).line).replaceAll('\t', '  '),
+    });
     return false;
   }
   if (error.code === 'RESOURCE_EXHAUSTION') {
-    findings.error('yaml_aliases', undefined, 'the file is refused: it is nested too deeply', {
-      at,
-    });
+    findings.error(message('yaml_aliases', 'depth'), undefined, { at });
     return false;
   }
   if (slipAtError(findings, at)) return true;
   const why = shown(error.message, 200);
-  findings.error('yaml_syntax', undefined, `this is not YAML: ${why}`, { at });
+  findings.error(message('yaml_syntax', 'library', { why }), undefined, { at });
   return false;
 }
 
@@ -130,12 +124,9 @@ class Reader {
     if (this.#findings.isBroken(start)) return { ...nothing, broken: true };
     this.#values += 1;
     if (depth > limits.yamlDepth)
-      return this.#refuse(nothing, `it is nested deeper than ${limits.yamlDepth} levels`);
+      return this.#refuse(nothing, message('yaml_aliases', 'levels', { most: limits.yamlDepth }));
     if (this.#values > limits.yamlValues) {
-      return this.#refuse(
-        nothing,
-        `it holds more than ${limits.yamlValues} values when aliases are expanded`,
-      );
+      return this.#refuse(nothing, message('yaml_aliases', 'values', { most: limits.yamlValues }));
     }
     if (isAlias(node)) return this.#alias(node.source, nothing);
     const before = { values: this.#values, aliases: this.#aliases };
@@ -169,12 +160,8 @@ class Reader {
     if (typeof value === 'number' && Number.isFinite(value)) {
       return { kind: 'scalar', at, end, value, style };
     }
-    this.#findings.error(
-      'wrong_value',
-      undefined,
-      `${String(value)} is no value that JSON can hold; quote it to mean the text`,
-      { at },
-    );
+    const said = message('wrong_value', 'not_json', { came: String(value) });
+    this.#findings.error(said, undefined, { at });
     return { ...NOTHING, at, end };
   }
 
@@ -189,12 +176,8 @@ class Reader {
       if (name === undefined) continue;
       if (entries.has(name)) {
         const first = this.#findings.position(entries.get(name)?.at ?? 0).line;
-        this.#findings.error(
-          'yaml_duplicate_key',
-          undefined,
-          `the key "${shown(name)}" stands twice in one mapping, first in line ${first}`,
-          { at: keyAt },
-        );
+        const said = message('yaml_duplicate_key', 'key', { key: shown(name), line: first });
+        this.#findings.error(said, undefined, { at: keyAt });
         continue;
       }
       entries.set(name, { at: keyAt, value });
@@ -207,12 +190,10 @@ class Reader {
     const name = this.#written(key);
     if (name !== undefined && !FORBIDDEN_KEYS.has(name)) return name;
     if (name !== undefined) {
-      const what = `"${name}" cannot be a key: it is refused as a name of members`;
-      this.#findings.error('reserved_id', undefined, what, { at });
+      this.#findings.error(message('reserved_id', 'key', { key: name }), undefined, { at });
     } else if (!(isMap(key) && slipAtBraces(this.#findings, at))) {
-      const what = isMap(key) ? 'a mapping' : isSeq(key) ? 'a list' : 'nothing';
-      const message = `a key is ${what}; wanted a text`;
-      this.#findings.error('wrong_type', undefined, message, { at });
+      const came = isMap(key) ? 'a mapping' : isSeq(key) ? 'a list' : 'nothing';
+      this.#findings.error(message('wrong_type', 'key', { came }), undefined, { at });
     }
     return undefined;
   }
@@ -232,22 +213,21 @@ class Reader {
     const anchored = this.#anchors.get(source);
     if (anchored === undefined) {
       // The library reports aliases of unknown anchors; what is left is one inside its own anchor.
-      return this.#refuse(nothing, `the alias "*${source}" stands inside what it names`);
+      return this.#refuse(nothing, message('yaml_aliases', 'itself', { alias: source }));
     }
     this.#values += anchored.values;
     // Many aliases of one plain mapping are common and cheap; what multiplies is an alias of something that holds aliases.
     this.#expansions += anchored.aliases;
     this.#aliases += anchored.aliases + 1;
     if (this.#expansions > limits.yamlAliases) {
-      return this.#refuse(nothing, `aliases of aliases expand to more than ${limits.yamlAliases}`);
+      const most = limits.yamlAliases;
+      return this.#refuse(nothing, message('yaml_aliases', 'expanded', { most }));
     }
     return anchored.tree;
   }
 
-  #refuse(nothing: Tree, why: string): Tree {
-    this.#findings.error('yaml_aliases', undefined, `the file is refused: ${why}`, {
-      at: nothing.at,
-    });
+  #refuse(nothing: Tree, said: Message<'yaml_aliases'>): Tree {
+    this.#findings.error(said, undefined, { at: nothing.at });
     this.#refused = true;
     return nothing;
   }
@@ -256,12 +236,7 @@ class Reader {
     const tag = node.tag;
     if (tag === undefined || tag.startsWith('tag:yaml.org,2002:')) return false;
     if (slipAtBang(this.#findings, at)) return true;
-    this.#findings.error(
-      'yaml_syntax',
-      undefined,
-      `the tag "${shown(tag)}" is not known; a pipeline needs no tags`,
-      { at },
-    );
+    this.#findings.error(message('yaml_syntax', 'tag', { tag: shown(tag) }), undefined, { at });
     return true;
   }
 }

@@ -1,5 +1,5 @@
 // Readers of single values: each says what is wrong with what it finds and answers undefined then.
-import type { ProblemCode } from '#schemas/problem-codes.ts';
+import { hint, message, nearHint } from '#core/messages.ts';
 import type { Json } from '#schemas/values.ts';
 import { type Findings, subjectOf } from './findings.ts';
 import { listed, nearest, shown } from './nearest.ts';
@@ -26,26 +26,13 @@ export function wrongType(
   wanted: string,
   suggestion?: string,
 ): void {
-  findings.error(
-    'wrong_type',
-    place,
-    `${subjectOf(place)} is ${kindOf(place.tree)}; wanted ${wanted}`,
-    {
-      expected: wanted,
-      suggestion,
-    },
-  );
+  const filling = { subject: subjectOf(place), came: kindOf(place.tree), wanted };
+  findings.error(message('wrong_type', 'value', filling), place, { expected: wanted, suggestion });
 }
 
-export function wrongValue(
-  findings: Findings,
-  place: Place,
-  wanted: string,
-  code: ProblemCode = 'wrong_value',
-): undefined {
-  findings.error(code, place, `${subjectOf(place)} is ${written(place.tree)}; wanted ${wanted}`, {
-    expected: wanted,
-  });
+export function wrongValue(findings: Findings, place: Place, wanted: string): undefined {
+  const filling = { subject: subjectOf(place), came: written(place.tree), wanted };
+  findings.error(message('wrong_value', 'value', filling), place, { expected: wanted });
 }
 
 /** A value as it is shown in messages. */
@@ -73,9 +60,12 @@ export function mapping(
   for (const key of map.tree.entries.keys()) {
     if (known.includes(key)) continue;
     const near = nearest(key, known);
-    const more =
-      near === undefined ? `; known are ${listed(known, 12)}` : `; did you mean "${near}"?`;
-    findings[unknown]('unknown_key', map, `${subjectOf(map)} has no key "${shown(key)}"${more}`, {
+    const said = message('unknown_key', 'key', {
+      subject: subjectOf(map),
+      key: shown(key),
+      hint: nearHint(near, () => hint('known', { known: listed(known, 12) })),
+    });
+    findings[unknown](said, map, {
       key,
       expected: near === undefined ? listed(known, 30) : undefined,
       suggestion: near,
@@ -129,7 +119,7 @@ export function text(findings: Findings, place: Place | undefined): string | und
     return undefined;
   }
   if (value.trim() !== '') return value;
-  findings.error('empty_value', found, `${subjectOf(found)} is empty; wanted a text`);
+  findings.error(message('empty_value', 'text', { subject: subjectOf(found) }), found);
   return undefined;
 }
 
@@ -205,7 +195,7 @@ function unit(
   const parsed = code === 'bad_duration' ? parseDuration(value) : parseSize(value);
   if (parsed.ok) return parsed.value;
   const bare = typeof found.tree.value === 'number';
-  findings.error(code, found, `${subjectOf(found)}: ${parsed.why}`, {
+  findings.error(parsed.said.about(subjectOf(found)), found, {
     expected: wanted,
     suggestion: bare ? `${word}${code === 'bad_duration' ? 's' : 'GiB'}` : undefined,
   });
@@ -223,13 +213,12 @@ export function word<T extends string>(
   const found = words.find((candidate) => candidate === value);
   if (found !== undefined) return found;
   const near = nearest(value, words);
-  const hint = near === undefined ? '' : `; did you mean "${near}"?`;
-  findings.error(
-    'wrong_value',
-    place,
-    `${subjectOf(place)} is "${shown(value)}"; wanted one of ${words.join(', ')}${hint}`,
-    { expected: words.join(', '), suggestion: near },
-  );
+  const known = words.join(', ');
+  const filling = { subject: subjectOf(place), came: shown(value), known, hint: nearHint(near) };
+  findings.error(message('wrong_value', 'word', filling), place, {
+    expected: known,
+    suggestion: near,
+  });
   return undefined;
 }
 
@@ -249,9 +238,7 @@ export function required(
 ): Place | undefined {
   const found = member(place, key);
   if (found !== undefined) return found;
-  findings.error('missing_key', place, `${subjectOf(place)} has no "${key}"; wanted ${wanted}`, {
-    expected: wanted,
-    key,
-  });
+  const said = message('missing_key', 'key', { subject: subjectOf(place), key, wanted });
+  findings.error(said, place, { expected: wanted, key });
   return undefined;
 }

@@ -1,4 +1,5 @@
 // The three slips everyone makes with expressions in YAML. Each is a problem of its own, with the corrected line.
+import { message } from '#core/messages.ts';
 import type { Findings } from './findings.ts';
 import { shown } from './nearest.ts';
 
@@ -10,12 +11,8 @@ export function slipAtBraces(findings: Findings, at: number): boolean {
   const { line, column } = findings.position(at);
   const text = findings.lineText(line);
   const value = braced(text, column - 1);
-  findings.error(
-    'yaml_unquoted_braces',
-    undefined,
-    `a value that begins with {{ must be quoted: YAML reads { as the beginning of a mapping`,
-    { at, suggestion: corrected(text, column - 1, value) },
-  );
+  const suggestion = corrected(text, column - 1, value);
+  findings.error(message('yaml_unquoted_braces', 'value'), undefined, { at, suggestion });
   return true;
 }
 
@@ -30,12 +27,11 @@ export function slipAtBang(findings: Findings, at: number): boolean {
   if (findings.seen(`slip ${start}`)) return true;
   findings.breakAt(start);
   const value = cut(text.slice(from));
-  findings.error(
-    'yaml_unquoted_bang',
-    undefined,
-    `a value that begins with ! must be quoted: YAML reads "${shown(value.split(' ')[0] ?? '!')}" as a tag`,
-    { at: start, suggestion: corrected(text, from, value) },
-  );
+  const tag = shown(value.split(' ')[0] ?? '!');
+  findings.error(message('yaml_unquoted_bang', 'value', { tag }), undefined, {
+    at: start,
+    suggestion: corrected(text, from, value),
+  });
   return true;
 }
 
@@ -63,12 +59,10 @@ function slipInLine(findings: Findings, line: number): boolean {
   if (findings.seen(`slip ${start + from}`)) return true;
   findings.breakAt(start + from);
   const colon = from + (rest.search(/ ?: | #/) + 1);
-  findings.error(
-    'yaml_unquoted_question',
-    undefined,
-    'a value that holds ": " must be quoted: YAML reads a mapping inside the value',
-    { at: start + colon, suggestion: corrected(text, from, rest.trimEnd()) },
-  );
+  findings.error(message('yaml_unquoted_question', 'colon'), undefined, {
+    at: start + colon,
+    suggestion: corrected(text, from, rest.trimEnd()),
+  });
   return true;
 }
 

@@ -1,4 +1,5 @@
 // Steps of the native dialect: the inner plan of a node.
+import { message } from '#core/messages.ts';
 import { nodesStep } from '#schemas/dialect-nodes.ts';
 import { FORMAT, LANGUAGE } from '#schemas/ids.ts';
 import { limits } from '#schemas/limits.ts';
@@ -31,18 +32,12 @@ export function steps(
   const read = { steps: [] as PlanNode[], bindings: [] as Binding[], operators: new Set<number>() };
   const places = list(findings, place) ?? [];
   if (place.tree.kind === 'list' && places.length === 0) {
-    findings.error(
-      'empty_value',
-      place,
-      `${subjectOf(place)} is an empty list; wanted one step or more`,
-    );
+    findings.error(message('empty_value', 'steps', { subject: subjectOf(place) }), place);
   }
   if (places.length > limits.nodeSteps) {
-    findings.error(
-      'too_many',
-      place,
-      `${subjectOf(place)} has ${places.length} steps; at most ${limits.nodeSteps} are allowed`,
-    );
+    const [count, most] = [places.length, limits.nodeSteps];
+    const said = message('too_many', 'steps', { subject: subjectOf(place), count, most });
+    findings.error(said, place);
   }
   const taken = ownIds(findings, places.slice(0, limits.nodeSteps));
   for (const [index, at] of places.slice(0, limits.nodeSteps).entries()) {
@@ -73,11 +68,8 @@ function ownIds(findings: Findings, places: readonly Place[]): readonly string[]
     const value = own === undefined ? undefined : id(findings, own);
     if (value === undefined || own === undefined) return undefined;
     if (seen.has(value)) {
-      findings.error(
-        'duplicate_id',
-        own,
-        `${subjectOf(own)} is "${value}" for the second time in this node`,
-      );
+      const said = message('duplicate_id', 'step', { subject: subjectOf(own), id: value });
+      findings.error(said, own);
       return undefined;
     }
     seen.add(value);

@@ -1,6 +1,8 @@
 // Texts of the expression language inside a file: parsing them, and saying where in the file a character of them stands.
+
 import { parseCondition, parseTemplate } from '#core/expression/parse.ts';
 import type { ExpressionProblem } from '#core/expression/problem.ts';
+import { message } from '#core/messages.ts';
 import type { Binding, ConditionText, ConditionUse, ScalarPlace } from './draft.ts';
 import { type Findings, subjectOf } from './findings.ts';
 import type { Place, ScalarTree, Tree } from './tree.ts';
@@ -88,9 +90,8 @@ function cutByComment(findings: Findings, place: ScalarPlace): boolean {
   if (rest === null) return false;
   const whole = findings.source.slice(tree.at, tree.end) + rest[0];
   findings.error(
-    'yaml_unquoted_question',
+    message('yaml_unquoted_question', 'comment', { subject: subjectOf(place) }),
     place,
-    `${subjectOf(place)} is cut off at " #", which begins a comment in YAML; quote the value`,
     { at: tree.end, suggestion: `"${whole.replaceAll('\\', '\\\\').replaceAll('"', '\\"')}"` },
   );
   return true;

@@ -1,4 +1,5 @@
 // Durations and sizes as people write them: `90s`, `1h30m`, `8GiB`.
+import { type Message, message } from '#core/messages.ts';
 import { limits } from '#schemas/limits.ts';
 
 const DURATIONS: readonly (readonly [string, number])[] = [
@@ -21,7 +22,7 @@ const SIZES: readonly (readonly [string, number])[] = [
 
 export type Parsed =
   | { readonly ok: true; readonly value: number }
-  | { readonly ok: false; readonly why: string };
+  | { readonly ok: false; readonly said: Message<'bad_duration' | 'bad_size'> };
 
 /** As patterns, for JSON Schema. */
 export const DURATION_PATTERN = '^(?:\\d+(?:\\.\\d+)?(?:ms|[smhd]))+$';
@@ -31,39 +32,40 @@ const BARE = /^\s*[-+]?\d+(?:\.\d+)?\s*$/;
 
 /** Milliseconds of `90s`, `1h30m`, `250ms`. A bare number is refused: nobody could tell its unit. */
 export function parseDuration(text: string): Parsed {
-  if (BARE.test(text))
-    return no(`"${text.trim()}" has no unit; say "${text.trim()}s", for seconds`);
-  const wanted = 'wanted a duration such as 90s, 15m or 1h30m';
-  if (!new RegExp(DURATION_PATTERN).test(text)) return no(`"${text}" is no duration; ${wanted}`);
+  if (BARE.test(text)) return no(message('bad_duration', 'no_unit', { came: text.trim() }));
+  if (!new RegExp(DURATION_PATTERN).test(text)) {
+    return no(message('bad_duration', 'form', { came: text }));
+  }
   let total = 0;
   let smallest = Number.POSITIVE_INFINITY;
   for (const [, amount, unit] of text.matchAll(/(\d+(?:\.\d+)?)(ms|[smhd])/g)) {
     const factor = DURATIONS.find(([name]) => name === unit)?.[1] ?? 1;
-    if (factor >= smallest) return no(`"${text}" is no duration: units go from large to small`);
+    if (factor >= smallest) return no(message('bad_duration', 'order', { came: text }));
     smallest = factor;
     total += Number(amount) * factor;
   }
   if (total > limits.longestDuration) {
-    return no(`"${text}" is longer than ${formatDuration(limits.longestDuration)}`);
+    const most = formatDuration(limits.longestDuration);
+    return no(message('bad_duration', 'long', { came: text, most }));
   }
   return { ok: true, value: Math.round(total) };
 }
 
 /** Bytes of `8GiB`, `500MB`. A bare number is refused. */
 export function parseSize(text: string): Parsed {
-  if (BARE.test(text)) return no(`"${text.trim()}" has no unit; say "${text.trim()}GiB", for one`);
+  if (BARE.test(text)) return no(message('bad_size', 'no_unit', { came: text.trim() }));
   const match = /^(\d+(?:\.\d+)?) ?([KMG]i?B)$/.exec(text);
   const factor = SIZES.find(([name]) => name === match?.[2])?.[1];
   if (match === null || factor === undefined) {
-    return no(`"${text}" is no size; wanted one such as 512MiB, 8GiB or 20GB`);
+    return no(message('bad_size', 'form', { came: text }));
   }
   const bytes = Math.round(Number(match[1]) * factor);
-  if (!Number.isSafeInteger(bytes)) return no(`"${text}" is larger than any machine`);
+  if (!Number.isSafeInteger(bytes)) return no(message('bad_size', 'large', { came: text }));
   return { ok: true, value: bytes };
 }
 
-function no(why: string): Parsed {
-  return { ok: false, why };
+function no(said: Message<'bad_duration' | 'bad_size'>): Parsed {
+  return { ok: false, said };
 }
 
 /** `1h30m` of 5,400,000 milliseconds. Parses back to the same number. */
