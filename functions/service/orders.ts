@@ -60,7 +60,7 @@ function given(start: RunStart, node: PlanNode): Partial<WorkOrder> {
   };
 }
 
-interface Work {
+export interface Work {
   readonly node: PlanNode;
   readonly offer: Offer;
   readonly state: State;
@@ -113,7 +113,8 @@ function envOf(memory: RunMemory, node: PlanNode): Record<string, string>[] {
   return layers;
 }
 
-async function scopeOf(held: Held, work: Work): Promise<OrderScope> {
+/** The variables that the templates of a node name, for one attempt. */
+export async function scopeOf(held: Held, work: Work): Promise<OrderScope> {
   const { memory } = held;
   const bindings = bindingsOf(memory.linked.plan, work.node);
   const input: Record<string, Json> = {};
