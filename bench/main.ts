@@ -13,6 +13,7 @@ const BENCHES: Readonly<Record<string, () => Promise<{ rows(): Promise<readonly 
   engine: () => import('./engine.ts'),
   startup: () => import('./startup.ts'),
   runner: () => import('./runner.ts'),
+  peers: () => import('./peers.ts'),
 };
 
 const names = process.argv.slice(2).filter((name) => !name.startsWith('-'));

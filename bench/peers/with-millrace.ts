@@ -1,0 +1,85 @@
+// Millrace: the same work as in with-*.py, by an engine that keeps all of it in a data directory, each commit on disk.
+//
+// A node is a shell that adds one, far more work than the functions of the peers: handlers take their place once an engine has them.
+import path from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { compile } from '#core/compile/compile.ts';
+import { Defect } from '#errors/families.ts';
+import { type Engine, openEngine } from '#local/engine.ts';
+import type { Json } from '#schemas/values.ts';
+
+const [folder = '', length = '', width = ''] = process.argv.slice(2);
+
+const ADD_ONE = `steps: [{ command: 'echo "number=$((NUMBER + 1))" > "$MILLRACE_OUTPUTS"', env: { NUMBER: "{{ number }}" } }]`;
+const ADD_UP = `steps: [{ command: 'grep -o "[0-9]*" "$MILLRACE_INPUTS" | awk "{ s += \\$1 } END { print \\"number=\\" s }" > "$MILLRACE_OUTPUTS"' }]`;
+
+function chain(): string {
+  const nodes = Array.from({ length: Number(length) }, (_, index) => {
+    const before =
+      index === 0
+        ? 'inputs: { number: 0 }'
+        : `needs: [n${index - 1}]\n    inputs: { number: "{{ n${index - 1}.number }}" }`;
+    return `  - id: n${index}\n    ${before}\n    ${ADD_ONE}\n`;
+  });
+  return `id: chain\nnodes:\n${nodes.join('')}`;
+}
+
+function fan(): string {
+  const numbers = Array.from({ length: Number(width) }, (_, index) => index);
+  return `id: fan
+nodes:
+  - id: each
+    forEach: [${numbers.join(', ')}]
+    inputs: { number: "{{ item }}" }
+    ${ADD_ONE}
+  - id: total
+    needs: [each]
+    inputs: { numbers: "{{ each.items }}" }
+    ${ADD_UP}
+`;
+}
+
+/** From the text of the pipeline to what its last node gave. */
+async function resultOf(engine: Engine, text: string, last: string): Promise<Json | undefined> {
+  const compiled = compile({ text });
+  if (!compiled.ok) throw new Defect(JSON.stringify(compiled.problems));
+  const request = { plan: compiled.plan as Json, inputs: {}, sources: {} };
+  const { run } = await engine.control.start(request);
+  const report = await engine.wait(run);
+  if (report.status !== 'completed') throw new Defect(JSON.stringify(report.nodes[last]));
+  return report.nodes[last]?.outputs?.['number'];
+}
+
+function check(result: Json | undefined, wanted: number): void {
+  if (result !== wanted) throw new Defect(`the result is ${result}, wanted is ${wanted}`);
+}
+
+async function main(engine: Engine): Promise<void> {
+  const count = Number(width);
+  const works = [
+    { name: 'chain', text: chain(), last: `n${Number(length) - 1}`, wanted: Number(length) },
+    { name: 'fan', text: fan(), last: 'total', wanted: (count * (count + 1)) / 2 },
+  ];
+  for (const work of works) check(await resultOf(engine, work.text, work.last), work.wanted);
+  const found: Record<string, { seconds: number; recorded: number }> = {};
+  for (const work of works) {
+    const began = performance.now();
+    const result = await resultOf(engine, work.text, work.last);
+    const seconds = (performance.now() - began) / 1_000;
+    check(result, work.wanted);
+    // What a run has as its result is on disk before it is told.
+    found[work.name] = { seconds, recorded: seconds };
+  }
+  console.log(JSON.stringify(found));
+}
+
+const engine = await openEngine({
+  dataDir: path.join(folder, 'millrace'),
+  cacheDir: path.join(folder, 'cache'),
+  runner: fileURLToPath(new URL('../../dist/runner.mjs', import.meta.url)),
+});
+try {
+  await main(engine);
+} finally {
+  await engine.close({ park: false });
+}
