@@ -127,7 +127,7 @@ function decisionWrites(
 function resultOf(decision: Decision): AttemptReport['result'] {
   const { by, comment } = decision;
   if (decision.decision === 'approved')
-    return { result: 'completed', outputs: { by, ...(comment === undefined ? {} : { comment }) } };
+    return { result: 'completed', outputs: { by, comment: comment ?? null } };
   const said = comment === undefined ? '' : `: ${comment}`;
   return {
     result: 'failed',

@@ -113,7 +113,7 @@ function envOf(memory: RunMemory, node: PlanNode): Record<string, string>[] {
   return layers;
 }
 
-/** The variables that the templates of a node name, for one attempt. */
+/** The variables that a node's templates name, with their values. */
 export async function scopeOf(held: Held, work: Work): Promise<OrderScope> {
   const { memory } = held;
   const bindings = bindingsOf(memory.linked.plan, work.node);

@@ -1,5 +1,6 @@
 // Finds the outputs of nodes that completed: in memory, in the attempt's item, in the run they were taken over from.
 
+import { UNDECIDED } from '#core/walk/approvals.ts';
 import { indexOf } from '#core/walk/graph.ts';
 import type { State } from '#core/walk/state.ts';
 import { nodeView } from '#core/walk/view.ts';
@@ -48,12 +49,14 @@ export async function readOutputs(
   if (view.seeded !== undefined) {
     return ofLatest(service, { namespace: ref.namespace, run: view.seeded }, node);
   }
-  const each = memory.linked.plan.nodes[indexOf(memory.linked.graph, node)]?.forEach;
-  if (each === undefined) return ofNode(service, ref, node, view.attempt);
+  const { forEach, executor } = memory.linked.plan.nodes[indexOf(memory.linked.graph, node)] ?? {};
+  if (forEach === undefined) return ofNode(service, ref, node, view.attempt);
   const { items } = await ofLatest(service, ref, node);
   const stored = Array.isArray(items) ? items : [];
+  // An approval that ends in this very walk, because nobody decided in time, is not stored yet.
+  const lacking = executor?.kind === 'approval' ? UNDECIDED : null;
   const all = Array.from({ length: view.count ?? 0 }, (_, index): Json => {
-    return fresh.get(addressOf(node, index)) ?? stored[index] ?? null;
+    return fresh.get(addressOf(node, index)) ?? stored[index] ?? lacking;
   });
   return { items: all };
 }

@@ -6,6 +6,7 @@ import type { Write } from '#ports/table.ts';
 import { FORMAT } from '#schemas/ids.ts';
 import { limits } from '#schemas/limits.ts';
 import type { Command } from '#schemas/run.ts';
+import { undecidedWrites } from './approvals.ts';
 import { attemptKey, chunkKey, headKey, logKey, type RunRef } from './keys.ts';
 import type { LoadedRun } from './load-run.ts';
 import { addressesOf, getAll } from './outputs.ts';
@@ -46,6 +47,7 @@ export async function saveWalk(held: Held, saving: Saving): Promise<number | und
     ),
     ...taken.inbox.map((item): Write => ({ write: 'delete', key: item, if: { exists: true } })),
     ...taken.fresh.map((fresh): Write => reportWrite(ref, fresh)),
+    ...undecidedWrites(held, result.facts, taken.events),
   ];
   if (result.facts.length > 0)
     writes.push({

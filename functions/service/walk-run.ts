@@ -6,14 +6,31 @@ import { Defect } from '#errors/families.ts';
 import { limits } from '#schemas/limits.ts';
 import type { WalkEvent } from '#schemas/run.ts';
 import type { Outputs } from '#schemas/values.ts';
+import { decisionsAgainst } from './approvals.ts';
 import { addressOf } from './keys.ts';
 import type { LoadedRun } from './load-run.ts';
 import { systemOf } from './orders.ts';
 import { loadList, loadOutputs, readOutputs, rememberedList } from './outputs.ts';
 import type { Held } from './service.ts';
 
-/** Walks, and loads what the walk says it lacks until it lacks nothing. */
+/** Walks; again with decisions that were made meanwhile, where the walk ended an approval by itself. */
 export async function walkOn(
+  held: Held,
+  loaded: LoadedRun,
+  events: readonly WalkEvent[],
+): Promise<WalkResult> {
+  let known = events;
+  for (let round = 0; round < limits.advanceRounds; round += 1) {
+    const result = await walkOnce(held, loaded, known);
+    const decisions = await decisionsAgainst(held, result.facts, known);
+    if (decisions.length === 0) return result;
+    known = [...known, ...decisions];
+  }
+  throw new Defect(`the walk of run ${held.ref.run} is never done with its decisions`);
+}
+
+/** Walks, and loads what the walk says it lacks until it lacks nothing. */
+async function walkOnce(
   held: Held,
   loaded: LoadedRun,
   events: readonly WalkEvent[],
