@@ -206,6 +206,16 @@ export const limits = {
   walPages: 4_000,
   /** Bytes of a request to the engine's socket. */
   requestBytes: 32 * MIB,
+  /** Connections of clients to an engine at once; further ones are closed at once. */
+  clients: 1_000,
+  /** Milliseconds a client may neither ask nor read, before its connection is closed; longer than a question may wait. */
+  clientSilence: MINUTE,
+  /** Milliseconds without work and clients after which an engine that nobody watches ends. */
+  engineIdle: 10 * SECOND,
+  /** Bytes of what an engine that nobody watches prints, before it is begun anew. */
+  engineLogBytes: MIB,
+  /** Milliseconds a command waits for an engine that is starting, ending or handing over. */
+  engineWait: 15 * SECOND,
   /** Characters of a cursor; one into the logs names every attempt that was read. */
   cursorLength: 512 * KIB,
   /** Milliseconds a question may wait for something to come. */
@@ -224,6 +234,10 @@ export const limits = {
   /** Characters of one value, and values of one node, on the page of a run. */
   reportValueLength: 4_000,
   reportValues: 100,
+
+  /** Runs or nodes a shell is told while somebody types, and milliseconds it waits for them. */
+  completedNames: 200,
+  completionWait: 2 * SECOND,
 
   /** Bytes of one secret. */
   secretBytes: 64 * KIB,
