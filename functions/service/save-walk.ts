@@ -1,6 +1,5 @@
 // Saves what a walk decided, all in one transaction. Keeps S1: it goes through only if nobody saved meanwhile.
 import { encode, encodeChunk } from '#core/walk/codec.ts';
-import type { WalkResult } from '#core/walk/types.ts';
 import { Conflict } from '#errors/families.ts';
 import type { Write } from '#ports/table.ts';
 import { FORMAT } from '#schemas/ids.ts';
@@ -13,11 +12,12 @@ import { addressesOf, getAll } from './outputs.ts';
 import { finishWrites, offeredAttempt } from './perform.ts';
 import type { Held, Service } from './service.ts';
 import type { AdvanceOptions, FreshReport, Taken } from './take-events.ts';
+import type { Walked } from './walk-run.ts';
 
 /** What is saved, and what it came from. */
 export interface Saving {
   readonly loaded: LoadedRun;
-  readonly result: WalkResult;
+  readonly result: Walked;
   readonly taken: Taken;
   readonly options: AdvanceOptions;
 }
@@ -47,7 +47,7 @@ export async function saveWalk(held: Held, saving: Saving): Promise<number | und
     ),
     ...taken.inbox.map((item): Write => ({ write: 'delete', key: item, if: { exists: true } })),
     ...taken.fresh.map((fresh): Write => reportWrite(ref, fresh)),
-    ...undecidedWrites(held, result.facts, taken.events),
+    ...undecidedWrites(held, result.facts, result.events),
   ];
   if (result.facts.length > 0)
     writes.push({

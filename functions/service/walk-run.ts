@@ -13,17 +13,20 @@ import { systemOf } from './orders.ts';
 import { loadList, loadOutputs, readOutputs, rememberedList } from './outputs.ts';
 import type { Held } from './service.ts';
 
+/** A walk, with all events that it was made of. */
+export type Walked = WalkResult & { readonly events: readonly WalkEvent[] };
+
 /** Walks; again with decisions that were made meanwhile, where the walk ended an approval by itself. */
 export async function walkOn(
   held: Held,
   loaded: LoadedRun,
   events: readonly WalkEvent[],
-): Promise<WalkResult> {
+): Promise<Walked> {
   let known = events;
   for (let round = 0; round < limits.advanceRounds; round += 1) {
     const result = await walkOnce(held, loaded, known);
     const decisions = await decisionsAgainst(held, result.facts, known);
-    if (decisions.length === 0) return result;
+    if (decisions.length === 0) return { ...result, events: known };
     known = [...known, ...decisions];
   }
   throw new Defect(`the walk of run ${held.ref.run} is never done with its decisions`);
