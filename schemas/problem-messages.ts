@@ -105,6 +105,8 @@ export const PROBLEM_MESSAGES = {
     limits: '{subject} allows less {resource} than "resources" asks for; wanted at least as much',
     limit_key:
       '{subject} allows less {resource} than it asks for; wanted {resource}_limit of at least {resource}_request',
+    beside_function:
+      '{subject} has "{key}" beside "function", where it means nothing: a handler runs inside the program that embeds the engine',
     max_parallel: '{subject} has "maxParallel" without "forEach", where it means nothing',
     approval_timeout:
       '{subject} has a "timeout", but an approval has a deadline; wanted approval: { deadline: … }',
@@ -154,6 +156,8 @@ export const PROBLEM_MESSAGES = {
   },
   bad_id: {
     id: '{subject} is "{came}"; wanted {wanted}{hint}',
+    function:
+      '{subject} is "{came}"; wanted {wanted}: letters, digits and _ . : / -, no digit first, at most {most} letters',
     input: '"{name}" cannot be the name of an input; {why}',
     node_input: '{subject}: "{name}" cannot be the name of an input; {why}',
     output: '{subject}: "{name}" cannot be the name of an output; wanted {why}',

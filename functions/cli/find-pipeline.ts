@@ -1,6 +1,7 @@
 // Which file a command means. A folder stands for the pipeline in it, no name for that of the current folder.
 import { stat } from 'node:fs/promises';
 import path from 'node:path';
+import { type Message, message, problemOf } from '#core/messages.ts';
 import { HasProblems } from '#errors/families.ts';
 import type { Context } from './context.ts';
 
@@ -18,7 +19,7 @@ export async function findPipeline(context: Context, named: string | undefined):
     }
   }
   const where = folder === undefined ? 'this folder' : folder;
-  throw missing(`no pipeline in ${where}: looked for ${NAMES.join(', ')}`);
+  throw missing(message('file_missing', 'none_found', { folder: where, names: NAMES.join(', ') }));
 }
 
 async function folderOf(context: Context, named: string | undefined): Promise<string | undefined> {
@@ -28,7 +29,7 @@ async function folderOf(context: Context, named: string | undefined): Promise<st
 
 async function existing(context: Context, file: string): Promise<string> {
   if ((await kindOf(context, file)) === 'file') return file;
-  throw missing(`pipeline file "${file}" is not there`);
+  throw missing(message('file_missing', 'named', { file }));
 }
 
 async function kindOf(context: Context, file: string): Promise<'file' | 'folder' | undefined> {
@@ -40,7 +41,6 @@ async function kindOf(context: Context, file: string): Promise<'file' | 'folder'
   }
 }
 
-function missing(message: string): HasProblems {
-  const place = { path: '', line: 0, column: 0 };
-  return new HasProblems([{ code: 'file_missing', severity: 'error', message, ...place }]);
+function missing(said: Message): HasProblems {
+  return new HasProblems([problemOf(said, '')]);
 }

@@ -6,6 +6,7 @@ import { dirname, resolve } from 'node:path';
 import { canonical } from '#core/compile/canonical.ts';
 import { type Compiled, compile } from '#core/compile/compile.ts';
 import { decodeSource } from '#core/compile/decode.ts';
+import { type Message, message, problemOf } from '#core/messages.ts';
 import { readDataDirectory } from '#embedded/data-directory.ts';
 import { createSecrets } from '#embedded/secrets.ts';
 import type { OperatorSource, Plan, PlanNode } from '#schemas/plan.ts';
@@ -15,7 +16,6 @@ import type { Json } from '#schemas/values.ts';
 import type { RunRequest } from '#service/control.ts';
 import { type Machine, thisMachine } from './machine.ts';
 import { NAMESPACE } from './names.ts';
-import { problemOf } from './problem-of.ts';
 import { resolveOperators } from './resolve-operators.ts';
 import { runInputs } from './run-inputs.ts';
 import { cacheDirectory } from './settings.ts';
@@ -129,11 +129,7 @@ function missingTrees(folders: Readonly<Record<string, string>>): Problem[] {
   return Object.entries(folders)
     .filter(([, folder]) => !existsSync(folder))
     .map(([name, folder]) =>
-      problemOf(
-        'path_missing',
-        `--with ${name}`,
-        `the working tree ${folder} for the operator "${name}" is not there`,
-      ),
+      problemOf(message('path_missing', 'tree', { folder, name }), `--with ${name}`),
     );
 }
 
@@ -144,9 +140,8 @@ async function missingSecrets(names: readonly string[], dataDir: string): Promis
     .filter((name) => !known.has(name))
     .map((name) =>
       problemOf(
-        'secret_missing',
+        message('secret_missing', 'names', { name }),
         `secret.${name}`,
-        `the pipeline names the secret ${name}, which is not set`,
         `millrace secret set ${name}`,
       ),
     );
@@ -164,21 +159,18 @@ const gib = (bytes: number): string => `${(bytes / 2 ** 30).toFixed(1)} GiB`;
 export function whatCannotFit(plan: Plan, machine: Machine): Problem[] {
   const problems: Problem[] = [];
   for (const [index, { label, id, resources }] of plan.nodes.entries()) {
-    const path = `nodes[${index}].resources`;
-    const asks = (what: string, has: string): number =>
-      problems.push(
-        problemOf(
-          'does_not_fit',
-          path,
-          `node "${label ?? id}" asks for ${what}; this machine has ${has}`,
-        ),
-      );
-    if (resources?.cpu !== undefined && resources.cpu > machine.cpu)
-      asks(`${resources.cpu} cores`, `${machine.cpu}`);
-    if (resources?.memory !== undefined && resources.memory > machine.memory)
-      asks(`${gib(resources.memory)} of memory`, gib(machine.memory));
-    if (resources?.gpu !== undefined && resources.gpu > machine.gpu)
-      asks(`${resources.gpu} GPU`, `${machine.gpu}`);
+    const asks = (said: Message): number =>
+      problems.push(problemOf(said, `nodes[${index}].resources`));
+    const node = label ?? id;
+    const { cpu, memory, gpu } = resources ?? {};
+    if (cpu !== undefined && cpu > machine.cpu)
+      asks(message('does_not_fit', 'cpu', { node, wanted: cpu, has: machine.cpu }));
+    if (memory !== undefined && memory > machine.memory) {
+      const filling = { node, wanted: gib(memory), has: gib(machine.memory) };
+      asks(message('does_not_fit', 'memory', filling));
+    }
+    if (gpu !== undefined && gpu > machine.gpu)
+      asks(message('does_not_fit', 'gpu', { node, wanted: gpu, has: machine.gpu }));
   }
   return problems;
 }

@@ -1,7 +1,7 @@
 // The pre-flight of operators: resolves every tag and looks for every project file, before the run exists and before anything is built.
+import { problemOf } from '#core/messages.ts';
 import { resolve } from '#runner/code/resolve.ts';
 import type { Environment, OperatorSource, Plan } from '#schemas/plan.ts';
-import type { ProblemCode } from '#schemas/problem-codes.ts';
 import type { Problem } from '#schemas/problems.ts';
 import type { RunStart } from '#schemas/run.ts';
 import { hostEnvironment } from './settings.ts';
@@ -18,12 +18,6 @@ export interface ResolvedOperators {
   readonly problems: readonly Problem[];
   readonly warnings: readonly Problem[];
 }
-
-const CODES: Readonly<Record<'repository' | 'tag_missing' | 'project_file', ProblemCode>> = {
-  repository: 'repository_missing',
-  tag_missing: 'tag_missing',
-  project_file: 'project_file_missing',
-};
 
 interface Wanted {
   readonly path: string;
@@ -51,28 +45,14 @@ export async function resolveOperators(
   );
   for (const [index, answer] of found.entries()) {
     const path = `operator ${wanted[index]?.path ?? ''}`;
-    const place = { path, line: 0, column: 0 };
     if (!answer.ok) {
-      const { message, nearest } = answer;
-      const suggestion =
-        nearest === undefined || nearest.length === 0 ? {} : { suggestion: nearest.join(', ') };
-      problems.push({
-        code: CODES[answer.code],
-        severity: 'error',
-        ...place,
-        message,
-        ...suggestion,
-      });
+      const { said, nearest } = answer;
+      const near = nearest === undefined || nearest.length === 0 ? undefined : nearest.join(', ');
+      problems.push(problemOf(said, path, near));
       continue;
     }
-    if (answer.warning !== undefined) {
-      warnings.push({
-        code: 'tag_missing',
-        severity: 'warning',
-        ...place,
-        message: answer.warning,
-      });
-    }
+    if (answer.warning !== undefined)
+      warnings.push({ ...problemOf(answer.warning, path), severity: 'warning' });
     if (answer.source === undefined || answer.commit === undefined) continue;
     sources[answer.source] = {
       commit: answer.commit,

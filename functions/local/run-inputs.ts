@@ -7,10 +7,10 @@ import { basename, dirname, resolve } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import { type Given, resolveInputs } from '#core/compile/inputs.ts';
 import { readValues } from '#core/compile/read-values.ts';
+import { message, problemOf } from '#core/messages.ts';
 import type { Plan } from '#schemas/plan.ts';
 import type { Problem } from '#schemas/problems.ts';
 import type { Json } from '#schemas/values.ts';
-import { problemOf } from './problem-of.ts';
 
 export interface InputOptions {
   /** The pipeline file. */
@@ -37,10 +37,7 @@ export async function runInputs(plan: Plan, options: InputOptions): Promise<RunI
   }
   for (const text of options.inputs) {
     const at = text.indexOf('=');
-    if (at < 1)
-      problems.push(
-        problemOf('wrong_input', `-i ${text}`, `"-i ${text}" is no input: wanted -i name=value`),
-      );
+    if (at < 1) problems.push(problemOf(message('wrong_input', 'option', { text }), `-i ${text}`));
     else given.set(text.slice(0, at), { text: text.slice(at + 1) });
   }
   const resolved = resolveInputs(plan, Object.fromEntries(given));
@@ -51,11 +48,7 @@ export async function runInputs(plan: Plan, options: InputOptions): Promise<RunI
     const file = await fileAt(full);
     if (file === undefined)
       problems.push(
-        problemOf(
-          'input_file_missing',
-          `inputs.${name}`,
-          `the file ${full} for the input "${name}" is not there`,
-        ),
+        problemOf(message('input_file_missing', 'input', { file: full, name }), `inputs.${name}`),
       );
     else values[name] = file;
   }
@@ -67,23 +60,13 @@ async function fromFile(file: string): Promise<RunInputs> {
   try {
     text = await readFile(file, 'utf8');
   } catch {
-    return {
-      values: {},
-      problems: [
-        problemOf(
-          'input_file_missing',
-          '--inputs',
-          `the file ${file} of --inputs is not there or cannot be read`,
-        ),
-      ],
-    };
+    const said = message('input_file_missing', 'values', { file });
+    return { values: {}, problems: [problemOf(said, '--inputs')] };
   }
   const read = readValues(text);
   if (read.ok) return { values: read.values, problems: [] };
-  return {
-    values: {},
-    problems: [problemOf('wrong_input', '--inputs', `${file}:${read.message}`)],
-  };
+  const said = message('wrong_input', 'values', { file, why: read.message });
+  return { values: {}, problems: [problemOf(said, '--inputs')] };
 }
 
 /** A file of this machine as a value; undefined when it is none. */

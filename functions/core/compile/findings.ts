@@ -1,5 +1,5 @@
 // Gathers the problems of one source, with line, column and excerpt, and says what a place is called.
-import { Message, part } from '#core/messages.ts';
+import { type Message, part } from '#core/messages.ts';
 import { limits } from '#schemas/limits.ts';
 import type { ProblemCode } from '#schemas/problem-codes.ts';
 import type { Problem } from '#schemas/problems.ts';
@@ -26,24 +26,6 @@ interface Found extends Detail {
 /** Characters of a source line that an excerpt shows. */
 const EXCERPT = 160;
 
-function foundOf(
-  severity: Problem['severity'],
-  [first, second, third]: readonly [
-    Message | ProblemCode,
-    string | Detail | undefined,
-    Detail | undefined,
-  ],
-): Omit<Found, 'path' | 'at'> & Detail {
-  if (first instanceof Message)
-    return {
-      ...(typeof second === 'object' ? second : {}),
-      severity,
-      code: first.code,
-      message: first.text,
-    };
-  return { ...third, severity, code: first, message: typeof second === 'string' ? second : '' };
-}
-
 export class Findings {
   readonly source: string;
   /** The tree of the source, once there is one: tells the path of what the YAML reader found. */
@@ -69,27 +51,13 @@ export class Findings {
     return this.#found.length >= limits.problems;
   }
 
-  error(said: Message, place: Place | undefined, detail?: Detail): void;
-  error(code: ProblemCode, place: Place | undefined, message: string, detail?: Detail): void;
-  error(
-    first: Message | ProblemCode,
-    place: Place | undefined,
-    second?: string | Detail,
-    third?: Detail,
-  ): void {
+  error(said: Message, place: Place | undefined, detail: Detail = {}): void {
     this.#errors += 1;
-    this.#add(foundOf('error', [first, second, third]), place);
+    this.#add({ ...detail, severity: 'error', code: said.code, message: said.text }, place);
   }
 
-  warn(said: Message, place: Place | undefined, detail?: Detail): void;
-  warn(code: ProblemCode, place: Place | undefined, message: string, detail?: Detail): void;
-  warn(
-    first: Message | ProblemCode,
-    place: Place | undefined,
-    second?: string | Detail,
-    third?: Detail,
-  ): void {
-    this.#add(foundOf('warning', [first, second, third]), place);
+  warn(said: Message, place: Place | undefined, detail: Detail = {}): void {
+    this.#add({ ...detail, severity: 'warning', code: said.code, message: said.text }, place);
   }
 
   #add(found: Omit<Found, 'path' | 'at'> & Detail, place: Place | undefined): void {

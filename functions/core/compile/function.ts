@@ -1,4 +1,5 @@
 // A node whose work is a function of the embedding program, as it is written: its name, and what it is configured with.
+import { message } from '#core/messages.ts';
 import { nodesFunction } from '#schemas/dialect-nodes.ts';
 import { limits } from '#schemas/limits.ts';
 import type { Executor } from '#schemas/plan.ts';
@@ -31,8 +32,8 @@ export function functionNode(
 ): FunctionRead {
   for (const key of OF_PROGRAMS) {
     if (member(node, key) === undefined) continue;
-    const what = `${subjectOf(node)} has "${key}" beside "function", where it means nothing: a handler runs inside the program that embeds the engine`;
-    findings.warn('wrong_value', node, what, { key });
+    const said = message('wrong_value', 'beside_function', { subject: subjectOf(node), key });
+    findings.warn(said, node, { key });
   }
   if (place.tree.kind === 'scalar') {
     return { executor: { kind: 'function', name: nameAt(findings, place) }, bindings: [] };
@@ -55,7 +56,7 @@ function nameAt(findings: Findings, place: Place | undefined): string {
   const name = text(findings, place);
   if (place === undefined || name === undefined) return '';
   if (NAME.test(name) && name.length <= limits.idLength) return name.normalize('NFC');
-  const what = `${subjectOf(place)} is "${shown(name)}"; wanted ${WANTED}: letters, digits and _ . : / -, no digit first, at most ${limits.idLength} letters`;
-  findings.error('bad_id', place, what);
+  const filling = { subject: subjectOf(place), came: shown(name), wanted: WANTED };
+  findings.error(message('bad_id', 'function', { ...filling, most: limits.idLength }), place);
   return '';
 }

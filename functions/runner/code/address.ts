@@ -1,5 +1,7 @@
 // Where a repository is: nothing a pipeline says can become an option of git or a helper program.
+
 import path from 'node:path';
+import { message } from '#core/messages.ts';
 import { SourceProblem } from './problem.ts';
 
 export interface RepositoryAddress {
@@ -14,17 +16,11 @@ const SCHEMES: ReadonlySet<string> = new Set(['https', 'http', 'ssh', 'git', 'fi
 /** Local paths are relative to the pipeline's folder. */
 export function repositoryAddress(git: string, folder: string | undefined): RepositoryAddress {
   if (git === '' || git.startsWith('-') || hasControls(git))
-    throw new SourceProblem(
-      'repository',
-      `repository ${JSON.stringify(git)} is no address; wanted is an https or ssh URL, or a path`,
-    );
+    throw new SourceProblem(message('repository_missing', 'address', { git: JSON.stringify(git) }));
   const scheme = /^([A-Za-z][A-Za-z0-9+.-]*):\/\//.exec(git)?.[1]?.toLowerCase();
   if (scheme !== undefined) return withScheme(git, scheme);
   if (/^[A-Za-z0-9+.-]+::/.test(git))
-    throw new SourceProblem(
-      'repository',
-      `repository ${JSON.stringify(git)} names a helper program, which is not allowed; wanted is an https or ssh URL, or a path`,
-    );
+    throw new SourceProblem(message('repository_missing', 'helper', { git: JSON.stringify(git) }));
   // host:path as ssh knows it: a colon before the first slash.
   if (/^[^/\\]+@?[^/\\]*:(?!\\)/.test(git) && !path.isAbsolute(git))
     return { url: git, local: false };
@@ -32,11 +28,10 @@ export function repositoryAddress(git: string, folder: string | undefined): Repo
 }
 
 function withScheme(git: string, scheme: string): RepositoryAddress {
-  if (!SCHEMES.has(scheme))
-    throw new SourceProblem(
-      'repository',
-      `repository ${JSON.stringify(git)} uses ${scheme}://; wanted is one of ${[...SCHEMES].join(', ')}`,
-    );
+  if (!SCHEMES.has(scheme)) {
+    const filling = { git: JSON.stringify(git), scheme, known: [...SCHEMES].join(', ') };
+    throw new SourceProblem(message('repository_missing', 'scheme', filling));
+  }
   return { url: git, local: scheme === 'file' };
 }
 
@@ -57,11 +52,7 @@ export function checkTag(tag: string): void {
     tag.includes('@{') ||
     hasControls(tag) ||
     /[\s~^:?*[\\]/.test(tag);
-  if (bad)
-    throw new SourceProblem(
-      'tag_missing',
-      `${JSON.stringify(tag)} cannot be the name of a tag; wanted is something like "v1.0.0"`,
-    );
+  if (bad) throw new SourceProblem(message('tag_missing', 'name', { tag: JSON.stringify(tag) }));
 }
 
 function hasControls(text: string): boolean {

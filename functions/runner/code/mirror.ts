@@ -2,6 +2,7 @@
 import { createHash } from 'node:crypto';
 import { existsSync, mkdirSync, renameSync, rmSync } from 'node:fs';
 import path from 'node:path';
+import { message } from '#core/messages.ts';
 import { withLease } from '../lease.ts';
 import { checkTag, type RepositoryAddress, shown } from './address.ts';
 import { complaint } from './complaint.ts';
@@ -47,19 +48,14 @@ export async function fetchCommit(
   const mirror = mirrorPath(context.cacheDir, address.url);
   if (await hasCommit(context, mirror, wanted.commit)) return;
   checkTag(wanted.tag);
+  const filling = { commit: short(wanted.commit), repository: shown(address.url) };
   if (context.offline === true && !address.local)
-    throw new SourceProblem(
-      'repository',
-      `commit ${short(wanted.commit)} of ${shown(address.url)} is not in the cache, and --offline forbids to fetch it`,
-    );
+    throw new SourceProblem(message('repository_missing', 'offline', filling));
   await fetch(context, { address, tag: wanted.tag, mirror });
   if (await hasCommit(context, mirror, wanted.commit)) return;
   await fetchByName(context, { address, mirror, refspec: wanted.commit });
   if (await hasCommit(context, mirror, wanted.commit)) return;
-  throw new SourceProblem(
-    'repository',
-    `commit ${short(wanted.commit)}, which tag "${wanted.tag}" meant when this run began, is no longer in ${shown(address.url)}`,
-  );
+  throw new SourceProblem(message('repository_missing', 'gone', { ...filling, tag: wanted.tag }));
 }
 
 async function knownTag(
@@ -70,10 +66,8 @@ async function knownTag(
   const mirror = mirrorPath(context.cacheDir, address.url);
   const commit = await commitOfTag(context, mirror, tag);
   if (commit !== undefined) return { commit };
-  throw new SourceProblem(
-    'tag_missing',
-    `tag "${tag}" of ${shown(address.url)} is not in the cache, and --offline forbids to fetch it`,
-  );
+  const filling = { tag, repository: shown(address.url) };
+  throw new SourceProblem(message('tag_missing', 'offline', filling));
 }
 
 /** What the repository itself says of the tag, with one question. */
@@ -83,24 +77,21 @@ async function askRemote(
   tag: string,
 ): Promise<string> {
   const end = await git(context, ['ls-remote', '--tags', '--', address.url]);
-  if (end.code !== 0)
-    throw new SourceProblem(
-      'repository',
-      `repository ${shown(address.url)} cannot be read: ${complaint(end, address.url)}`,
-    );
+  const repository = shown(address.url);
+  if (end.code !== 0) {
+    const why = complaint(end, address.url);
+    throw new SourceProblem(message('repository_missing', 'unreadable', { repository, why }));
+  }
   const tags = parseTags(end.stdout);
   const commit = tags.get(tag);
   if (commit !== undefined) return commit;
   const close = nearest(tag, [...tags.keys()]);
-  const hint =
+  const names = close.map((name) => `"${name}"`).join(', ');
+  const said =
     close.length === 0
-      ? 'it has no tags at all'
-      : `nearest are ${close.map((name) => `"${name}"`).join(', ')}`;
-  throw new SourceProblem(
-    'tag_missing',
-    `repository ${shown(address.url)} has no tag "${tag}"; ${hint}`,
-    { nearest: close },
-  );
+      ? message('tag_missing', 'none', { repository, tag })
+      : message('tag_missing', 'nearest', { repository, tag, nearest: names });
+  throw new SourceProblem(said, { nearest: close });
 }
 
 /** Tag → commit. Of an annotated tag the line that ends in `^{}` names the commit. */
@@ -138,11 +129,9 @@ async function fetchByName(context: GitContext, what: Fetch & { refspec: string 
       ['fetch', '--quiet', '--no-tags', '--no-write-fetch-head', '--', address.url, refspec],
       { folder: mirror },
     );
-    if (end.code !== 0)
-      throw new SourceProblem(
-        'repository',
-        `repository ${shown(address.url)} cannot be fetched: ${complaint(end, address.url)}`,
-      );
+    if (end.code === 0) return;
+    const filling = { repository: shown(address.url), why: complaint(end, address.url) };
+    throw new SourceProblem(message('repository_missing', 'not_fetched', filling));
   });
 }
 
@@ -154,7 +143,7 @@ async function ensureMirror(context: GitContext, mirror: string): Promise<void> 
   rmSync(draft, { recursive: true, force: true });
   const end = await git(context, ['init', '--quiet', '--bare', '--', draft]);
   if (end.code !== 0)
-    throw new SourceProblem('repository', `a mirror cannot be made: ${complaint(end)}`);
+    throw new SourceProblem(message('repository_missing', 'mirror', { why: complaint(end) }));
   renameSync(draft, mirror);
 }
 

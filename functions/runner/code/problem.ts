@@ -1,14 +1,22 @@
 // What is wrong with an operator's source, in words for the one who wrote the pipeline.
+import type { Message } from '#core/messages.ts';
 import { Rejected } from '#errors/families.ts';
 
+/** What may be wrong with a source, and the code of the error that says so. */
+const ERRORS = {
+  repository_missing: 'repository',
+  tag_missing: 'tag_missing',
+  project_file_missing: 'project_file',
+} as const;
+
+export type SourceMessage = Message<keyof typeof ERRORS>;
+
 export class SourceProblem extends Rejected {
-  declare readonly code: 'repository' | 'tag_missing' | 'project_file';
-  constructor(
-    code: 'repository' | 'tag_missing' | 'project_file',
-    message: string,
-    details: Readonly<Record<string, unknown>> = {},
-  ) {
-    super(code, message, details);
+  declare readonly code: (typeof ERRORS)[keyof typeof ERRORS];
+  readonly said: SourceMessage;
+  constructor(said: SourceMessage, details: Readonly<Record<string, unknown>> = {}) {
+    super(ERRORS[said.code], said.text, details);
+    this.said = said;
   }
 }
 

@@ -1,12 +1,13 @@
 // The pre-flight of an operator: what its tag means, and whether the project file is there, before anything is built.
 import { existsSync } from 'node:fs';
 import path from 'node:path';
+import { message } from '#core/messages.ts';
 import type { Environment, OperatorSource } from '#schemas/plan.ts';
 import { repositoryAddress, shown } from './address.ts';
 import { type GitContext, git } from './git.ts';
 import { fetchTag, mirrorPath } from './mirror.ts';
 import { filesNamed, sourceKey } from './operator-code.ts';
-import { SourceProblem } from './problem.ts';
+import { type SourceMessage, SourceProblem } from './problem.ts';
 import { workingTree } from './working-tree.ts';
 
 export interface ResolveOptions extends GitContext {
@@ -23,12 +24,14 @@ export type Resolved =
       readonly source?: string;
       readonly commit?: string;
       readonly dirty?: boolean;
-      readonly warning?: string;
+      readonly warning?: SourceMessage;
     }
   | {
       readonly ok: false;
-      readonly code: 'repository' | 'tag_missing' | 'project_file';
+      readonly code: SourceProblem['code'];
       readonly message: string;
+      /** The same as a problem of the pipeline. */
+      readonly said: SourceMessage;
       readonly nearest?: readonly string[];
     };
 
@@ -46,6 +49,7 @@ export async function resolve(
       ok: false,
       code: error.code,
       message: error.message,
+      said: error.said,
       ...(Array.isArray(names) ? { nearest: names.map(String) } : {}),
     };
   }
@@ -69,12 +73,8 @@ async function lookUp(operator: OperatorSource, options: ResolveOptions): Promis
     });
   }
   if (movedFrom === undefined) return { ok: true, source, commit };
-  return {
-    ok: true,
-    source,
-    commit,
-    warning: `tag "${operator.tag}" of ${shown(operator.git)} has moved: it was ${movedFrom} and is ${commit} now`,
-  };
+  const filling = { tag: operator.tag, repository: shown(operator.git), before: movedFrom, commit };
+  return { ok: true, source, commit, warning: message('tag_missing', 'moved', filling) };
 }
 
 async function lookAtFolder(
@@ -85,7 +85,7 @@ async function lookAtFolder(
   const tree = await workingTree(options, folder);
   const project = projectOf(options.environment);
   if (project !== undefined && !existsSync(path.join(folder, project)))
-    throw new SourceProblem('project_file', `working tree ${folder} has no file ${project}`);
+    throw new SourceProblem(message('project_file_missing', 'tree', { folder, project }));
   return {
     ok: true,
     dirty: tree.dirty,
@@ -99,8 +99,7 @@ export function projectOf(environment: Environment | undefined): string | undefi
   const normal = path.posix.normalize(environment.project);
   if (path.posix.isAbsolute(normal) || normal === '..' || normal.startsWith('../'))
     throw new SourceProblem(
-      'project_file',
-      `project file ${JSON.stringify(environment.project)} is outside of the operator's files; wanted is a path inside`,
+      message('project_file_missing', 'outside', { project: JSON.stringify(environment.project) }),
     );
   return normal;
 }
@@ -115,11 +114,10 @@ async function checkProject(
   if (end.code === 0 && end.stdout.trim() === 'blob') return;
   const name = path.posix.basename(project);
   const others = (await filesNamed(context, { mirror, commit, name })).slice(0, 3);
-  const hint =
+  const names = others.map((file) => `"${file}"`).join(', ');
+  const said =
     others.length === 0
-      ? `there is no ${name} in it anywhere`
-      : `it has ${others.map((file) => `"${file}"`).join(', ')}`;
-  throw new SourceProblem('project_file', `${label} has no file "${project}"; ${hint}`, {
-    nearest: others,
-  });
+      ? message('project_file_missing', 'none', { operator: label, project, name })
+      : message('project_file_missing', 'others', { operator: label, project, others: names });
+  throw new SourceProblem(said, { nearest: others });
 }

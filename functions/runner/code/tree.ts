@@ -2,6 +2,7 @@
 import { randomBytes } from 'node:crypto';
 import { existsSync, mkdirSync, renameSync, rmSync } from 'node:fs';
 import path from 'node:path';
+import { message } from '#core/messages.ts';
 import { withLease } from '../lease.ts';
 import { complaint } from './complaint.ts';
 import { type GitContext, git } from './git.ts';
@@ -50,8 +51,7 @@ async function checkOut(
     const end = await git(context, args, options);
     if (end.code !== 0)
       throw new SourceProblem(
-        'repository',
-        `commit ${commit} cannot be checked out: ${complaint(end)}`,
+        message('repository_missing', 'checkout', { commit, why: complaint(end) }),
       );
   }
 }

@@ -3,6 +3,7 @@ import { createHash } from 'node:crypto';
 import { constants, cpSync, existsSync, readdirSync, statSync } from 'node:fs';
 import { copyFile, cp, lstat, mkdir, readFile, readlink, symlink } from 'node:fs/promises';
 import path from 'node:path';
+import { message } from '#core/messages.ts';
 import { limits } from '#schemas/limits.ts';
 import { type GitContext, git } from './git.ts';
 import { SourceProblem } from './problem.ts';
@@ -21,7 +22,7 @@ const NEVER_COPIED: ReadonlySet<string> = new Set(['.git', '.venv', '.millrace',
 
 export async function workingTree(context: GitContext, folder: string): Promise<WorkingTree> {
   if (statSync(folder, { throwIfNoEntry: false })?.isDirectory() !== true)
-    throw new SourceProblem('repository', `working tree ${folder} is no folder`);
+    throw new SourceProblem(message('repository_missing', 'no_folder', { folder }));
   const listed = await git(
     context,
     ['ls-files', '-z', '--cached', '--others', '--exclude-standard', '--deduplicate'],
