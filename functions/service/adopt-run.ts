@@ -1,14 +1,13 @@
 // Takes over a run that another process left: every live attempt is either still being worked on, or offered again, or interrupted.
 import { type LiveAttempt, liveAttempts } from '#core/walk/queries.ts';
 import { nextDeadline } from '#core/walk/timers.ts';
-import { limits } from '#schemas/limits.ts';
-import type { Command } from '#schemas/run.ts';
 import { addressOf, attemptKey, type RunRef } from './keys.ts';
 import { hold, loadRun } from './load-run.ts';
 import { getAll } from './outputs.ts';
-import { startAttempts, stopAttempts } from './perform.ts';
+import { startAttempts, stopAttempts, stopOf } from './perform.ts';
 import { reportAttempt } from './report-attempt.ts';
 import type { Held, Service } from './service.ts';
+import { subRunOf } from './sub-run.ts';
 
 const GONE = 'the program that did the work went away without a report';
 
@@ -37,6 +36,13 @@ export async function adoptRun(service: Service, ref: RunRef): Promise<void> {
     const item = items[index];
     if (known.has(keyOf(attempt))) continue;
     if (item?.['status'] === 'offered' && !attempt.stopping) offered.push(attempt);
+    const child = item?.['status'] === 'claimed' ? subRunOf(item['job']) : undefined;
+    if (child !== undefined) {
+      // It is alive as long as its run is; one that has ended and was not heard of tells its end again.
+      await service.takeUp({ ...ref, run: child }, 'adopt');
+      await service.bells.ring({ ...ref, run: child });
+      continue;
+    }
     // One that is `reported` was perhaps never put into the inbox: telling it again does that, with what is kept.
     if (item?.['status'] !== 'claimed' && item?.['status'] !== 'reported') continue;
     const report = {
@@ -57,16 +63,6 @@ export async function adoptRun(service: Service, ref: RunRef): Promise<void> {
   await service.bells.ring(ref);
 }
 
-/** Asks once more for the end of what was told to stop: since then somebody may have said that it shall be at once. */
-export async function stopAgain(service: Service, ref: RunRef): Promise<void> {
-  const held = await hold(service, ref);
-  const { state } = await loadRun(held);
-  const stops = liveAttempts(held.memory.linked.graph, state)
-    .filter((attempt) => attempt.stopping)
-    .map((attempt) => stopOf(held, attempt));
-  if (stops.length > 0) await stopAttempts(service, ref, stops);
-}
-
 const keyOf = ({ address, attempt }: { address: string; attempt: number }): string =>
   `${address}#${attempt}`;
 
@@ -77,17 +73,4 @@ async function knownTo(
 ): Promise<ReadonlySet<string>> {
   const names = live.map(({ address, attempt }) => ({ ...ref, address, attempt }));
   return new Set((await service.jobs.adopt(names)).map(keyOf));
-}
-
-function stopOf(held: Held, attempt: LiveAttempt): Extract<Command, { command: 'stop-node' }> {
-  const node = held.memory.linked.plan.nodes.find((each) => each.id === attempt.node);
-  const { instance } = attempt;
-  return {
-    command: 'stop-node',
-    node: attempt.node,
-    ...(instance === undefined ? {} : { instances: [instance, instance] as [number, number] }),
-    attempt: attempt.attempt,
-    reason: 'cancelled',
-    grace: node?.grace ?? limits.stopGrace,
-  };
 }

@@ -4,8 +4,8 @@ import { FORMAT } from '#schemas/ids.ts';
 import { limits } from '#schemas/limits.ts';
 import type { RunStatus } from '#schemas/run.ts';
 import type { Json } from '#schemas/values.ts';
-import { stopAgain } from './adopt-run.ts';
 import { externalKey, INBOX, type RunRef, runKey } from './keys.ts';
+import { stopAgain } from './perform.ts';
 import type { Service } from './service.ts';
 import { statusOf } from './status.ts';
 

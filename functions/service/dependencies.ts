@@ -13,7 +13,8 @@ export interface Bindings {
   readonly payloads: ReadonlySet<string>;
 }
 
-function* textsOf(value: Json): Generator<string> {
+/** All texts in a value. */
+export function* textsOf(value: Json): Generator<string> {
   if (typeof value === 'string') yield value;
   else if (Array.isArray(value)) for (const member of value) yield* textsOf(member);
   else if (value !== null && typeof value === 'object')

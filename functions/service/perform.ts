@@ -1,6 +1,7 @@
 // Performs the commands of an outbox, each at least once. Keeps H3 and H5: an attempt is offered before it is submitted, and stop fences
 // before it terminates.
 
+import { type LiveAttempt, liveAttempts } from '#core/walk/queries.ts';
 import type { State } from '#core/walk/state.ts';
 import { Conflict } from '#errors/families.ts';
 import type { StopOrder } from '#ports/jobs.ts';
@@ -18,9 +19,11 @@ import {
   splitAddress,
   summaryKey,
 } from './keys.ts';
+import { hold, loadRun } from './load-run.ts';
 import { buildOrder } from './orders.ts';
 import { addressesOf } from './outputs.ts';
 import type { Held, Service } from './service.ts';
+import { startSubRuns, subRunOf, tellParent, tellSubRuns } from './sub-run.ts';
 
 type Start = Extract<Command, { command: 'start-node' }>;
 export type Stop = Extract<Command, { command: 'stop-node' }>;
@@ -60,12 +63,14 @@ export async function performOutbox(
   if (stops.length > 0) await stopAttempts(service, ref, stops);
   if (offers.length > 0) await startAttempts(held, state, offers, how);
   for (const command of commands) {
+    if (command.command === 'tell-runs') await tellSubRuns(held, state);
     if (command.command === 'wake-at')
       await service.alarms.wake(ref.namespace, ref.run, command.at);
     // It was noted together with the walk that decided it.
     if (command.command === 'finish-run' && how.again) {
       await service.table.transact(finishWrites(service, ref, command.status));
     }
+    if (command.command === 'finish-run') await tellParent(held, state, command.status);
   }
 }
 
@@ -86,7 +91,13 @@ export async function startAttempts(
   how: { again: boolean },
 ): Promise<void> {
   const { service, ref } = held;
-  const open = await openOffers(service, ref, offers, how);
+  const { plan, graph } = held.memory.linked;
+  const isSubRun = ({ node }: Offer): boolean =>
+    plan.nodes[graph.index.get(node) ?? -1]?.executor.kind === 'pipeline';
+  const subRuns = offers.filter(isSubRun);
+  if (subRuns.length > 0) await startSubRuns(held, state, subRuns);
+  const others = subRuns.length === 0 ? offers : offers.filter((offer) => !isSubRun(offer));
+  const open = await openOffers(service, ref, others, how);
   const known = how.again
     ? await service.jobs.adopt(open.map((offer) => nameOf(ref, offer.address, offer.attempt)))
     : [];
@@ -126,7 +137,11 @@ export async function stopAttempts(
   const bell = await service.bells.read(ref);
   for (const command of commands) {
     for (const { address } of addressesOf(command)) {
-      await fence(service, ref, address, command.attempt);
+      const child = subRunOf(await fence(service, ref, address, command.attempt));
+      if (child !== undefined) {
+        await stopSubRun(service, { ...ref, run: child }, bell?.force === true);
+        continue;
+      }
       stops.push({
         name: nameOf(ref, address, command.attempt),
         grace: bell?.force === true ? 0 : command.grace,
@@ -134,15 +149,46 @@ export async function stopAttempts(
       });
     }
   }
-  await service.jobs.stop(stops);
+  if (stops.length > 0) await service.jobs.stop(stops);
 }
 
+/** A sub-run ends as any run that is cancelled; with `force` what was told to stop in it before is told again. */
+async function stopSubRun(service: Service, ref: RunRef, force: boolean): Promise<void> {
+  await service.bells.want(ref, 'cancel', { force });
+  if (force) await stopAgain(service, ref);
+}
+
+/** Asks once more for the end of what was told to stop: since then somebody may have said that it shall be at once. */
+export async function stopAgain(service: Service, ref: RunRef): Promise<void> {
+  const held = await hold(service, ref);
+  const { state } = await loadRun(held);
+  const stops = liveAttempts(held.memory.linked.graph, state)
+    .filter((attempt) => attempt.stopping)
+    .map((attempt) => stopOf(held, attempt));
+  if (stops.length > 0) await stopAttempts(service, ref, stops);
+}
+
+/** The command that told a live attempt to stop. */
+export function stopOf(held: Held, attempt: LiveAttempt): Stop {
+  const node = held.memory.linked.plan.nodes.find((each) => each.id === attempt.node);
+  const { instance } = attempt;
+  return {
+    command: 'stop-node',
+    node: attempt.node,
+    ...(instance === undefined ? {} : { instances: [instance, instance] as [number, number] }),
+    attempt: attempt.attempt,
+    reason: 'cancelled',
+    grace: node?.grace ?? limits.stopGrace,
+  };
+}
+
+/** Answers the job that holds the claim, where one does. */
 async function fence(
   service: Service,
   ref: RunRef,
   address: string,
   attempt: number,
-): Promise<void> {
+): Promise<string | undefined> {
   const key = attemptKey(ref, address, attempt);
   const fenced = { v: FORMAT, address, attempt, status: 'fenced' } as const;
   const put = await service.table.putIfAbsent({
@@ -152,20 +198,23 @@ async function fence(
     attempt: fenced,
   });
   if (!put.created) {
-    if (put.existing['status'] !== 'offered' && put.existing['status'] !== 'fenced') return;
+    const { status } = put.existing;
+    if (status === 'claimed') return String(put.existing['job']);
+    if (status !== 'offered' && status !== 'fenced') return undefined;
     try {
       await service.table.update(
         key,
         { set: { status: 'fenced', attempt: fenced } },
-        { equals: { status: put.existing['status'] } },
+        { equals: { status } },
       );
     } catch (error) {
       // Somebody claimed it first: then its end is asked for like that of any other.
-      if (error instanceof Conflict) return;
+      if (error instanceof Conflict) return String((await service.table.get(key))?.['job']);
       throw error;
     }
   }
   await tell(service, ref, address, attempt);
+  return undefined;
 }
 
 /** Puts the outcome `cancelled` before it rings (H4). */

@@ -46,6 +46,11 @@ export interface Service extends Ports {
   readonly runs: Map<string, RunMemory>;
   /** Told after a save, in order, for those who follow a run from this process. */
   readonly committed: (ref: RunRef, sequence: number, facts: readonly Fact[]) => void;
+  /**
+   * Sees to it that somebody walks a sub-run: a new one, or one that another process left, which is adopted first. It is rung
+   * afterwards. May be asked again of a run that is walked already.
+   */
+  readonly takeUp: (ref: RunRef, how: 'new' | 'adopt') => Promise<void>;
 }
 
 /** A run in the hands of a use case. */
@@ -56,8 +61,12 @@ export interface Held {
 }
 
 /** A service over these ports that remembers nothing yet. */
-export function createService(ports: Ports, committed: Service['committed'] = () => {}): Service {
-  return { ...ports, plans: new Map(), runs: new Map(), committed };
+export function createService(
+  ports: Ports,
+  committed: Service['committed'] = () => {},
+  takeUp: Service['takeUp'] = async () => {},
+): Service {
+  return { ...ports, plans: new Map(), runs: new Map(), committed, takeUp };
 }
 
 /** Forgets what is remembered of a run that is over. */

@@ -7,7 +7,7 @@ import { Rejected } from '#errors/families.ts';
 import type { Write } from '#ports/table.ts';
 import { FORMAT } from '#schemas/ids.ts';
 import { limits } from '#schemas/limits.ts';
-import { plan as planSchema } from '#schemas/plan.ts';
+import { type Plan, plan as planSchema } from '#schemas/plan.ts';
 import type { RunStart } from '#schemas/run.ts';
 import type { Json } from '#schemas/values.ts';
 import { newBell } from './bell.ts';
@@ -22,7 +22,7 @@ import {
   startKey,
   summaryKey,
 } from './keys.ts';
-import type { Service } from './service.ts';
+import type { Linked, Service } from './service.ts';
 
 /** What a retry adds to a request. */
 export interface Origin {
@@ -59,15 +59,51 @@ export async function startRun(
   await service.objects.put(planObject(namespace, digest), new TextEncoder().encode(text), {
     mediaType: 'application/json',
   });
+  await keepSubPlans(service, namespace, plan, request.plans ?? []);
   const ref: RunRef = { namespace, run: request.run ?? service.ids.ulid() };
   const at = service.clock.now();
   const start = startOf(ref, request, origin, { plan: digest, pipeline: plan.id, at });
-  const timeout = request.timeout ?? plan.groups[0]?.timeout ?? limits.runTimeout;
-  const state = initialState(linked.graph, { timeout, seeds: origin.seeds ?? [] });
-  await service.table.transact(runItems(ref, start, encode(state).head, origin));
+  await service.table.transact(newRunItems(ref, start, linked, origin.external));
   await service.bells.ring(ref);
   return ref;
 }
+
+/** Keeps the plans of the pipelines that nodes run; each that is named must be given, or be kept already. */
+async function keepSubPlans(
+  service: Service,
+  namespace: string,
+  plan: Plan,
+  given: readonly Json[],
+): Promise<void> {
+  const named = new Set(subPlansOf(plan));
+  const known = new Set<string>();
+  for (const json of given) {
+    const parsed = planSchema.safeParse(json);
+    if (!parsed.success)
+      throw new Rejected(
+        'invalid',
+        `a plan of a sub-pipeline is none that this version reads: ${parsed.error.issues[0]?.message ?? ''}`,
+      );
+    const text = canonical(parsed.data as Json);
+    const digest = digestOf(parsed.data);
+    known.add(digest);
+    for (const other of subPlansOf(parsed.data)) named.add(other);
+    await service.objects.put(planObject(namespace, digest), new TextEncoder().encode(text), {
+      mediaType: 'application/json',
+    });
+  }
+  for (const digest of named) {
+    if (known.has(digest)) continue;
+    if ((await service.objects.info(planObject(namespace, digest))) === undefined)
+      throw new Rejected(
+        'invalid',
+        `the plan ${digest}, which a node of ${plan.id} runs, is not given`,
+      );
+  }
+}
+
+const subPlansOf = (plan: Plan): readonly string[] =>
+  plan.nodes.flatMap(({ executor }) => (executor.kind === 'pipeline' ? [executor.digest] : []));
 
 function startOf(
   ref: RunRef,
@@ -98,15 +134,24 @@ function startOf(
   };
 }
 
-function runItems(ref: RunRef, start: RunStart, head: Json, origin: Origin): Write[] {
+/** What a run begins with in the table, all in one transaction. */
+export function newRunItems(
+  ref: RunRef,
+  start: RunStart,
+  { plan, graph }: Linked,
+  external: Origin['external'] = [],
+): Write[] {
   const { at } = start;
+  const timeout = start.timeout ?? plan.groups[0]?.timeout ?? limits.runTimeout;
+  const { head } = encode(initialState(graph, { timeout, seeds: start.seeds ?? [] }));
   const month = monthOf(ref.run);
   const summary = {
     pipeline: start.pipeline,
     status: 'running',
     startedAt: at,
     ...(start.file === undefined ? {} : { file: start.file }),
-    ...(origin.retryOf === undefined ? {} : { retryOf: origin.retryOf }),
+    ...(start.retryOf === undefined ? {} : { retryOf: start.retryOf }),
+    ...(start.parent === undefined ? {} : { parent: start.parent.run }),
   };
   const fresh = { exists: false };
   return [
@@ -120,7 +165,7 @@ function runItems(ref: RunRef, start: RunStart, head: Json, origin: Origin): Wri
     { write: 'put', item: { ...summaryKey(ref), v: FORMAT, ...summary }, if: fresh },
     { write: 'put', item: { ...activeKey(ref), v: FORMAT, at } },
     { write: 'put', item: { pk: monthsKey(ref.namespace), sk: month, v: FORMAT } },
-    ...(origin.external ?? []).map(
+    ...external.map(
       (event, index): Write => ({
         write: 'put',
         item: {

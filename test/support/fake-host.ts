@@ -85,8 +85,11 @@ export function aCommand(control: FakeControl = fakeControl(), options: HostOpti
       },
       wait: (run) => control.report(run),
       failed: new Promise(() => undefined),
+      unfinished: async () => [],
+      clients: { open: 0, last: 0 },
       close: async ({ park }) => {
         calls.push(park ? 'park' : 'close');
+        return [];
       },
     }),
     openControl: async () => ({
@@ -96,6 +99,11 @@ export function aCommand(control: FakeControl = fakeControl(), options: HostOpti
         calls.push('leave');
       },
     }),
+    traceOf: async () => ({ held: true, holder: { pid: 1 } }),
+    leaveEngine: async (_, runs) => {
+      calls.push(`leave an engine with ${runs.length} runs`);
+      return { pid: 2, log: 'engine.log', failed: new Promise(() => undefined) };
+    },
     prepareRun: async (given) => {
       calls.push(`prepare ${JSON.stringify(given)}`);
       if (prepared === undefined) throw new Error('this test prepares no run');

@@ -5,6 +5,7 @@ import { Defect } from '#errors/families.ts';
 import type { EventLine, RunReport } from '#schemas/report.ts';
 import type { AttemptResult } from '#schemas/run.ts';
 import type { Json, Outputs } from '#schemas/values.ts';
+import { adoptRun } from '#service/adopt-run.ts';
 import { advanceRun } from '#service/advance-run.ts';
 import { memoryBells } from '#service/bell.ts';
 import type { RunRequest } from '#service/control.ts';
@@ -36,7 +37,9 @@ export class RunningService {
       ring: (namespace, run) => this.#wake({ namespace, run }),
     });
     const bells = memoryBells(this.ports.table, (ref) => this.#wake(ref));
-    this.service = createService({ ...this.ports, bells });
+    this.service = createService({ ...this.ports, bells }, undefined, async (ref, how) => {
+      if (how === 'adopt') await adoptRun(this.service, ref);
+    });
     this.ports.jobs.connect(
       createDesk(this.service, {
         submit: (job, name, report) =>
@@ -108,12 +111,12 @@ export class RunningService {
   async start(yaml: string, more: Partial<RunRequest> = {}): Promise<RunRef> {
     const compiled = compile({ text: yaml });
     if (!compiled.ok) throw new Defect(compiled.problems.map(({ message }) => message).join('\n'));
-    const ref = await startRun(this.service, 'default', {
-      plan: compiled.plan as Json,
-      inputs: {},
-      sources: {},
-      ...more,
-    });
+    return this.startPlans({ plan: compiled.plan as Json, ...more });
+  }
+
+  /** Starts what was compiled; settled when it returns. */
+  async startPlans(request: Partial<RunRequest> & { plan: Json }): Promise<RunRef> {
+    const ref = await startRun(this.service, 'default', { inputs: {}, sources: {}, ...request });
     await this.settle();
     return ref;
   }

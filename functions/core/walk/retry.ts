@@ -13,7 +13,7 @@ export interface Tries {
 }
 
 /** Failures that would come again however often one tries. */
-const FINAL: readonly string[] = ['expression_error', 'secret_missing', 'rejected'];
+const FINAL: readonly string[] = ['expression_error', 'secret_missing', 'rejected', 'cancelled'];
 
 /**
  * Whether another attempt follows. Interrupted attempts are counted by themselves, up to `limits.interruptions`, also

@@ -81,9 +81,20 @@ function takeWanted(walking: Walking, wanted: 'run' | 'pause' | 'cancel'): void 
   const at = walking.now;
   if (head.stopping !== undefined) return;
   if (wanted === 'cancel') tell(walking, { fact: 'run.stopping', at, reason: 'cancelled' });
-  else if (wanted === 'pause' && head.phase === 'running')
+  else if (wanted === 'pause' && head.phase === 'running') {
     tell(walking, { fact: 'run.paused', at });
-  else if (wanted === 'run' && head.phase === 'paused') tell(walking, { fact: 'run.resumed', at });
+    tellRuns(walking, 'pause');
+  } else if (wanted === 'run' && head.phase === 'paused') {
+    tell(walking, { fact: 'run.resumed', at });
+    tellRuns(walking, 'run');
+  }
+}
+
+/** What is asked of a run goes down to the runs that its nodes wait for. */
+function tellRuns({ graph, draft, commands }: Walking, wanted: 'run' | 'pause'): void {
+  if (draft.head.live === 0) return;
+  if (graph.plan.nodes.some(({ executor }) => executor.kind === 'pipeline'))
+    commands.push({ command: 'tell-runs', wanted });
 }
 
 /** Settles and starts by turns: what starts may end at once, and what ends may let others start. */
