@@ -20,6 +20,9 @@ export const eventLine = z.strictObject({
 });
 export type EventLine = z.infer<typeof eventLine>;
 
+/** The attempt whose result was taken over. */
+const reusedFrom = z.strictObject({ run: runId, address: z.string(), attempt: z.int() });
+
 export const instanceReport = z.strictObject({
   index: z.int(),
   status: shownStatus,
@@ -29,6 +32,9 @@ export const instanceReport = z.strictObject({
   message: z.string().optional(),
   /** Of a `pipeline` node: the run that is the work of this instance. */
   subRun: runId.optional(),
+  waitsFor: z.string().optional(),
+  decision: decision.optional(),
+  reusedFrom: reusedFrom.optional(),
 });
 
 export const nodeReport = z.strictObject({
@@ -48,7 +54,7 @@ export const nodeReport = z.strictObject({
   progressText: z.string().optional(),
   seededFrom: runId.optional(),
   /** Whose result was taken over, of a node that is cached. */
-  reusedFrom: z.strictObject({ run: runId, address: z.string(), attempt: z.int() }).optional(),
+  reusedFrom: reusedFrom.optional(),
   /** Who approved or rejected, and when. */
   decision: decision.optional(),
   /** The run that is the work of a `pipeline` node. */

@@ -8,13 +8,14 @@ import type { Write } from '#ports/table.ts';
 import { FORMAT } from '#schemas/ids.ts';
 import { limits } from '#schemas/limits.ts';
 import type { PlanNode } from '#schemas/plan.ts';
+import type { EventLine, NodeReport } from '#schemas/report.ts';
 import type { AttemptResult, Fact, WalkEvent } from '#schemas/run.ts';
-import { addressOf, attemptKey, splitAddress } from './keys.ts';
-import type { LoadedRun } from './load-run.ts';
+import { addressOf, attemptKey, type RunRef, splitAddress } from './keys.ts';
+import { hold, type LoadedRun, loadRun } from './load-run.ts';
 import { scopeOf } from './orders.ts';
 import { addressesOf, attemptOf, getAll } from './outputs.ts';
 import { evaluatedInputs, scopeVariables } from './scope-variables.ts';
-import type { Held } from './service.ts';
+import type { Held, Service } from './service.ts';
 
 type Ended = Extract<Fact, { fact: 'ended' }>;
 
@@ -49,6 +50,63 @@ const textOf = (value: unknown): string =>
 export function approversOf(node: PlanNode): string {
   const names = approvalOf(node)?.approvers ?? [];
   return names.length === 0 ? 'somebody' : names.join(' or ');
+}
+
+/** How an approval that waits is shown; undefined of anything else. */
+export async function waitingReport(
+  held: Held,
+  state: State,
+  node: PlanNode,
+  instance?: number,
+): Promise<Pick<NodeReport, 'status' | 'reason' | 'message' | 'waitsFor'> | undefined> {
+  if (approvalOf(node) === undefined) return undefined;
+  const whole = nodeView(held.memory.linked.graph, state, node.id);
+  if (instance === undefined && whole.count !== undefined) return undefined;
+  const seen = instance === undefined ? whole : whole.instance(instance);
+  if (seen.status !== 'running') return undefined;
+  const asked = await askedOf(held, state, node, instance);
+  const until =
+    seen.deadline === undefined ? '' : ` before ${new Date(seen.deadline).toISOString()}`;
+  const question = asked === undefined ? '' : `: ${asked}`;
+  return {
+    status: 'queued',
+    reason: 'approval',
+    ...(asked === undefined ? {} : { message: asked }),
+    waitsFor: `${approversOf(node)} to approve or reject it${until}${question}`,
+  };
+}
+
+/** The lines that say of a started approval who is waited for; none of anything else. */
+export async function queuedLines(
+  service: Service,
+  ref: RunRef,
+  fact: Fact,
+): Promise<readonly EventLine[]> {
+  if (fact.fact !== 'started') return [];
+  const held = await hold(service, ref);
+  const { plan, graph } = held.memory.linked;
+  const node = plan.nodes[indexOf(graph, fact.node)];
+  if (node?.executor.kind !== 'approval') return [];
+  if (node.forEach !== undefined && fact.instances === undefined) return [];
+  const { state } = await loadRun(held);
+  const lines: EventLine[] = [];
+  for (const { address, instance } of addressesOf(fact)) {
+    const asked = await askedOf(held, state, node, instance);
+    lines.push({
+      at: new Date(fact.at).toISOString(),
+      run: ref.run,
+      event: `${address}.queued`,
+      node: address,
+      attempt: fact.attempt,
+      payload: {
+        reason: 'approval',
+        message: asked ?? `waits for ${approversOf(node)} to approve or reject it`,
+        ...(node.executor.approvers === undefined ? {} : { approvers: node.executor.approvers }),
+        ...(fact.deadline === undefined ? {} : { deadline: new Date(fact.deadline).toISOString() }),
+      },
+    });
+  }
+  return lines;
 }
 
 /** An approval, or an instance of one, that the walk ended by itself: late, or because it was stopped. */

@@ -5,6 +5,7 @@ import { limits } from '#schemas/limits.ts';
 import type { EventLine } from '#schemas/report.ts';
 import { type Fact, fact as factSchema } from '#schemas/run.ts';
 import type { Json } from '#schemas/values.ts';
+import { queuedLines } from './approvals.ts';
 import type { EventPage } from './control.ts';
 import { addressOf, LOG, logKey, type RunRef, runKey } from './keys.ts';
 import type { Service } from './service.ts';
@@ -121,21 +122,23 @@ async function* eventsBehind(
     });
     for (const item of page.items) {
       after = item.sk;
-      yield* eventsOfSegment(ref.run, item, from);
+      yield* eventsOfSegment(service, ref, item, from);
     }
     if (page.cursor === undefined) return;
   }
 }
 
-function* eventsOfSegment(
-  run: string,
+async function* eventsOfSegment(
+  service: Service,
+  ref: RunRef,
   item: Item,
   from: Place,
-): Generator<{ place: Place; event: EventLine | undefined }> {
+): AsyncGenerator<{ place: Place; event: EventLine | undefined }> {
   const sequence = Number(item.sk.slice(LOG.length));
   let index = -1;
   for (const fact of factSchema.array().parse(item['facts'])) {
-    for (const event of eventsOf(run, fact)) {
+    // Who is asked stands in no fact: it follows from the start of an approval.
+    for (const event of [...eventsOf(ref.run, fact), ...(await queuedLines(service, ref, fact))]) {
       index += 1;
       if (sequence === from.sequence && index <= from.index) continue;
       yield { place: { sequence, index }, event };

@@ -4,8 +4,9 @@ import type { State } from '#core/walk/state.ts';
 import { nodeView, view } from '#core/walk/view.ts';
 import type { PlanNode } from '#schemas/plan.ts';
 import type { NodeReport, RunReport, ShownStatus } from '#schemas/report.ts';
-import type { AttemptItem, Fact, NodeStatus } from '#schemas/run.ts';
+import type { AttemptItem, Fact, NodeStatus, RunStart } from '#schemas/run.ts';
 import type { Outputs } from '#schemas/values.ts';
+import { waitingReport } from './approvals.ts';
 import type { Variables } from './control.ts';
 import type { Notices } from './desk.ts';
 import { addressOf, type RunRef } from './keys.ts';
@@ -13,8 +14,10 @@ import { hold, loadRun } from './load-run.ts';
 import { systemOf } from './orders.ts';
 import { attemptsOf, loadOutputs, outputsOf } from './outputs.ts';
 import { readFacts } from './read-events.ts';
+import { runOutputs } from './run-outputs.ts';
 import type { Held, Service } from './service.ts';
 import { askedStatus } from './status.ts';
+import { childProgress, subRunOf } from './sub-run-view.ts';
 import { waitsFor } from './waiting.ts';
 
 type Ended = Extract<Fact, { fact: 'ended' }>;
@@ -89,7 +92,19 @@ async function headline(
     startedAt: iso(memory.start.at),
     ...(end === undefined ? {} : { endedAt: iso(end.at) }),
     ...(memory.start.retryOf === undefined ? {} : { retryOf: memory.start.retryOf }),
+    ...parentOf(memory.start),
+    ...(seen.end === 'completed' ? await given(sources) : {}),
   };
+}
+
+function parentOf({ parent }: RunStart): Pick<RunReport, 'parent'> {
+  return parent === undefined ? {} : { parent: { run: parent.run, node: parent.address } };
+}
+
+/** What a run that has completed gives; why there is nothing, where its expressions cannot be evaluated. */
+async function given(sources: Sources): Promise<Pick<RunReport, 'outputs' | 'message'>> {
+  const result = await runOutputs(sources, sources.state);
+  return result.ok ? { outputs: result.outputs } : { message: result.message };
 }
 
 const iso = (at: number): string => new Date(at).toISOString();
@@ -131,7 +146,16 @@ function about(
   address: string,
 ): Pick<
   NodeReport,
-  'reason' | 'message' | 'exitCode' | 'startedAt' | 'endedAt' | 'peaks' | 'steps' | 'seededFrom'
+  | 'reason'
+  | 'message'
+  | 'exitCode'
+  | 'startedAt'
+  | 'endedAt'
+  | 'peaks'
+  | 'steps'
+  | 'seededFrom'
+  | 'decision'
+  | 'reusedFrom'
 > {
   const told = sources.told.get(address);
   const report = sources.attempts.get(address)?.report;
@@ -145,6 +169,8 @@ function about(
     ...(report?.peaks === undefined ? {} : { peaks: report.peaks }),
     ...(report?.steps === undefined ? {} : { steps: report.steps }),
     ...(ended?.seeded === undefined ? {} : { seededFrom: ended.seeded }),
+    ...(report?.decision === undefined ? {} : { decision: report.decision }),
+    ...(report?.reused === undefined ? {} : { reusedFrom: report.reused }),
   };
 }
 
@@ -169,8 +195,22 @@ async function nodeOf(sources: Sources, node: PlanNode): Promise<NodeReport> {
       ? { progressText: notice.message }
       : {}),
     ...(waiting === undefined ? {} : { waitsFor: waiting }),
+    ...(await subRunShown(sources, node, seen.status)),
     ...(seen.count === undefined ? {} : { instances: instancesOf(sources, node, seen.count) }),
   };
+}
+
+/** The run that is the work of the newest attempt, and how far it is. */
+async function subRunShown(
+  sources: Sources,
+  node: PlanNode,
+  status: NodeStatus,
+): Promise<Pick<NodeReport, 'subRun' | 'progress' | 'progressText'>> {
+  if (node.executor.kind !== 'pipeline') return {};
+  const run = subRunOf(sources.attempts.get(node.id)?.job);
+  if (run === undefined) return {};
+  if (status !== 'running' && status !== 'stopping') return { subRun: run };
+  return { subRun: run, ...(await childProgress(sources.service, { ...sources.ref, run })) };
 }
 
 function noticeOf(sources: Sources, address: string, attempt: number): AttemptItem['notice'] {
@@ -178,25 +218,46 @@ function noticeOf(sources: Sources, address: string, attempt: number): AttemptIt
   return sources.notices.get(`${ref.namespace}/${ref.run}/${address}/${attempt}`);
 }
 
-function instancesOf(
+async function instancesOf(
   sources: Sources,
   node: PlanNode,
   count: number,
-): NonNullable<NodeReport['instances']> {
-  return Array.from({ length: count }, (_, index) => {
+): Promise<NonNullable<NodeReport['instances']>> {
+  const instances = Array.from({ length: count }, (_, index) => instanceOf(sources, node, index));
+  if (node.executor.kind !== 'approval') return instances;
+  const { state } = sources;
+  return Promise.all(
+    instances.map(async (each) => ({
+      ...each,
+      ...(await waitingReport(sources, state, node, each.index)),
+    })),
+  );
+}
+
+function instanceOf(
+  sources: Sources,
+  node: PlanNode,
+  index: number,
+): NonNullable<NodeReport['instances']>[number] {
     const address = addressOf(node.id, index);
     const seen = nodeView(sources.memory.linked.graph, sources.state, node.id).instance(index);
-    const { reason, message } = about(sources, address);
+    const { reason, message, decision, reusedFrom } = about(sources, address);
     const outputs: Outputs = outputsOf(sources.attempts.get(address)) ?? {};
     return {
       index,
       status: shown(seen.status, noticeOf(sources, address, seen.attempt)),
       attempts: seen.attempt,
       outputs: seen.status === 'completed' ? outputs : {},
+      ...subRunOfInstance(sources, address),
       ...(reason === undefined ? {} : { reason }),
       ...(message === undefined ? {} : { message }),
     };
   });
+}
+
+function subRunOfInstance(sources: Sources, address: string): { subRun?: string } {
+  const run = subRunOf(sources.attempts.get(address)?.job);
+  return run === undefined ? {} : { subRun: run };
 }
 
 function environmentOf(sources: Sources, node: PlanNode): RunReport['environments'][string] {
