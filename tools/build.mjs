@@ -1,4 +1,4 @@
-// Bundles the command line and the runner into dist/. Importing functions/cli/main.ts or functions/runner/main.ts runs it.
+// Bundles the command line, the runner and its program for queries into dist/. Importing a main.ts runs it.
 
 import {
   existsSync,
@@ -13,7 +13,11 @@ import {
 import path from 'node:path';
 import { entry, root } from './toolbox.mjs';
 
-const ENTRIES = { millrace: 'functions/cli/main.ts', runner: 'functions/runner/main.ts' };
+const ENTRIES = {
+  millrace: 'functions/cli/main.ts',
+  runner: 'functions/runner/main.ts',
+  sql: 'functions/runner/sql/main.ts',
+};
 const STALE_MS = 60 * 60 * 1000;
 
 async function build() {
@@ -40,6 +44,8 @@ async function bundle(entryPoints) {
     bundle: true,
     splitting: true,
     platform: 'node',
+    // The database itself: 70 MB of machine code, loaded by the program for queries from where it is installed.
+    external: ['@duckdb/node-bindings'],
     target: 'node24',
     format: 'esm',
     minify: true,

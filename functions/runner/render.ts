@@ -36,6 +36,17 @@ export function renderInputs(inputs: Inputs, rendering: Rendering): Inputs {
   return Object.fromEntries(rendered);
 }
 
+/** What a handler is set up with: its templates may name the node's inputs, and secrets. */
+export function renderConfig(config: Inputs, step: StepRendering): Inputs {
+  const variables = variablesOf(step);
+  const { dataDir } = step.rendering;
+  const rendered = Object.entries(config).map(([name, binding]): [string, Json] => [
+    name,
+    plainValue(decided(renderBinding(binding, variables), `config "${name}"`), dataDir),
+  ]);
+  return Object.fromEntries(rendered);
+}
+
 /** What stands in MILLRACE_INPUTS: files as local paths, values by reference as what they refer to. */
 export function plainInputs(inputs: Inputs, dataDir: string): Inputs {
   const plain = Object.entries(inputs).map(([name, value]): [string, Json] => [
@@ -59,7 +70,8 @@ export function renderCommandLine(text: string, step: StepRendering): string {
   return String(decided(renderCommand(text, variablesOf(step)), 'the command'));
 }
 
-function decided(evaluated: Evaluated, what: string): Json {
+/** The value, or the failure of the step. */
+export function decided(evaluated: Evaluated, what: string): Json {
   switch (evaluated.is) {
     case 'value':
       return evaluated.value;
@@ -72,7 +84,7 @@ function decided(evaluated: Evaluated, what: string): Json {
   }
 }
 
-function variablesOf({ rendering, inputs }: StepRendering): Variables {
+export function variablesOf({ rendering, inputs }: StepRendering): Variables {
   const { scope, dataDir } = rendering;
   const local: Record<string, Json> = { ...inputs };
   if (scope.item !== undefined) local['item'] = scope.item;
@@ -141,7 +153,8 @@ function readReference(value: Json, dataDir: string): Json | undefined {
   return content;
 }
 
-function plainValue(value: Json, dataDir: string): Json {
+/** A value with local paths for files, and what references refer to. */
+export function plainValue(value: Json, dataDir: string): Json {
   if (value === null || typeof value !== 'object') return value;
   if (isList(value)) return value.map((item) => plainValue(item, dataDir));
   const file = Object.hasOwn(value, '$file') ? pathOf(value, dataDir) : undefined;

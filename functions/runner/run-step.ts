@@ -1,6 +1,7 @@
 // One step: its program from the rendered command to what it left.
 import { limits } from '#schemas/limits.ts';
 import type { PlanNode } from '#schemas/plan.ts';
+import type { Reason } from '#schemas/reasons.ts';
 import type { AttemptResult, StepReport } from '#schemas/run.ts';
 import type { Outputs } from '#schemas/values.ts';
 import type { WorkOrder } from '#schemas/work-order.ts';
@@ -30,6 +31,10 @@ export interface StepOrder {
   readonly mask: Mask;
   readonly log: LogWriter;
   readonly halter: Halter;
+  /** What a program of ours says of its failure, when it exited with a code other than 0. */
+  readonly told?:
+    | (() => { readonly reason: Reason; readonly message: string } | undefined)
+    | undefined;
 }
 
 export interface StepEnd {
@@ -170,13 +175,16 @@ function failed(
     lastError === '' ? '' : `; its last line of errors: ${lastError.trim().slice(0, 500)}`;
   const base = { result: 'failed', step: step.step.id } as const;
   switch (end.how) {
-    case 'exit':
+    case 'exit': {
+      const told = step.told?.();
+      if (told !== undefined) return { ...base, ...told };
       return {
         ...base,
         reason: 'exit',
         exitCode: end.code,
         message: `${name} exited with code ${end.code}${meaning(end.code)}${last}`,
       };
+    }
     case 'signal':
       return {
         ...base,

@@ -20,6 +20,7 @@ import {
   renderText,
 } from './render.ts';
 import { runStep, type StepEnd, stepReport } from './run-step.ts';
+import { startQuery } from './sql-step.ts';
 import { stepRoot } from './step-root.ts';
 import type { Places } from './workspaces.ts';
 import type { World } from './world.ts';
@@ -119,8 +120,10 @@ async function startStep(
   world: World,
   node: StepsOrder,
   prepared: Prepared,
-  { step, turn }: Turn,
+  { step, turn, halter }: Turn,
 ): Promise<StepEnd> {
+  if (step.executor.kind === 'sql')
+    return startQuery(world, node, prepared, { step, turn, halter });
   const root = await stepRoot(world, node, {
     node: step,
     turn,
