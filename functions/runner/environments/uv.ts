@@ -25,11 +25,8 @@ function validate(environment: UvEnvironment, source: Source): void {
 
 async function key(environment: UvEnvironment, source: Source, tools: Tools): Promise<KeyParts> {
   const tool = await findUv(tools);
-  const project = path.dirname(path.join(source.folder, environment.project));
-  const interpreter = await findInterpreter(tool, project, tools);
-  const pyproject = readFileSync(path.join(source.folder, environment.project), 'utf8');
-  const lockFile = path.join(project, 'uv.lock');
-  const lock = existsSync(lockFile) ? readFileSync(lockFile, 'utf8') : undefined;
+  const { folder, pyproject, lock } = readProject(environment, source);
+  const interpreter = await findInterpreter(tool, folder, tools);
   return {
     kind: 'uv',
     lock: lock === undefined ? 'none' : hash(lock),
@@ -59,11 +56,7 @@ async function build(
   tools: Tools,
 ): Promise<void> {
   const tool = await findUv(tools);
-  // From a copy: a build backend writes beside the sources, and those are shared.
-  const copy = path.join(place.folder, 'source');
-  await mkdir(copy, { recursive: true });
-  await source.copy(copy);
-  const project = path.dirname(path.join(copy, environment.project));
+  const project = await projectFor(environment, source, place);
   const interpreter = await findInterpreter(tool, project, tools);
   const target = path.join(place.folder, 'env');
   const options = { folder: project, environment: buildVariables(target, interpreter.path, tools) };
@@ -75,7 +68,39 @@ async function build(
     ...(environment.extraArgs ?? []),
   ]);
   await keepLock(project, place.folder);
-  await rm(copy, { recursive: true, force: true });
+  await rm(copyFolder(place), { recursive: true, force: true });
+}
+
+const copyFolder = (place: BuildPlace): string => path.join(place.folder, 'source');
+
+/**
+ * Where the tool finds the project. Where it may write beside the sources (a lock to be made, a build backend at work), that is a
+ * copy, because those are shared; with a lock that names nothing of the operator's own, it only reads.
+ */
+async function projectFor(
+  environment: UvEnvironment,
+  source: Source,
+  place: BuildPlace,
+): Promise<string> {
+  const { pyproject, lock, folder } = readProject(environment, source);
+  if (lock !== undefined && !buildsOwnCode(pyproject, lock)) return folder;
+  const copy = copyFolder(place);
+  await mkdir(copy, { recursive: true });
+  await source.copy(copy);
+  return path.dirname(path.join(copy, environment.project));
+}
+
+function readProject(
+  environment: UvEnvironment,
+  source: Source,
+): { readonly folder: string; readonly pyproject: string; readonly lock: string | undefined } {
+  const file = path.join(source.folder, environment.project);
+  const lockFile = path.join(path.dirname(file), 'uv.lock');
+  return {
+    folder: path.dirname(file),
+    pyproject: readFileSync(file, 'utf8'),
+    lock: existsSync(lockFile) ? readFileSync(lockFile, 'utf8') : undefined,
+  };
 }
 
 function buildVariables(target: string, python: string, tools: Tools): Record<string, string> {
