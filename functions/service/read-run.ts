@@ -196,7 +196,10 @@ async function nodeOf(sources: Sources, node: PlanNode): Promise<NodeReport> {
       : {}),
     ...(waiting === undefined ? {} : { waitsFor: waiting }),
     ...(await subRunShown(sources, node, seen.status)),
-    ...(seen.count === undefined ? {} : { instances: instancesOf(sources, node, seen.count) }),
+    ...(await waitingReport(sources, state, node)),
+    ...(seen.count === undefined
+      ? {}
+      : { instances: await instancesOf(sources, node, seen.count) }),
   };
 }
 
@@ -239,20 +242,21 @@ function instanceOf(
   node: PlanNode,
   index: number,
 ): NonNullable<NodeReport['instances']>[number] {
-    const address = addressOf(node.id, index);
-    const seen = nodeView(sources.memory.linked.graph, sources.state, node.id).instance(index);
-    const { reason, message, decision, reusedFrom } = about(sources, address);
-    const outputs: Outputs = outputsOf(sources.attempts.get(address)) ?? {};
-    return {
-      index,
-      status: shown(seen.status, noticeOf(sources, address, seen.attempt)),
-      attempts: seen.attempt,
-      outputs: seen.status === 'completed' ? outputs : {},
-      ...subRunOfInstance(sources, address),
-      ...(reason === undefined ? {} : { reason }),
-      ...(message === undefined ? {} : { message }),
-    };
-  });
+  const address = addressOf(node.id, index);
+  const seen = nodeView(sources.memory.linked.graph, sources.state, node.id).instance(index);
+  const { reason, message, decision, reusedFrom } = about(sources, address);
+  const outputs: Outputs = outputsOf(sources.attempts.get(address)) ?? {};
+  return {
+    index,
+    status: shown(seen.status, noticeOf(sources, address, seen.attempt)),
+    attempts: seen.attempt,
+    outputs: seen.status === 'completed' ? outputs : {},
+    ...subRunOfInstance(sources, address),
+    ...(reason === undefined ? {} : { reason }),
+    ...(message === undefined ? {} : { message }),
+    ...(decision === undefined ? {} : { decision }),
+    ...(reusedFrom === undefined ? {} : { reusedFrom }),
+  };
 }
 
 function subRunOfInstance(sources: Sources, address: string): { subRun?: string } {
