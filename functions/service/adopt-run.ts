@@ -7,7 +7,7 @@ import { getAll } from './outputs.ts';
 import { startAttempts, stopAttempts, stopOf } from './perform.ts';
 import { reportAttempt } from './report-attempt.ts';
 import type { Held, Service } from './service.ts';
-import { subRunOf } from './sub-run.ts';
+import { subRunOf } from './sub-run-view.ts';
 
 const GONE = 'the program that did the work went away without a report';
 

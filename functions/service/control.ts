@@ -59,6 +59,8 @@ export interface Control {
     limit?: number;
     pipeline?: string;
     status?: RunStatus;
+    /** Sub-runs as well. */
+    all?: boolean;
   }): Promise<readonly RunSummary[]>;
   find(run: string): Promise<string>;
   report(run: string): Promise<RunReport>;

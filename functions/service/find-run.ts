@@ -48,7 +48,8 @@ async function* summaries(
  */
 export async function findRun(service: Service, namespace: string, name: string): Promise<RunRef> {
   if (name === 'latest') {
-    for await (const item of summaries(service, namespace)) return { namespace, run: item.sk };
+    for await (const item of summaries(service, namespace))
+      if (item['parent'] === undefined) return { namespace, run: item.sk };
     throw new NotFound('there are no runs yet');
   }
   const prefix = name.toUpperCase();
@@ -58,11 +59,7 @@ export async function findRun(service: Service, namespace: string, name: string)
       `"${name}" is no run: wanted a run id, at least ${SHORTEST_PREFIX} of its first characters, or latest`,
     );
   }
-  const found: string[] = [];
-  for await (const item of summaries(service, namespace, prefix)) {
-    found.push(item.sk);
-    if (found.length > 3) break;
-  }
+  const found = await matching(service, namespace, prefix);
   const [only] = found;
   if (only === undefined) throw new NotFound(`no run begins with ${name}`);
   if (found.length > 1)
@@ -73,16 +70,33 @@ export async function findRun(service: Service, namespace: string, name: string)
   return { namespace, run: only };
 }
 
-/** Runs, newest first. */
+/** Runs that begin so. A run and its sub-runs begin alike: sub-runs are meant only where no other run is. */
+async function matching(
+  service: Service,
+  namespace: string,
+  prefix: string,
+): Promise<readonly string[]> {
+  const found: string[] = [];
+  const children: string[] = [];
+  for await (const item of summaries(service, namespace, prefix)) {
+    if (item['parent'] === undefined) found.push(item.sk);
+    else if (children.length <= 3) children.push(item.sk);
+    if (found.length > 3) break;
+  }
+  return found.length > 0 ? found : children;
+}
+
+/** Runs, newest first; sub-runs only when `all` are asked for. */
 export async function listRuns(
   service: Service,
   namespace: string,
-  query: { limit?: number; pipeline?: string; status?: RunStatus } = {},
+  query: { limit?: number; pipeline?: string; status?: RunStatus; all?: boolean } = {},
 ): Promise<readonly RunSummary[]> {
   const runs: RunSummary[] = [];
   const most = Math.min(query.limit ?? 50, limits.page);
   for await (const item of summaries(service, namespace)) {
     if (runs.length >= most) break;
+    if (query.all !== true && item['parent'] !== undefined) continue;
     if (query.pipeline !== undefined && item['pipeline'] !== query.pipeline) continue;
     const { pk: _pk, sk, v: _v, ...about } = item;
     const status =

@@ -23,7 +23,8 @@ import { hold, loadRun } from './load-run.ts';
 import { buildOrder } from './orders.ts';
 import { addressesOf } from './outputs.ts';
 import type { Held, Service } from './service.ts';
-import { startSubRuns, subRunOf, tellParent, tellSubRuns } from './sub-run.ts';
+import { startSubRuns, tellParent, tellSubRuns } from './sub-run.ts';
+import { subRunOf } from './sub-run-view.ts';
 
 type Start = Extract<Command, { command: 'start-node' }>;
 export type Stop = Extract<Command, { command: 'stop-node' }>;

@@ -27,19 +27,19 @@ import {
   runKey,
   splitAddress,
 } from './keys.ts';
-import { hold, loadPlan } from './load-run.ts';
+import { loadPlan } from './load-run.ts';
 import { getAll } from './outputs.ts';
 import type { Offer } from './perform.ts';
 import { reportAttempt } from './report-attempt.ts';
 import { keepOutputs, runOutputs } from './run-outputs.ts';
-import type { Held, Linked, Service } from './service.ts';
+import type { Held, Linked } from './service.ts';
 import { newRunItems } from './start-run.ts';
 import { subRunInputs } from './sub-run-inputs.ts';
+import { CLAIM, subRunOf } from './sub-run-view.ts';
 
 const ALPHABET = '0123456789ABCDEFGHJKMNPQRSTVWXYZ';
 /** Letters of a ULID that tell the time. */
 const TIME = 10;
-const CLAIM = 'run:';
 
 /** The run that is the work of an attempt: it sorts with its parent, and the same attempt always names the same one. */
 export function subRunId(ref: RunRef, address: string, attempt: number): string {
@@ -52,11 +52,6 @@ export function subRunId(ref: RunRef, address: string, attempt: number): string 
     bits >>= 5n;
   }
   return `${ref.run.slice(0, TIME)}${id}`;
-}
-
-/** The sub-run that holds the claim of an attempt, by its item's `job`. */
-export function subRunOf(job: unknown): string | undefined {
-  return typeof job === 'string' && job.startsWith(CLAIM) ? job.slice(CLAIM.length) : undefined;
 }
 
 /** Makes the sub-runs of these attempts, where they are not there yet, and sees to it that somebody walks them. */
@@ -297,9 +292,4 @@ export async function tellSubRuns(held: Held, state: State): Promise<void> {
     for (const child of children) await service.bells.want(child, wanted);
     if ((await service.bells.read(ref))?.wanted === wanted) return;
   }
-}
-
-/** The run of a sub-run's parent; undefined of a run that somebody started. */
-export async function parentOf(service: Service, ref: RunRef): Promise<RunStart['parent']> {
-  return (await hold(service, ref)).memory.start.parent;
 }
