@@ -1,6 +1,6 @@
 // The small files of a data directory on one machine; see functions/adapters/embedded.
 import * as z from 'zod';
-import { digest, instant } from './ids.ts';
+import { digest, instant, runId } from './ids.ts';
 
 /** Who holds a data directory. Lies beside its lock. */
 export const lockHolder = z.object({
@@ -15,6 +15,9 @@ export const lockHolder = z.object({
   leaving: z.enum(['parked', 'handed_over']).exactOptional(),
 });
 export type LockHolder = z.infer<typeof lockHolder>;
+
+/** What an engine that is left behind is told on its standard input: the runs it shall go on with. */
+export const handedRuns = z.object({ runs: z.array(runId) });
 
 /** What is known of an object beside its content. */
 export const objectAbout = z.object({

@@ -17,7 +17,26 @@ export interface Engine {
   wait(run: string): Promise<RunReport>;
   /** Rejects when nothing can be saved any more. */
   readonly failed: Promise<never>;
-  close(how: { park: boolean }): Promise<void>;
+  /** Runs that are walked here and are not over. */
+  unfinished(): Promise<readonly string[]>;
+  /** Connections of clients. */
+  readonly clients: { readonly open: number; readonly last: number };
+  /** `handOver`: another engine comes at once, so clients wait for it. Answers the runs that are left unfinished. */
+  close(how: { park: boolean; handOver?: boolean }): Promise<readonly string[]>;
+}
+
+/** What there is to know of the engine of a data directory without asking it. */
+export interface EngineTrace {
+  readonly held: boolean;
+  /** Who holds it, or held it last. A last one that does not say how it leaves was killed. */
+  readonly holder?: { readonly pid: number; readonly leaving?: 'parked' | 'handed_over' };
+}
+
+export interface Detached {
+  readonly pid: number;
+  readonly log: string;
+  /** Rejects if it ends in disorder while somebody waits for it. */
+  readonly failed: Promise<never>;
 }
 
 export interface OpenControl {
@@ -30,5 +49,8 @@ export interface Backend {
   /** Rejects with code `busy` while another engine holds the data directory. */
   openEngine(options: EngineOptions): Promise<Engine>;
   openControl(dataDir: string, options: { write: boolean }): Promise<OpenControl>;
+  traceOf(dataDir: string): Promise<EngineTrace>;
+  /** Leaves an engine behind that goes on with these runs, or tells the one that is there of them. */
+  leaveEngine(dataDir: string, runs: readonly string[]): Promise<Detached>;
   prepareRun(options: PrepareOptions): Promise<Prepared>;
 }

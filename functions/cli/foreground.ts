@@ -5,9 +5,9 @@ import type { Context } from './context.ts';
 import { EXIT, type ExitCode } from './exit-codes.ts';
 import { follow } from './follow.ts';
 import type { Output } from './host.ts';
-import { isBetweenEngines } from './patience.ts';
+import { isBetweenEngines, patiently } from './patience.ts';
 import { exitCodeOf, hasEnded } from './run-status.ts';
-import { openSession, type Session } from './session.ts';
+import { rejoin, type Session } from './session.ts';
 import type { Viewer } from './view.ts';
 import { openViewer } from './viewer.ts';
 
@@ -24,19 +24,28 @@ export async function foreground(context: Context, watch: Watch): Promise<ExitCo
   const { run } = watch;
   let { session } = watch;
   let viewer: Viewer | undefined;
-  const ending = Promise.withResolvers<'parked'>();
+  let others: 'go_on' | 'parked' = 'go_on';
+  const ending = Promise.withResolvers<Parked>();
   // A signal may come before anybody waits for it.
   ending.promise.catch(() => undefined);
+  const note = (text: string): void => {
+    if (viewer === undefined) context.host.stderr.write(`${text}\n`);
+    else viewer.note(text);
+  };
+  const watchOver = (engine: Session): void => {
+    engine.failed.catch((error: unknown) => {
+      // What cannot be saved here cannot be saved by another engine either.
+      others = 'parked';
+      ending.reject(error);
+    });
+  };
   const signals = listen(context, {
-    cancel: (force) => session.control.cancel(run, { force }),
-    park: () => ending.resolve('parked'),
-    note: (text) => {
-      if (viewer === undefined) context.host.stderr.write(`${text}\n`);
-      else viewer.note(text);
-    },
+    cancel: (force) => patiently(() => session.control.cancel(run, { force })),
+    park: () => ending.resolve(session.own ? 'parked' : 'left'),
+    note,
   });
   try {
-    session.failed.catch(ending.reject);
+    watchOver(session);
     viewer = await openViewer(context, {
       run,
       output: watch.output,
@@ -50,16 +59,21 @@ export async function foreground(context: Context, watch: Watch): Promise<ExitCo
       stopped: () => signals.parked(),
       onLost: async (error) => {
         if (session.own || !isBetweenEngines(error)) throw error;
-        await session.close({ park: true }).catch(() => undefined);
-        session = await openSession(context);
-        session.failed.catch(ending.reject);
-        if (session.own) await session.adopt(run);
+        await session.close().catch(() => undefined);
+        const next = await rejoin(context, run, note);
+        if (next === 'parked') {
+          ending.resolve('engine_parked');
+          return await new Promise(() => undefined);
+        }
+        session = next;
+        watchOver(session);
       },
     });
     const outcome = await Promise.race([followed, ending.promise]);
-    if (outcome === 'parked') {
+    if (typeof outcome === 'string') {
       viewer.stop();
-      return sayParked(context, run, session);
+      others = 'parked';
+      return sayParked(context, run, outcome);
     }
     await viewer.finish(outcome);
     return endOf(context, outcome);
@@ -70,7 +84,7 @@ export async function foreground(context: Context, watch: Watch): Promise<ExitCo
     throw error;
   } finally {
     viewer?.stop();
-    await session.close({ park: true });
+    await session.close({ others, besides: run });
     // Only now: a signal that comes twice must not cut off what the first one began.
     signals.end();
   }
@@ -84,11 +98,16 @@ function endOf(context: Context, report: RunReport): ExitCode {
   return exitCodeOf(report.status);
 }
 
-function sayParked(context: Context, run: string, session: Session): ExitCode {
-  const text = session.own
-    ? `millrace: parked; \`millrace resume ${run}\` goes on\n`
-    : `millrace: left; another engine goes on with run ${run}\n`;
-  context.host.stderr.write(text);
+/** Why a command leaves a run that is not over: its own engine parks it, another one goes on with it, or another one has parked it. */
+type Parked = 'parked' | 'left' | 'engine_parked';
+
+function sayParked(context: Context, run: string, how: Parked): ExitCode {
+  const texts: Readonly<Record<Parked, string>> = {
+    parked: `parked; \`millrace resume ${run}\` goes on`,
+    left: `left; another engine goes on with run ${run}`,
+    engine_parked: `the engine was told to end and has parked the run; \`millrace resume ${run}\` goes on`,
+  };
+  context.host.stderr.write(`millrace: ${texts[how]}\n`);
   return EXIT.parked;
 }
 

@@ -5,5 +5,11 @@ export const localBackend: Backend = {
   openEngine: async (options) => (await import('#local/engine.ts')).openEngine(options),
   openControl: async (dataDir, options) =>
     (await import('#local/open.ts')).openControl(dataDir, options),
+  leaveEngine: async (dataDir, runs) => {
+    const args = [...process.execArgv, process.argv[1] ?? ''];
+    const { startDetached } = await import('#local/detach.ts');
+    return startDetached({ dataDir, runs, program: { command: process.execPath, args } });
+  },
+  traceOf: async (dataDir) => (await import('#local/open.ts')).traceOf(dataDir),
   prepareRun: async (options) => (await import('#local/prepare-run.ts')).prepareRun(options),
 };

@@ -32,7 +32,7 @@ export interface ClientOptions {
 /** Milliseconds an answer may take beyond what the question itself may wait. */
 const PATIENCE = 60_000;
 
-type Query = { readonly [name: string]: string | number | undefined };
+type Query = { readonly [name: string]: string | number | boolean | undefined };
 interface Question {
   readonly params?: { readonly [name: string]: string };
   readonly query?: Query;

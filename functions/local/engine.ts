@@ -5,7 +5,7 @@ import { systemClock } from '#embedded/clock.ts';
 import { type DataDirectory, openDataDirectory } from '#embedded/data-directory.ts';
 import { createIds } from '#embedded/ids.ts';
 import { createJobs, type LocalJobs } from '#embedded/jobs.ts';
-import { takeLock } from '#embedded/lock.ts';
+import { type Lock, takeLock } from '#embedded/lock.ts';
 import { createObjects } from '#embedded/objects.ts';
 import { runnerAt } from '#embedded/runner-program.ts';
 import { createSecrets } from '#embedded/secrets.ts';
@@ -13,7 +13,9 @@ import { openTable, type SqliteTable } from '#embedded/table.ts';
 import { Defect } from '#errors/families.ts';
 import { endLeftovers } from '#runner/leftovers.ts';
 import { forgetSpool, readSpool } from '#runner/spool.ts';
+import type { LockHolder } from '#schemas/data-directory.ts';
 import type { RunReport } from '#schemas/report.ts';
+import type { RunStatus } from '#schemas/run.ts';
 import { adoptRun } from '#service/adopt-run.ts';
 import { memoryBells } from '#service/bell.ts';
 import type { Control } from '#service/control.ts';
@@ -24,11 +26,12 @@ import type { RunRef } from '#service/keys.ts';
 import { hold } from '#service/load-run.ts';
 import { reportAttempt } from '#service/report-attempt.ts';
 import { createService, type Service } from '#service/service.ts';
+import { statusOf } from '#service/status.ts';
 import { createControl } from './control.ts';
 import { type Machine, thisMachine } from './machine.ts';
 import { NAMESPACE } from './names.ts';
 import { RunLoops } from './run-loops.ts';
-import { type EngineServer, serveControl } from './serve.ts';
+import { type Clients, type EngineServer, serveControl } from './serve.ts';
 import { cacheDirectory } from './settings.ts';
 import { VERSION } from './version.ts';
 import { Watchers } from './watchers.ts';
@@ -59,9 +62,18 @@ export interface Engine {
   wait(run: string): Promise<RunReport>;
   /** Rejects when nothing can be saved any more. */
   readonly failed: Promise<never>;
-  /** `park`: programs that run go on alone, and their results are taken in by the next engine. Without it they must have ended. */
-  close(how: { park: boolean }): Promise<void>;
+  /** Runs that are walked here and are not over; halted ones, which wait for a person, are left out. */
+  unfinished(): Promise<readonly string[]>;
+  /** Connections of clients, none where the engine does not serve. */
+  readonly clients: Clients;
+  /**
+   * `park`: programs that run go on alone, and their results are taken in by the next engine. Without it they must have ended.
+   * `handOver`: another engine comes at once, so clients wait for it. Answers the runs that are left unfinished.
+   */
+  close(how: { park: boolean; handOver?: boolean }): Promise<readonly string[]>;
 }
+
+const UNFINISHED: ReadonlySet<RunStatus> = new Set(['pending', 'running', 'paused']);
 
 interface Parts {
   readonly table: SqliteTable;
@@ -93,11 +105,7 @@ export async function openEngine(options: EngineOptions): Promise<Engine> {
     await made.jobs.settle();
     // The runner comes up while the rest is made ready.
     made.jobs.warm();
-    const own = async (ref: RunRef, how: 'new' | 'adopt'): Promise<void> => {
-      const known = made.loops.own(ref);
-      if (how === 'adopt' && !known) await adoptRun(made.service, ref);
-      made.loops.wake(ref);
-    };
+    const own = made.service.takeUp;
     const control = createControl({
       service: made.service,
       namespace,
@@ -126,9 +134,16 @@ export async function openEngine(options: EngineOptions): Promise<Engine> {
         return control.report(ref.run);
       },
       failed: made.fatal,
+      unfinished: () => unfinished(made),
+      get clients() {
+        return server?.clients ?? { open: 0, last: holder.since };
+      },
       close: async (how) => {
-        await closeParts(made, server, how);
+        // Said first: clients that lose their connection look here for the reason.
+        if (how.park) sayLeaving(lock, holder, how.handOver === true);
+        const left = await closeParts(made, server, how);
         lock.release();
+        return left;
       },
     };
   } catch (error) {
@@ -138,17 +153,35 @@ export async function openEngine(options: EngineOptions): Promise<Engine> {
   }
 }
 
+function sayLeaving(lock: Lock, holder: LockHolder, handOver: boolean): void {
+  try {
+    lock.describe({ ...holder, leaving: handOver ? 'handed_over' : 'parked' });
+  } catch {
+    // A full disk keeps nobody from ending; clients then take this for an engine that was killed.
+  }
+}
+
+async function unfinished({ loops, service }: Parts): Promise<string[]> {
+  const known = await Promise.all(
+    loops.refs.map(async (ref) => ({ run: ref.run, status: await statusOf(service, ref) })),
+  );
+  return known.filter(({ status }) => UNFINISHED.has(status)).map(({ run }) => run);
+}
+
 async function closeParts(
   parts: Parts,
   server: EngineServer | undefined,
   how: { park: boolean },
-): Promise<void> {
+): Promise<readonly string[]> {
   parts.watchers.close();
   await server?.close();
   await parts.loops.close();
+  // Only now: until the last connection was closed a client may have started one.
+  const left = await unfinished(parts).catch(() => []);
   await parts.jobs.close({ leave: how.park });
   parts.closeAlarms();
   parts.table.close();
+  return left;
 }
 
 function createParts(directory: DataDirectory, options: EngineOptions): Parts {
@@ -199,6 +232,11 @@ function createParts(directory: DataDirectory, options: EngineOptions): Parts {
       bells: memoryBells(table, (ref) => loops.wake(ref)),
     },
     (ref) => watchers.committed(ref),
+    async (ref, how) => {
+      const known = loops.own(ref);
+      if (how === 'adopt' && !known) await adoptRun(theService(), ref);
+      loops.wake(ref);
+    },
   );
   late.service = service;
   loops.attach(service);

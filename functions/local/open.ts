@@ -1,14 +1,16 @@
 // Opens the way to a data directory that a command needs: the engine that holds it, or its own hands.
 import { existsSync } from 'node:fs';
+import { hostname } from 'node:os';
 import { systemClock } from '#embedded/clock.ts';
 import { type DataDirectory, readDataDirectory } from '#embedded/data-directory.ts';
 import { createIds } from '#embedded/ids.ts';
-import { readLock } from '#embedded/lock.ts';
+import { lastHolder, readLock } from '#embedded/lock.ts';
 import { createObjects } from '#embedded/objects.ts';
 import { createSecrets } from '#embedded/secrets.ts';
 import { openTable } from '#embedded/table.ts';
 import { NotFound, Rejected, Transient } from '#errors/families.ts';
 import type { Jobs } from '#ports/jobs.ts';
+import type { LockHolder } from '#schemas/data-directory.ts';
 import { tableBells } from '#service/bell.ts';
 import type { Control } from '#service/control.ts';
 import { createService } from '#service/service.ts';
@@ -42,16 +44,10 @@ export async function openControl(
   return reader(directory, options);
 }
 
-function client(
-  directory: DataDirectory,
-  holder: { pid: number; version: string; host: string; socket?: string } | undefined,
-): OpenControl {
-  if (holder !== undefined && holder.version !== VERSION) {
-    throw new Rejected(
-      'busy',
-      `${directory.path} is held by version ${holder.version} (process ${holder.pid} on ${holder.host}); this is version ${VERSION}`,
-    );
-  }
+function client(directory: DataDirectory, holder: LockHolder | undefined): OpenControl {
+  if (holder !== undefined) refuseStranger(directory, holder);
+  if (holder?.leaving !== undefined)
+    throw new Transient('unavailable', `${directory.path}: process ${holder.pid} is leaving it`);
   if (holder?.socket === undefined || !existsSync(holder.socket)) {
     throw new Transient(
       'unavailable',
@@ -60,6 +56,36 @@ function client(
   }
   const control = createClient({ socketPath: holder.socket });
   return { control, kind: 'client', close: async () => {} };
+}
+
+/** An engine of another version speaks another language, and one of another host is out of a socket's reach. */
+function refuseStranger(directory: DataDirectory, holder: LockHolder): void {
+  const who = `process ${holder.pid} on ${holder.host}`;
+  if (holder.version !== VERSION)
+    throw new Rejected(
+      'busy',
+      `${directory.path} is held by version ${holder.version} (${who}); this is version ${VERSION}. Use that version, or wait until its runs have ended`,
+    );
+  if (holder.host !== hostname())
+    throw new Rejected(
+      'busy',
+      `${directory.path} is held by ${who}; this is ${hostname()}. Ask there, or name another data directory with --data-dir`,
+    );
+}
+
+/** What there is to know of the engine of a data directory without asking it. */
+export interface EngineTrace {
+  readonly held: boolean;
+  /** Who holds it, or held it last. A last one that does not say how it leaves was killed. */
+  readonly holder?: LockHolder;
+}
+
+export function traceOf(dataDir: string): EngineTrace {
+  if (!existsSync(dataDir)) return { held: false };
+  const directory = readDataDirectory(dataDir);
+  const { held } = readLock(directory.lock);
+  const holder = lastHolder(directory.lock);
+  return { held, ...(holder === undefined ? {} : { holder }) };
 }
 
 function reader(directory: DataDirectory, options: { write: boolean }): OpenControl {

@@ -2,30 +2,49 @@
 // Most runs end without a client, and loading all that HTTP needs takes longer than a small run: it comes with the first one.
 import { chmodSync, rmSync } from 'node:fs';
 import { createServer, type Server, type Socket } from 'node:net';
+import { limits } from '#schemas/limits.ts';
 import type { Control } from '#service/control.ts';
 
 export interface EngineServer {
+  readonly clients: Clients;
   close(): Promise<void>;
+}
+
+export interface Clients {
+  /** Connections that are open. */
+  readonly open: number;
+  /** When the last one was closed, or the server opened; milliseconds since 1970. */
+  readonly last: number;
 }
 
 /** Listens at `path`; what an earlier engine left there is removed, since the caller holds the data directory. */
 export async function serveControl(path: string, control: Control): Promise<EngineServer> {
   rmSync(path, { force: true });
   const sockets = new Set<Socket>();
+  let last = Date.now();
   let http: Promise<Server> | undefined;
   const server = createServer((socket) => {
     sockets.add(socket);
     // A client that goes away in the middle of a question takes its socket along, nothing else.
     socket.on('error', () => socket.destroy());
-    socket.once('close', () => sockets.delete(socket));
+    // One that asks nothing, or never reads its answer, must not hold what is kept for it.
+    socket.setTimeout(limits.clientSilence, () => socket.destroy());
+    socket.once('close', () => {
+      sockets.delete(socket);
+      last = Date.now();
+    });
     http ??= httpOver(control);
     http.then(
       (answering) => answering.emit('connection', socket),
       () => socket.destroy(),
     );
   });
+  server.maxConnections = limits.clients;
   await listen(server, path);
   return {
+    get clients() {
+      return { open: sockets.size, last };
+    },
     close: () =>
       new Promise((resolve) => {
         server.close(() => {
@@ -39,22 +58,25 @@ export async function serveControl(path: string, control: Control): Promise<Engi
 
 /** A server that never listens: it is handed its connections. */
 async function httpOver(control: Control): Promise<Server> {
-  const [{ createAdaptorServer }, { createApplication }, { limits }] = await Promise.all([
+  const [{ createAdaptorServer }, { createApplication }] = await Promise.all([
     import('@hono/node-server'),
     import('#http/application.ts'),
-    import('#schemas/limits.ts'),
   ]);
   return createAdaptorServer({
     fetch: createApplication(control),
-    // A cursor into the logs is part of the request's line.
-    serverOptions: { maxHeaderSize: limits.cursorLength * 2 },
+    serverOptions: {
+      // A cursor into the logs is part of the request's line.
+      maxHeaderSize: limits.cursorLength * 2,
+      // Node would put its own bound of five seconds between two questions on what was handed over.
+      keepAliveTimeout: limits.clientSilence,
+    },
   });
 }
 
 async function listen(server: Server, path: string): Promise<void> {
   await new Promise<void>((resolve, reject) => {
     server.once('error', reject);
-    server.listen(path, resolve);
+    server.listen({ path, backlog: limits.clients }, resolve);
   });
   chmodSync(path, 0o600);
 }

@@ -12,6 +12,7 @@ const SQLITE_BUSY = 5;
 export interface Lock {
   /** Tells others more, once there is more to tell. */
   describe(holder: LockHolder): void;
+  /** What was told of an end on purpose stays, for clients that ask what became of their engine. */
   release(): void;
 }
 
@@ -20,13 +21,17 @@ export function takeLock(path: string, mine: LockHolder): Lock {
   const file = lockFile(path);
   // Whoever had it before is gone; until the next line others read that a new one is starting.
   rmSync(about(path), { force: true });
-  const describe = (said: LockHolder): void => writeHolder(path, said);
+  let last = mine;
+  const describe = (said: LockHolder): void => {
+    last = said;
+    writeHolder(path, said);
+  };
   describe(mine);
   return {
     describe,
     release: () => {
       if (!file.isOpen) return;
-      rmSync(about(path), { force: true });
+      if (last.leaving === undefined) rmSync(about(path), { force: true });
       file.close();
     },
   };
@@ -49,6 +54,11 @@ export function readLock(path: string): { held: false } | { held: true; holder?:
   } finally {
     file?.close();
   }
+}
+
+/** Who holds the lock, or held it last: one that was killed, or that said how it leaves. */
+export function lastHolder(path: string): LockHolder | undefined {
+  return readHolder(path);
 }
 
 /** Acts while nobody else does the same with this file, waiting for the others. */

@@ -18,12 +18,9 @@ export async function resume(context: Context, name: string): Promise<ExitCode> 
     const { status } = await session.control.report(run);
     // It may have ended in the very moment in which its engine was killed: then there is nothing left but to say how.
     if (hasEnded(status)) context.note(`millrace: run ${run} is ${status} already`);
-    else {
-      await session.control.resume(run);
-      await session.adopt(run);
-    }
+    else await session.control.resume(run);
   } catch (error) {
-    await session.close({ park: true });
+    await session.close();
     throw error;
   }
   return foreground(context, { run, session, after, output: context.host.stdout });

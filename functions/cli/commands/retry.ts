@@ -16,13 +16,13 @@ export async function retry(
   try {
     started = await session.control.retry(name, from === undefined ? {} : { from });
   } catch (error) {
-    await session.close({ park: true });
+    await session.close();
     throw error;
   }
   if (context.json) context.sayJson(started);
   else context.say(started.run);
   if (session.own)
     return foreground(context, { run: started.run, session, output: context.host.stderr });
-  await session.close({ park: true });
+  await session.close();
   return EXIT.done;
 }

@@ -1,44 +1,44 @@
 import { existsSync } from 'node:fs';
 import type { Context } from '../context.ts';
-import type { GivenOptions } from '../define/run.ts';
+import type { RunOptions } from '../define/run.ts';
+import { leaveRun } from '../detach.ts';
 import { EXIT, type ExitCode } from '../exit-codes.ts';
 import { findPipeline } from '../find-pipeline.ts';
 import { foreground } from '../foreground.ts';
 import { prepareOptions } from '../given.ts';
 import { refuseNested } from '../refuse-nested.ts';
 import { printProblems, renderProblems } from '../render/print-problems.ts';
-import { openSession, type Session } from '../session.ts';
+import { openSession, type Session, startIn } from '../session.ts';
 
 export async function run(
   context: Context,
   named: string | undefined,
-  options: GivenOptions,
+  options: RunOptions,
 ): Promise<ExitCode> {
   refuseNested(context);
   const file = await findPipeline(context, named);
   // Where runs lie already, the engine opens while the pipeline is compiled; a first run that is refused leaves no folder behind.
-  const early = existsSync(context.dataDir) ? openSession(context) : undefined;
+  const opens = options.detach !== true && existsSync(context.dataDir);
+  const early = opens ? openSession(context) : undefined;
   early?.catch(() => undefined);
   const prepared = await context.backend
     .prepareRun(prepareOptions(context, file, options))
     .catch((error: unknown) => leave(early, error));
   if ('problems' in prepared) {
     printProblems(context, prepared.problems, file);
-    await (await early)?.close({ park: true });
+    await (await early)?.close();
     return EXIT.rejected;
   }
   if (prepared.warnings.length > 0 && !context.quiet && !context.json)
     context.host.stderr.write(renderProblems(prepared.warnings, file, context.paintError));
+  if (options.detach === true) return leaveRun(context, prepared.request);
   const session = await (early ?? openSession(context));
-  const started = await session.control.start(prepared.request).catch(async (error: unknown) => {
-    await session.close({ park: true });
-    throw error;
-  });
-  return foreground(context, { run: started.run, session, output: context.host.stdout });
+  const started = await startIn(context, session, prepared.request);
+  return foreground(context, { ...started, output: context.host.stdout });
 }
 
 async function leave(early: Promise<Session> | undefined, error: unknown): Promise<never> {
   const session = await early?.catch(() => undefined);
-  await session?.close({ park: true });
+  await session?.close();
   throw error;
 }

@@ -22,14 +22,14 @@ export async function cancel(context: Context, name: string, force: boolean): Pr
     await session.control.cancel(run, { force });
     if (session.own) await ended(session, run);
   } finally {
-    await session.close({ park: true });
+    await session.close();
   }
   answer(context, run, session.own ? 'cancelled' : 'cancelling');
   return EXIT.done;
 }
 
 async function ended(session: Session, run: string): Promise<void> {
-  await session.adopt(run);
+  await session.control.adopt(run);
   await follow({
     run,
     after: '',

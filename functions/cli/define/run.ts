@@ -13,9 +13,19 @@ export interface GivenOptions {
   readonly timeout?: string;
 }
 
+export interface ServeOptions {
+  readonly idle?: string;
+  readonly detached?: boolean;
+}
+
+export interface RunOptions extends GivenOptions {
+  readonly detach?: boolean;
+}
+
 export function defineRunCommands(program: Command, act: Act): void {
   defineRun(program, act);
   defineResume(program, act);
+  defineServe(program, act);
   definePlan(program, act);
   defineValidate(program, act);
 }
@@ -26,14 +36,17 @@ function defineRun(program: Command, act: Act): void {
       .command('run')
       .description('run a pipeline and watch it until it ends')
       .argument('[file]', 'default: pipeline.yaml, .pipeline.yaml or .go-idp/pipeline.yaml'),
-  ).action((file: string | undefined, options: GivenOptions) =>
-    act(async (context) => (await import('../commands/run.ts')).run(context, file, options)),
-  );
+  )
+    .option('--detach', 'print the run id and leave; an engine in the background goes on')
+    .action((file: string | undefined, options: RunOptions) =>
+      act(async (context) => (await import('../commands/run.ts')).run(context, file, options)),
+    );
   examples(command, [
     ['millrace run', 'the pipeline of this folder'],
     ['millrace run flights.yaml -i year=2013', 'with an input'],
     ['millrace run flights.yaml --inputs in.json --json', 'for a program'],
     ['millrace run flights.yaml --with clean=../clean', 'with an operator you work on'],
+    ['millrace run flights.yaml --detach', 'without watching it; `logs -f` watches'],
   ]).addHelpText(
     'after',
     '\nCtrl-C cancels the run, twice at once. SIGTERM and SIGHUP park it: `millrace resume` goes on.',
@@ -49,6 +62,21 @@ function defineResume(program: Command, act: Act): void {
       act(async (context) => (await import('../commands/resume.ts')).resume(context, name)),
     );
   examples(command, [['millrace resume latest', 'go on where it was']]);
+}
+
+function defineServe(program: Command, act: Act): void {
+  const command = program
+    .command('serve')
+    .description('be the engine of a data directory: go on with every unfinished run')
+    .option('--idle <duration>', 'end when nothing runs and nobody asks for so long')
+    .addOption(new Option('--detached', 'as `run --detach` leaves it').hideHelp())
+    .action((options: ServeOptions) =>
+      act(async (context) => (await import('../commands/serve.ts')).serve(context, options)),
+    );
+  examples(command, [
+    ['millrace serve', 'until SIGTERM or Ctrl-C, which park the runs'],
+    ['millrace serve --idle 10m', ''],
+  ]);
 }
 
 function definePlan(program: Command, act: Act): void {
