@@ -6,7 +6,9 @@ import { jsonLines, Place, ROOT } from '#support/millrace.ts';
 
 const places: Place[] = [];
 const place = (): Place => {
-  const made = new Place({}, { MILLRACE_UV: join(ROOT, '.tools/bin/uv') });
+  // As typed by a person, whatever started the tests.
+  const env = { MILLRACE_UV: join(ROOT, '.tools/bin/uv'), npm_command: '' };
+  const made = new Place({}, env);
   places.push(made);
   return made;
 };

@@ -1,4 +1,5 @@
 import { Argument, type Command } from 'commander';
+import type { Shell } from '../commands/completion.ts';
 import type { Act } from '../program.ts';
 import { examples } from './examples.ts';
 
@@ -9,6 +10,7 @@ export function defineToolCommands(program: Command, act: Act): void {
   defineEnv(program, act);
   defineCodec(program, act);
   defineSchema(program, act);
+  defineCompletion(program, act);
 }
 
 function defineInit(program: Command, act: Act): void {
@@ -170,4 +172,31 @@ function defineSchema(program: Command, act: Act): void {
       act(async (context) => (await import('../commands/schema.ts')).printSchema(context, dialect)),
     );
   examples(command, [['millrace schema nodes > nodes.schema.json', '']]);
+}
+
+function defineCompletion(program: Command, act: Act): void {
+  const command = program
+    .command('completion')
+    .description('a script with which a shell completes commands, options, runs and nodes')
+    .addArgument(new Argument('<shell>').choices(['bash', 'zsh', 'fish']))
+    .action((shell: Shell) =>
+      act(async (context) =>
+        (await import('../commands/completion.ts')).printCompletion(context, shell, program),
+      ),
+    );
+  examples(command, [
+    ['eval "$(millrace completion bash)"', 'in ~/.bashrc; the same with zsh in ~/.zshrc'],
+    ['millrace completion fish | source', 'in config.fish'],
+  ]);
+  const names = program
+    .command('complete-names', { hidden: true })
+    .description('runs or nodes, for the scripts of `completion`')
+    .argument('<what>', 'run or node')
+    .argument('[run]')
+    .action((what: string, run: string | undefined) =>
+      act(async (context) =>
+        (await import('../commands/completion.ts')).completeNames(context, what, run),
+      ),
+    );
+  examples(names, [['millrace complete-names node latest', '']]);
 }
