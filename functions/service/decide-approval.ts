@@ -8,6 +8,7 @@ import { limits } from '#schemas/limits.ts';
 import type { AttemptReport, Decision, WalkEvent } from '#schemas/run.ts';
 import { attemptKey, headKey, outcomeKey, type RunRef, splitAddress } from './keys.ts';
 import { hold, loadRun } from './load-run.ts';
+import { attemptOf } from './outputs.ts';
 import { nodeNamed } from './retry-run.ts';
 import type { Service } from './service.ts';
 
@@ -23,7 +24,8 @@ export interface Verdict {
  * Makes a decision durable and rings.
  *
  * @param name the node, by id or label, or an instance of it: `review[3]`
- * @throws NotFound for an unknown node; Rejected `wrong_state` when it is no approval, does not wait, or was decided before; `too_large` for the comment
+ * @throws NotFound for an unknown node; Rejected `wrong_state` when it is no approval, does not wait, or was decided before (and by whom);
+ *   `not_permitted` for somebody who is not among its approvers; `too_large` for the comment
  */
 export async function decideApproval(
   service: Service,
@@ -34,7 +36,10 @@ export async function decideApproval(
   if ((verdict.comment ?? '').length > limits.messageLength)
     throw new Rejected('too_large', `the comment is over ${limits.messageLength} characters`);
   for (let round = 0; round < limits.advanceConflicts; round += 1) {
-    const { address, attempt, sequence } = await waitingFor(service, ref, name);
+    const { address, attempt, sequence } = await waitingFor(service, ref, {
+      name,
+      by: verdict.by,
+    });
     try {
       await service.table.transact(
         decisionWrites(service, ref, { address, attempt, sequence, verdict }),
@@ -49,13 +54,44 @@ export async function decideApproval(
   throw new Conflict('busy', `run ${ref.run} is being advanced by somebody else`);
 }
 
+/** The first decision stands; whoever comes second is told whose it was. */
+function refuseSecond(ref: RunRef, name: string, report: AttemptReport | undefined): never {
+  const { decision } = report ?? {};
+  const subject = `"${name}" of run ${ref.run}`;
+  if (decision === undefined) {
+    const message = 'it ended without a decision: nobody decided in time, or it was stopped';
+    throw new Rejected('wrong_state', `${subject} waits no more: ${message}`);
+  }
+  const { decision: what, by, at, comment } = decision;
+  const said = comment === undefined ? '' : ` (“${comment}”)`;
+  throw new Rejected(
+    'wrong_state',
+    `${subject} was ${what} before, by ${by} at ${new Date(at).toISOString()}${said}`,
+    { decision: what, by, at },
+  );
+}
+
+/** Who may decide, where users are named. Roles are for whoever lets people in: here nobody has one, or everybody. */
+function demandApprover(name: string, approvers: readonly string[] | undefined, by: string): void {
+  if (approvers === undefined || approvers.includes(by)) return;
+  if (approvers.length === 0 || approvers.some((each) => each.startsWith('role:'))) return;
+  throw new Rejected(
+    'not_permitted',
+    `"${name}" may be decided by ${approvers.join(' or ')}; ${by} is not among them`,
+  );
+}
+
 interface Waiting {
   readonly address: string;
   readonly attempt: number;
   readonly sequence: number;
 }
 
-async function waitingFor(service: Service, ref: RunRef, name: string): Promise<Waiting> {
+async function waitingFor(
+  service: Service,
+  ref: RunRef,
+  { name, by }: { readonly name: string; readonly by: string },
+): Promise<Waiting> {
   const held = await hold(service, ref);
   const { plan, graph } = held.memory.linked;
   const { node: given, instance } = splitAddress(name);
@@ -72,15 +108,15 @@ async function waitingFor(service: Service, ref: RunRef, name: string): Promise<
     );
   const place = instance === undefined ? view : view.instance(instance);
   const address = instance === undefined ? id : `${id}[${instance}]`;
+  const item = await service.table.get(attemptKey(ref, address, place.attempt));
+  if (item !== undefined) refuseSecond(ref, name, attemptOf(item).report);
   if (place.status !== 'running')
     throw new Rejected(
       'wrong_state',
       `"${name}" of run ${ref.run} is ${place.status}: it waits for no decision`,
       { status: place.status },
     );
-  const item = await service.table.get(attemptKey(ref, address, place.attempt));
-  if (item !== undefined)
-    throw new Rejected('wrong_state', `"${name}" of run ${ref.run} was decided before`);
+  demandApprover(name, node.executor.approvers, by);
   return { address, attempt: place.attempt, sequence };
 }
 

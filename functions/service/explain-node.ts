@@ -8,7 +8,7 @@ import type { State } from '#core/walk/state.ts';
 import { nodeView } from '#core/walk/view.ts';
 import type { PlanNode } from '#schemas/plan.ts';
 import { REASONS } from '#schemas/reasons.ts';
-import type { Explanation, NodeExplanation } from '#schemas/report.ts';
+import type { Explanation, NodeExplanation, NodeReport } from '#schemas/report.ts';
 import type { Fact } from '#schemas/run.ts';
 import { type Json, type Outputs, outputs as outputsSchema } from '#schemas/values.ts';
 import { conditionReferences } from './dependencies.ts';
@@ -222,11 +222,17 @@ function eventOf(about: Moment, id: string, kind: string): EventTruth {
     if (fact.fact === 'retrying') return kind === 'retrying' || kind === '*';
     if (fact.fact !== 'ended') return false;
     if (kind === 'rejected') return fact.reason === 'rejected';
+    if (kind === 'approved') return fact.status === 'completed' && isApproval(about, id);
     return kind === 'ended' || kind === '*' || kind === fact.status;
   });
   if (happened) return { truth: 'true' };
   if (ended?.fact !== 'ended') return { truth: 'not_yet', because: `${id} has not ended` };
   return { truth: 'never', because: `${id} ended ${ended.status}` };
+}
+
+function isApproval({ held }: Moment, id: string): boolean {
+  const { graph, plan } = held.memory.linked;
+  return plan.nodes[graph.index.get(id) ?? -1]?.executor.kind === 'approval';
 }
 
 function payloadOf(facts: readonly Fact[], event: string): Known {
@@ -248,6 +254,16 @@ function decidingOf(explanation: Explanation): Explanation | undefined {
   return decisive === undefined ? explanation : decidingOf(decisive);
 }
 
+function completedAnswer({ decision, reusedFrom }: Pick<NodeReport, 'decision' | 'reusedFrom'>) {
+  if (decision !== undefined) {
+    const said = decision.comment === undefined ? '' : `: ${decision.comment}`;
+    return `It was approved by ${decision.by} at ${new Date(decision.at).toISOString()}${said}.`;
+  }
+  if (reusedFrom !== undefined)
+    return `It took over what ${reusedFrom.address} came to in run ${reusedFrom.run}.`;
+  return 'It completed.';
+}
+
 function answerOf(
   shown: {
     status: string;
@@ -256,6 +272,8 @@ function answerOf(
     waitsFor?: string | undefined;
     attempts: number;
     outputs: Outputs;
+    decision?: NodeReport['decision'];
+    reusedFrom?: NodeReport['reusedFrom'];
   },
   deciding: Explanation | undefined,
 ): string {
@@ -264,11 +282,12 @@ function answerOf(
     case 'pending':
       return `It has not started; it waits for ${shown.waitsFor ?? deciding?.text ?? 'its turn'}.`;
     case 'queued':
+      if (shown.reason === 'approval') return `It waits for ${shown.waitsFor ?? 'a decision'}.`;
       return `It may start, and ${shown.waitsFor ?? REASONS.max_parallel}.`;
     case 'running':
       return 'It is running.';
     case 'completed':
-      return 'It completed.';
+      return completedAnswer(shown);
     case 'skipped':
       return `It was skipped because ${shown.reason === undefined ? 'nothing asked for it' : REASONS[shown.reason]}${shown.reason === 'condition_never' ? because : ''}.`;
     default:
