@@ -123,6 +123,8 @@ export const limits = {
   runnerStart: 20 * SECOND,
   /** Milliseconds to wait for the end of a runner that has nothing left to do. */
   runnerFarewell: SECOND,
+  /** Calls of handlers in the engine's own process at once. */
+  handlerCalls: 256,
   /** Bytes of what runners print before it is begun anew. */
   runnerLogBytes: MIB,
   /** Bytes of one frame of the runner protocol. */
