@@ -9,6 +9,7 @@ import * as nodes from '#schemas/dialect-nodes.ts';
 import * as operators from '#schemas/dialect-operators.ts';
 import { PROBLEMS, problemCode } from '#schemas/problem-codes.ts';
 import { PROBLEM_HELP } from '#schemas/problem-help.ts';
+import { HINTS, PROBLEM_MESSAGES } from '#schemas/problem-messages.ts';
 import { REASONS } from '#schemas/reasons.ts';
 import { ERROR_HELP } from './error-help.ts';
 
@@ -145,13 +146,25 @@ function reasonsPage(): string {
 function problemsPage(): string {
   const parts = problemCode.options.map((code) => {
     const { cause, cure } = PROBLEM_HELP[code];
-    return `## ${code}\n\n${PROBLEMS[code]}\n\n- Cause: ${cause}\n- Cure: ${cure}`;
+    const says = Object.values(PROBLEM_MESSAGES[code]).map(
+      (sentence) => `  - ${verbatim(sentence)}`,
+    );
+    return `## ${code}\n\n${PROBLEMS[code]}\n\n- Cause: ${cause}\n- Cure: ${cure}\n- Says:\n${says.join('\n')}`;
   });
   return page(
     'Problems',
     'What can be wrong with a pipeline or with what a run is given. `millrace validate FILE` lists all of them at once.',
+    'Under "Says" stand the sentences of a problem, as they are in schemas/problem-messages.ts: `{subject}` is a place of the file as people call it (`"timeout" of node "extract"`), `{came}` what stands there, `{wanted}` what should, and `{hint}` one of these or nothing:',
+    Object.values(HINTS)
+      .map((hint) => `- ${verbatim(hint)}`)
+      .join('\n'),
     ...parts,
   );
+}
+
+/** A text as it is, in the fewest backticks that do not stand in it. */
+function verbatim(text: string): string {
+  return text.includes('`') ? `\`\` ${text} \`\`` : `\`${text}\``;
 }
 
 function errorsPage(): string {

@@ -51,7 +51,7 @@ test('a tag that has moved is a warning with both commits', async () => {
   const second = aCommit(path.join(folder, 'clean'), { more: '1' }, 'v1.0.0');
   const found = await resolve({ git: './clean', tag: 'v1.0.0' }, context);
   expect(found).toMatchObject({ ok: true, commit: second });
-  expect(found.ok ? found.warning : '').toContain(first);
+  expect(found.ok ? found.warning?.text : '').toContain(first);
 });
 
 test('a run goes on with the commit it began with although its tag has moved', async () => {

@@ -32,6 +32,7 @@ import { innerPlan, type StepsRead, steps } from './step.ts';
 import { bindingsIn, conditionText, hasBraces } from './texts.ts';
 import { items, member, type Place } from './tree.ts';
 
+const EXECUTORS = ['steps', 'sql', 'approval', 'pipeline', 'function'] as const;
 const LATER: readonly string[] = EXECUTORS_TO_COME;
 const NODE_KEYS: readonly string[] = [...Object.keys(nodesNode.shape), ...LATER];
 const NO_NAMES: ReadonlySet<string> = new Set();
@@ -243,7 +244,7 @@ function executor(
   map: MapPlace,
   work: Work,
 ): { executor: Executor; read: StepsRead; use?: PipelineUse | undefined } {
-  const named = ['steps', 'sql', 'approval', 'pipeline', 'function', ...EXECUTORS_TO_COME].filter(
+  const named = [...EXECUTORS, ...EXECUTORS_TO_COME].filter(
     (key) => member(map, key) !== undefined,
   );
   if (named.length > 1) {
@@ -252,7 +253,7 @@ function executor(
   }
   for (const key of LATER) {
     if (member(map, key) === undefined) continue;
-    const known = 'steps, and nodes without an executor';
+    const known = `${EXECUTORS.join(', ')}, and nodes without an executor`;
     const filling = { subject: subjectOf(map), key, known };
     findings.error(message('executor_missing', 'key', filling), map, { key });
   }

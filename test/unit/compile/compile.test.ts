@@ -152,17 +152,15 @@ test('the dialect is recognised; those of later versions are one named problem',
   expect(codes('id: p')).toEqual(['missing_key']);
 });
 
-test('executors and environments of later versions are named problems, and so is cache', () => {
+test('executors and environments of later versions are named problems', () => {
   expect(
     places(
       pipeline(
-        'id: a, sql: { query: x }',
+        'id: a, spark: { script: x }',
         'id: b, needs: [a], env: { X: "{{ a.rows }}" }',
-        'id: c, cache: true',
+        'id: c, docetl: {}',
         'id: d, steps: [{ command: x, operator: { path: d }, environment: { conda: e.tar.zst } }]',
-        'id: e, sql: {}, steps: [{ command: x }]',
-        'id: f, approval: {}',
-        'id: g, startWhen: event:f.approved',
+        'id: e, spark: {}, steps: [{ command: x }]',
       ),
     ),
   ).toEqual([
@@ -171,7 +169,6 @@ test('executors and environments of later versions are named problems, and so is
     'environment_missing 6:74',
     'several_executors 7:14',
     'executor_missing 7:14',
-    'executor_missing 8:14',
   ]);
 });
 

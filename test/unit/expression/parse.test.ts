@@ -2,8 +2,9 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { parseCondition, parseExpression, parseTemplate } from '#core/expression/parse.ts';
 import { printExpr } from '#core/expression/print.ts';
-import type { ExpressionProblem, Parsed } from '#core/expression/problem.ts';
+import type { ExpressionProblem } from '#core/expression/problem.ts';
 import { references } from '#core/expression/references.ts';
+import type { Parsed } from '#core/expression/types.ts';
 
 function parsedOf<T>(parsed: Parsed<T>): T {
   if (!parsed.ok) {
