@@ -24,6 +24,14 @@ export interface Jobs {
   adopt(names: readonly AttemptName[]): Promise<readonly AttemptName[]>;
 }
 
+/** What work inside this process says, for which nothing was offered or claimed. */
+export interface DirectDesk {
+  /** Durable when it returns, or known to count for nothing: first writer wins. */
+  done(name: AttemptName, report: AttemptReport): Promise<void>;
+  /** These wait for something that this process lacks, and must outlive it: from now on they are offered. Answers those that are. */
+  offer(names: readonly AttemptName[]): Promise<readonly AttemptName[]>;
+}
+
 /** What a runner says while it works; answered by the service. Calls come in batches and may come twice. */
 export interface AttemptDesk {
   /** `offered → claimed (job)`, or claimed by this job already. Answers those that may run. */

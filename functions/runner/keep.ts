@@ -20,7 +20,7 @@ import type { Places } from './workspaces.ts';
 
 export interface Keeper {
   readonly dataDir: string;
-  readonly places: Places;
+  readonly places: Pick<Places, 'artifacts' | 'artifactsKey' | 'valuesKey'>;
   readonly mask: Mask;
 }
 

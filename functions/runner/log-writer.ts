@@ -159,3 +159,10 @@ function cut(line: string, into: string[]): void {
   for (let from = 0; from < line.length; from += limits.logLineLength)
     into.push(line.slice(from, from + limits.logLineLength));
 }
+
+/** A whole text as lines of the log, none longer than its bound. */
+export function cutLines(text: string): readonly string[] {
+  const lines: string[] = [];
+  for (const line of text.split('\n')) cut(line.endsWith('\r') ? line.slice(0, -1) : line, lines);
+  return lines;
+}

@@ -11,6 +11,7 @@ import { limits } from '#schemas/limits.ts';
 import { REASONS } from '#schemas/reasons.ts';
 import type { Command, RunEnd, WalkEvent } from '#schemas/run.ts';
 import type { AttemptName, WorkOrder } from '#schemas/work-order.ts';
+import { isDirect } from './direct.ts';
 import {
   activeKey,
   attemptKey,
@@ -98,7 +99,7 @@ export async function startAttempts(
   const subRuns = offers.filter(isSubRun);
   if (subRuns.length > 0) await startSubRuns(held, state, subRuns);
   const others = subRuns.length === 0 ? offers : offers.filter((offer) => !isSubRun(offer));
-  const open = await openOffers(service, ref, others, how);
+  const open = await openOffers(held, others, how);
   const known = how.again
     ? await service.jobs.adopt(open.map((offer) => nameOf(ref, offer.address, offer.attempt)))
     : [];
@@ -112,8 +113,7 @@ export async function startAttempts(
 }
 
 async function openOffers(
-  service: Service,
-  ref: RunRef,
+  { service, ref, memory }: Held,
   offers: readonly Offer[],
   how: { again: boolean },
 ): Promise<readonly Offer[]> {
@@ -121,6 +121,14 @@ async function openOffers(
   if (offeredAlready) return offers;
   const open: Offer[] = [];
   for (const offer of offers) {
+    if (isDirect(service, memory.linked, offer.node)) {
+      // What is over has an item; what was lost with its process was given one before anything was performed.
+      const found = how.again
+        ? await service.table.get(attemptKey(ref, offer.address, offer.attempt))
+        : undefined;
+      if (found === undefined || found['status'] === 'offered') open.push(offer);
+      continue;
+    }
     const item = offeredAttempt(ref, offer.address, offer.attempt);
     const put = await service.table.putIfAbsent(item);
     if (put.created || put.existing['status'] === 'offered') open.push(offer);
@@ -136,9 +144,12 @@ export async function stopAttempts(
 ): Promise<void> {
   const stops: StopOrder[] = [];
   const bell = await service.bells.read(ref);
+  const known = await knownDirect(service, ref, commands);
   for (const command of commands) {
     for (const { address } of addressesOf(command)) {
-      const child = subRunOf(await fence(service, ref, address, command.attempt));
+      const child = known.has(`${address}#${command.attempt}`)
+        ? undefined
+        : subRunOf(await fence(service, ref, address, command.attempt));
       if (child !== undefined) {
         await stopSubRun(service, { ...ref, run: child }, bell?.force === true);
         continue;
@@ -151,6 +162,24 @@ export async function stopAttempts(
     }
   }
   if (stops.length > 0) await service.jobs.stop(stops);
+}
+
+/** Direct work that this process does has no item that could be fenced: its end is asked for, and its report counts. */
+async function knownDirect(
+  service: Service,
+  ref: RunRef,
+  commands: readonly Stop[],
+): Promise<ReadonlySet<string>> {
+  if (service.jobs.direct.size === 0) return new Set();
+  const { linked } = (await hold(service, ref)).memory;
+  const names = commands
+    .filter(({ node }) => isDirect(service, linked, node))
+    .flatMap((command) =>
+      addressesOf(command).map(({ address }) => nameOf(ref, address, command.attempt)),
+    );
+  if (names.length === 0) return new Set();
+  const known = await service.jobs.adopt(names);
+  return new Set(known.map(({ address, attempt }) => `${address}#${attempt}`));
 }
 
 /** A sub-run ends as any run that is cancelled; with `force` what was told to stop in it before is told again. */

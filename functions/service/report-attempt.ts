@@ -4,6 +4,7 @@ import { Conflict } from '#errors/families.ts';
 import { FORMAT } from '#schemas/ids.ts';
 import type { AttemptReport, WalkEvent } from '#schemas/run.ts';
 import type { AttemptName } from '#schemas/work-order.ts';
+import { directItem } from './direct.ts';
 import { attemptKey, outcomeKey, type RunRef, splitAddress } from './keys.ts';
 import { hold, loadRun } from './load-run.ts';
 import { attemptOf } from './outputs.ts';
@@ -11,7 +12,8 @@ import type { Service } from './service.ts';
 
 /** A report, and the job that tells it. */
 export interface ToldReport {
-  readonly job: string;
+  /** Undefined of direct work, for which there is no claim. */
+  readonly job: string | undefined;
   readonly name: AttemptName;
   readonly report: AttemptReport;
 }
@@ -63,6 +65,7 @@ async function keepReport(
 ): Promise<AttemptReport | undefined> {
   const { job, name, report } = told;
   const key = attemptKey(ref, name.address, name.attempt);
+  if (job === undefined) return keepDirect(service, ref, told);
   const attempt = {
     v: FORMAT,
     address: name.address,
@@ -84,6 +87,16 @@ async function keepReport(
   // Told before (and perhaps not rung): what is kept counts, not what came now.
   const item = await service.table.get(key);
   return item?.['job'] === job ? attemptOf(item).report : undefined;
+}
+
+async function keepDirect(
+  service: Service,
+  ref: RunRef,
+  { name, report }: ToldReport,
+): Promise<AttemptReport | undefined> {
+  const put = await service.table.putIfAbsent(directItem(ref, name, report));
+  if (put.created) return report;
+  return put.existing['job'] === undefined ? attemptOf(put.existing).report : undefined;
 }
 
 /** `offered → claimed (job)`. True also when this job holds the claim already. */

@@ -6,11 +6,12 @@ import { FORMAT } from '#schemas/ids.ts';
 import { limits } from '#schemas/limits.ts';
 import type { Command } from '#schemas/run.ts';
 import { undecidedWrites } from './approvals.ts';
+import { directItem, isDirect } from './direct.ts';
 import { attemptKey, chunkKey, headKey, logKey, type RunRef } from './keys.ts';
 import type { LoadedRun } from './load-run.ts';
 import { addressesOf, getAll } from './outputs.ts';
 import { finishWrites, offeredAttempt } from './perform.ts';
-import type { Held, Service } from './service.ts';
+import type { Held } from './service.ts';
 import type { AdvanceOptions, FreshReport, Taken } from './take-events.ts';
 import type { Walked } from './walk-run.ts';
 
@@ -59,7 +60,7 @@ export async function saveWalk(held: Held, saving: Saving): Promise<number | und
     if (command.command === 'finish-run')
       writes.push(...finishWrites(service, ref, command.status));
   }
-  const offers = offersOf(service, ref, result.commands);
+  const offers = offersOf(held, result.commands);
   if (writes.length + offers.length <= service.table.bounds.transactItems) writes.push(...offers);
   try {
     await service.table.transact(writes);
@@ -87,13 +88,18 @@ async function putBack(
     service.table,
     fresh.map(({ name }) => attemptKey(ref, name.address, name.attempt)),
   );
-  const isOpen = ({ job }: FreshReport, index: number): boolean =>
-    items[index]?.['status'] === 'claimed' && items[index]['job'] === job;
+  const isOpen = ({ job }: FreshReport, index: number): boolean => {
+    const item = items[index];
+    if (job === undefined) return item === undefined;
+    return item?.['status'] === 'claimed' && item['job'] === job;
+  };
   options.saved?.(fresh.filter((report, index) => !isOpen(report, index)));
   options.giveBack?.(fresh.filter(isOpen));
 }
 
 function reportWrite(ref: RunRef, { job, name, report }: FreshReport): Write {
+  if (job === undefined)
+    return { write: 'put', item: directItem(ref, name, report), if: { exists: false } };
   return {
     write: 'put',
     item: {
@@ -114,11 +120,12 @@ function reportWrite(ref: RunRef, { job, name, report }: FreshReport): Write {
   };
 }
 
-function offersOf(service: Service, ref: RunRef, commands: readonly Command[]): Write[] {
+function offersOf({ service, ref, memory }: Held, commands: readonly Command[]): Write[] {
   if (service.table.bounds.transactItems <= limits.transactItems) return [];
   const offers: Write[] = [];
   for (const command of commands) {
-    if (command.command !== 'start-node') continue;
+    if (command.command !== 'start-node' || isDirect(service, memory.linked, command.node))
+      continue;
     for (const { address } of addressesOf(command)) {
       offers.push({
         write: 'put',

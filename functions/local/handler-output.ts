@@ -1,0 +1,146 @@
+// What a handler returned, as outputs: an object whose members are named outputs, and nothing that JSON would change or lose. Pure.
+import {
+  MalformedOutputs,
+  OutputsTooLarge,
+  type RawOutputs,
+  type RawValue,
+} from '#runner/outputs.ts';
+import { bytes } from '#runner/room.ts';
+import { limits } from '#schemas/limits.ts';
+
+const FORBIDDEN: ReadonlySet<string> = new Set(['__proto__', 'constructor', 'prototype']);
+const DEPTH = 64;
+
+interface Reading {
+  /** The objects that the value stands in. */
+  readonly inside: Set<object>;
+  /** Bytes it will take, roughly and never too many. */
+  size: number;
+}
+
+/** The outputs; none for undefined and null. Throws MalformedOutputs or OutputsTooLarge, with the place and what came. */
+export function namedOutputs(returned: unknown): RawOutputs {
+  const outputs: RawOutputs = new Map();
+  if (returned === undefined || returned === null) return outputs;
+  if (typeof returned !== 'object' || Array.isArray(returned) || !isPlain(returned)) {
+    throw new MalformedOutputs(
+      `the handler returned ${called(returned)}; wanted an object of named outputs, or nothing`,
+    );
+  }
+  const reading: Reading = { inside: new Set([returned]), size: 0 };
+  for (const [name, value] of Object.entries(returned)) {
+    if (name === '' || name.length > limits.idLength || FORBIDDEN.has(name)) {
+      throw new MalformedOutputs(
+        `the handler returned an output named ${JSON.stringify(name.slice(0, 80))}; wanted are 1 to ${limits.idLength} characters`,
+      );
+    }
+    // As JSON has it: what is undefined is not there.
+    if (value !== undefined) outputs.set(name, jsonOf(value, name, reading, 1));
+  }
+  if (outputs.size > limits.outputsCount) {
+    throw new OutputsTooLarge(
+      `the handler returned ${outputs.size} outputs; at most ${limits.outputsCount} are allowed`,
+    );
+  }
+  return outputs;
+}
+
+function jsonOf(value: unknown, at: string, reading: Reading, depth: number): RawValue {
+  reading.size += 1;
+  switch (typeof value) {
+    case 'string':
+      reading.size += value.length + 2;
+      inBounds(reading);
+      return value;
+    case 'boolean':
+      return value;
+    case 'number':
+      if (Number.isFinite(value)) return value;
+      throw unfit(value, at);
+    case 'object':
+      return value === null ? null : structure(value, at, reading, depth);
+    default:
+      throw unfit(value, at);
+  }
+}
+
+function structure(value: object, at: string, reading: Reading, depth: number): RawValue {
+  if (reading.inside.has(value)) {
+    throw new MalformedOutputs(`output ${at} holds itself; wanted a value that JSON can write`);
+  }
+  if (depth > DEPTH) {
+    throw new MalformedOutputs(`output ${at} is nested deeper than ${DEPTH} levels`);
+  }
+  inBounds(reading);
+  reading.inside.add(value);
+  const made = Array.isArray(value)
+    ? Array.from(value, (item: unknown, index) =>
+        jsonOf(item ?? null, `${at}[${index}]`, reading, depth + 1),
+      )
+    : members(value, at, reading, depth);
+  reading.inside.delete(value);
+  return made;
+}
+
+function members(value: object, at: string, reading: Reading, depth: number): RawValue {
+  if (!isPlain(value)) throw unfit(value, at);
+  const made: [string, RawValue][] = [];
+  for (const [name, member] of Object.entries(value)) {
+    if (FORBIDDEN.has(name)) {
+      throw new MalformedOutputs(`output ${at} has a member ${name}, which is not allowed`);
+    }
+    if (name === '$ref' || name === '$file') {
+      throw new MalformedOutputs(
+        `output ${at} has a member "${name}", which only the engine may write`,
+      );
+    }
+    reading.size += name.length + 3;
+    if (member !== undefined)
+      made.push([name, jsonOf(member, `${at}.${name}`, reading, depth + 1)]);
+  }
+  return Object.fromEntries(made);
+}
+
+function inBounds({ size }: Reading): void {
+  if (size <= limits.outputsFileBytes) return;
+  throw new OutputsTooLarge(
+    `the handler returned more than ${bytes(limits.outputsFileBytes)}; write large data to a file or a store, and return where it is`,
+  );
+}
+
+function isPlain(value: object): boolean {
+  const prototype: unknown = Object.getPrototypeOf(value);
+  return prototype === null || prototype === Object.prototype || isForeign(prototype);
+}
+
+/** The Object of another realm, as in a test runner or a `vm`. */
+function isForeign(prototype: unknown): boolean {
+  return (
+    typeof prototype === 'object' &&
+    prototype !== null &&
+    Object.getPrototypeOf(prototype) === null &&
+    Object.hasOwn(prototype, 'hasOwnProperty')
+  );
+}
+
+function unfit(value: unknown, at: string): MalformedOutputs {
+  return new MalformedOutputs(
+    `output ${at} is ${called(value)}; wanted texts, numbers, booleans, null, lists and plain objects`,
+  );
+}
+
+function called(value: unknown): string {
+  if (Array.isArray(value)) return `a list of ${value.length}`;
+  switch (typeof value) {
+    case 'string':
+      return 'a text';
+    case 'number':
+      return `the number ${value}`;
+    case 'bigint':
+      return 'a BigInt (hand it over as a text)';
+    case 'object':
+      return value === null ? 'null' : `of the class ${value.constructor?.name ?? 'unknown'}`;
+    default:
+      return `a ${typeof value}`;
+  }
+}
