@@ -52,7 +52,7 @@ export const PROBLEM_MESSAGES = {
   },
   yaml_aliases: {
     depth: 'the file is refused: it is nested too deeply',
-    unreadable: 'the file is refused: it cannot be read',
+    unreadable: 'the file is refused: it cannot be read: {why}',
     levels: 'the file is refused: it is nested deeper than {most} levels',
     values: 'the file is refused: it holds more than {most} values when aliases are expanded',
     itself: 'the file is refused: the alias "*{alias}" stands inside what it names',
@@ -146,7 +146,7 @@ export const PROBLEM_MESSAGES = {
   bad_duration: {
     no_unit: '"{came}" has no unit; say "{came}s", for seconds',
     form: '"{came}" is no duration; wanted a duration such as 90s, 15m or 1h30m',
-    order: '"{came}" is no duration: units go from large to small',
+    order: '"{came}" is no duration: units go from large to small; wanted one such as 1h30m',
     long: '"{came}" is longer than {most}',
   },
   bad_size: {
@@ -209,15 +209,16 @@ export const PROBLEM_MESSAGES = {
   },
   unsafe_value: {
     repository: '{subject} is "{came}", which no repository is fetched from; wanted {wanted}',
-    tag: '{subject} is "{came}", which cannot be the name of a tag',
+    tag: '{subject} is "{came}", which cannot be the name of a tag; wanted one such as v1.0.0',
     braces: '{subject} is "{came}"; wanted a path without {{ }}',
-    leaves: '{subject} is "{came}", which leaves its folder',
+    leaves: '{subject} is "{came}", which leaves its folder; wanted a path inside it',
     absolute: '{subject} is "{came}"; wanted a path inside its folder',
     relative:
       '{subject} is "{came}"; wanted a path relative to the folder of this file, as in ./publish.yaml',
-    option: '{subject} is "{came}", which would be read as an option',
-    control: '{subject} holds a control character',
-    nul: '{subject} holds a NUL character',
+    option:
+      '{subject} is "{came}", which would be read as an option; wanted a value that does not begin with "-"',
+    control: '{subject} holds a control character; wanted a text without any',
+    nul: '{subject} holds a NUL character, which no program can be given; wanted a text without it',
   },
   // Names
   unknown_node: {
@@ -257,7 +258,8 @@ export const PROBLEM_MESSAGES = {
       '{subject} waits for event:{pattern}: of the pipeline there is only pipeline.started, for nothing starts after its end',
     form: '{subject} waits for event:{pattern}; an event is named NODE.EVENT',
     event: '{subject} waits for event:{pattern}, which no node raises; there are {known}{hint}',
-    no_approval: '{subject} waits for event:{pattern}, but "{node}" is no approval',
+    no_approval:
+      '{subject} waits for event:{pattern}, but "{node}" is no approval; only approvals are approved or rejected',
     no_match: '{subject} waits for event:{pattern}, but "{node}" matches no other node',
     external:
       '{subject} waits for event:{pattern}: * stands for nodes only, an event from outside must be named',
@@ -347,7 +349,7 @@ export const PROBLEM_MESSAGES = {
     offline:
       'commit {commit} of {repository} is not in the cache, and --offline forbids to fetch it',
     gone: 'commit {commit}, which tag "{tag}" meant when this run began, is no longer in {repository}',
-    mirror: 'a mirror cannot be made: {why}',
+    mirror: 'no mirror of a repository can be made in {folder}: {why}',
     checkout: 'commit {commit} cannot be checked out: {why}',
     no_folder: 'working tree {folder} is no folder',
   },

@@ -62,10 +62,11 @@ function parse(findings: Findings): Document.Parsed | undefined {
     });
   } catch (error) {
     // The library recurses: only nesting without end gets here.
+    const why = shown(error instanceof Error ? error.message : String(error), 200);
     const said =
       error instanceof RangeError
         ? message('yaml_aliases', 'depth')
-        : message('yaml_aliases', 'unreadable');
+        : message('yaml_aliases', 'unreadable', { why });
     findings.error(said, undefined);
     return undefined;
   }

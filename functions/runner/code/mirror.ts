@@ -143,7 +143,12 @@ async function ensureMirror(context: GitContext, mirror: string): Promise<void> 
   rmSync(draft, { recursive: true, force: true });
   const end = await git(context, ['init', '--quiet', '--bare', '--', draft]);
   if (end.code !== 0)
-    throw new SourceProblem(message('repository_missing', 'mirror', { why: complaint(end) }));
+    throw new SourceProblem(
+      message('repository_missing', 'mirror', {
+        folder: path.dirname(mirror),
+        why: complaint(end),
+      }),
+    );
   renameSync(draft, mirror);
 }
 
