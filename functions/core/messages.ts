@@ -78,3 +78,8 @@ export function problemOf(said: Message, path: string, suggestion?: string): Pro
   const about = { code, severity: 'error', path, line: 0, column: 0, message: text } as const;
   return { ...about, ...(suggestion === undefined ? {} : { suggestion }) };
 }
+
+/** The same where the run may go on. */
+export function warningOf(said: Message, path: string): Problem {
+  return { ...problemOf(said, path), severity: 'warning' };
+}

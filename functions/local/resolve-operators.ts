@@ -1,5 +1,5 @@
 // The pre-flight of operators: resolves every tag and looks for every project file, before the run exists and before anything is built.
-import { problemOf } from '#core/messages.ts';
+import { problemOf, warningOf } from '#core/messages.ts';
 import { resolve } from '#runner/code/resolve.ts';
 import type { Environment, OperatorSource, Plan } from '#schemas/plan.ts';
 import type { Problem } from '#schemas/problems.ts';
@@ -51,8 +51,7 @@ export async function resolveOperators(
       problems.push(problemOf(said, path, near));
       continue;
     }
-    if (answer.warning !== undefined)
-      warnings.push({ ...problemOf(answer.warning, path), severity: 'warning' });
+    if (answer.warning !== undefined) warnings.push(warningOf(answer.warning, path));
     if (answer.source === undefined || answer.commit === undefined) continue;
     sources[answer.source] = {
       commit: answer.commit,
