@@ -5,7 +5,7 @@ import { problemCode } from './problem-codes.ts';
 export const problem = z.strictObject({
   code: problemCode,
   severity: z.enum(['error', 'warning']),
-  /** Whose place it is, where that is not the file that was asked about: a sub-pipeline's. */
+  /** Whose place it is, where that is not the file that was asked about: a sub-pipeline's, relative to that file's folder. */
   file: z.string().optional(),
   /** Where in the document: `nodes[2].startWhen`. Empty for the document itself. */
   path: z.string(),

@@ -11,23 +11,27 @@ import { runnerAt } from '#embedded/runner-program.ts';
 import { createSecrets } from '#embedded/secrets.ts';
 import { openTable, type SqliteTable } from '#embedded/table.ts';
 import { Defect } from '#errors/families.ts';
+import type { AttemptDesk, DirectDesk } from '#ports/jobs.ts';
 import { endLeftovers } from '#runner/leftovers.ts';
 import { forgetSpool, readSpool } from '#runner/spool.ts';
 import type { LockHolder } from '#schemas/data-directory.ts';
 import type { RunReport } from '#schemas/report.ts';
-import type { RunStatus } from '#schemas/run.ts';
+import type { AttemptReport, RunStatus } from '#schemas/run.ts';
+import type { AttemptName } from '#schemas/work-order.ts';
 import { adoptRun } from '#service/adopt-run.ts';
 import { memoryBells } from '#service/bell.ts';
 import type { Control } from '#service/control.ts';
 import { secretsOf } from '#service/dependencies.ts';
 import { createDesk, type Notices, refOf } from '#service/desk.ts';
+import { createDirectDesk } from '#service/direct.ts';
 import { activeRuns } from '#service/find-run.ts';
-import type { RunRef } from '#service/keys.ts';
 import { hold } from '#service/load-run.ts';
 import { reportAttempt } from '#service/report-attempt.ts';
 import { createService, type Service } from '#service/service.ts';
 import { statusOf } from '#service/status.ts';
+import { joinJobs } from './all-jobs.ts';
 import { createControl } from './control.ts';
+import { createFunctions, type Functions } from './functions.ts';
 import { type Machine, thisMachine } from './machine.ts';
 import { NAMESPACE } from './names.ts';
 import { RunLoops } from './run-loops.ts';
@@ -60,6 +64,8 @@ export interface Engine {
   adopt(run: string): Promise<void>;
   /** Resolves with the report when the run has ended or is halted. */
   wait(run: string): Promise<RunReport>;
+  /** Registers a handler for `function` nodes; what waits for it starts at once. Answers how to take it back. */
+  readonly register: Functions['register'];
   /** Rejects when nothing can be saved any more. */
   readonly failed: Promise<never>;
   /** Runs that are walked here and are not over; halted ones, which wait for a person, are left out. */
@@ -80,6 +86,7 @@ interface Parts {
   readonly service: Service;
   readonly loops: RunLoops;
   readonly jobs: LocalJobs;
+  readonly functions: Functions;
   readonly watchers: Watchers;
   readonly notices: Notices;
   readonly fatal: Promise<never>;
@@ -133,6 +140,7 @@ export async function openEngine(options: EngineOptions): Promise<Engine> {
         await made.watchers.rest(ref, made.service);
         return control.report(ref.run);
       },
+      register: (name, handler, how) => made.functions.register(name, handler, how),
       failed: made.fatal,
       unfinished: () => unfinished(made),
       get clients() {
@@ -175,6 +183,7 @@ async function closeParts(
 ): Promise<readonly string[]> {
   parts.watchers.close();
   await server?.close();
+  await parts.functions.close();
   await parts.loops.close();
   // Only now: until the last connection was closed a client may have started one.
   const left = await unfinished(parts).catch(() => []);
@@ -211,6 +220,13 @@ function createParts(directory: DataDirectory, options: EngineOptions): Parts {
     return late.service;
   };
   const desk = lateDesk(theService, { loops, notices, watchers });
+  const functions = createFunctions({
+    dataDir: directory.path,
+    desk,
+    now: systemClock.now,
+    // What is not reported is found by the engine that adopts the run.
+    problem: () => {},
+  });
   const jobs = createJobs({
     directory,
     cacheDirectory: options.cacheDir ?? cacheDirectory(),
@@ -224,7 +240,7 @@ function createParts(directory: DataDirectory, options: EngineOptions): Parts {
     {
       table,
       objects: createObjects(directory.objects),
-      jobs,
+      jobs: joinJobs(jobs, functions),
       alarms,
       secrets: createSecrets({ file: directory.secrets, keyFile: directory.secretKey }),
       clock: systemClock,
@@ -233,9 +249,13 @@ function createParts(directory: DataDirectory, options: EngineOptions): Parts {
     },
     (ref) => watchers.committed(ref),
     async (ref, how) => {
-      const known = loops.own(ref);
-      if (how === 'adopt' && !known) await adoptRun(theService(), ref);
-      loops.wake(ref);
+      const known = loops.own(ref, { asleep: how === 'adopt' });
+      if (how === 'new' || known) loops.wake(ref);
+      else {
+        // Until then nothing may be started: what the other engine did itself must be known to be lost first.
+        await adoptRun(theService(), ref);
+        loops.rouse(ref);
+      }
     },
   );
   late.service = service;
@@ -245,6 +265,7 @@ function createParts(directory: DataDirectory, options: EngineOptions): Parts {
     service,
     loops,
     jobs,
+    functions,
     watchers,
     notices,
     fatal,
@@ -252,28 +273,36 @@ function createParts(directory: DataDirectory, options: EngineOptions): Parts {
   };
 }
 
-type Desk = ReturnType<typeof createDesk>;
+type Desk = AttemptDesk & DirectDesk;
 
 function lateDesk(
   service: () => Service,
   parts: { loops: RunLoops; notices: Notices; watchers: Watchers },
 ): Desk {
   let desk: Desk | undefined;
+  const submit = async (
+    job: string | undefined,
+    name: AttemptName,
+    report: AttemptReport,
+  ): Promise<void> => {
+    // A run that nobody asked to go on is only told: the engine that takes it up will walk it.
+    if (parts.loops.owns(refOf(name))) await parts.loops.submit(job, name, report);
+    else await reportAttempt(service(), { job, name, report });
+  };
   const made = (): Desk => {
-    desk ??= createDesk(service(), {
-      submit: async (job, name, report) => {
-        // A run that nobody asked to go on is only told: the engine that takes it up will walk it.
-        if (parts.loops.owns(refOf(name))) await parts.loops.submit(job, name, report);
-        else await reportAttempt(service(), { job, name, report });
-      },
-      notices: parts.notices,
-      noticed: (notice) => parts.watchers.noticed(refOf(notice.name), notice),
-      lost: async () => {
-        for (const ref of parts.loops.refs) await adoptRun(service(), ref);
-      },
-      allowedSecrets: async (name) =>
-        secretsOf((await hold(service(), refOf(name))).memory.linked.plan),
-    });
+    desk ??= {
+      ...createDesk(service(), {
+        submit,
+        notices: parts.notices,
+        noticed: (notice) => parts.watchers.noticed(refOf(notice.name), notice),
+        lost: async () => {
+          for (const ref of parts.loops.refs) await adoptRun(service(), ref, 'runner');
+        },
+        allowedSecrets: async (name) =>
+          secretsOf((await hold(service(), refOf(name))).memory.linked.plan),
+      }),
+      ...createDirectDesk(service(), { submit: (name, report) => submit(undefined, name, report) }),
+    };
     return desk;
   };
   return {
@@ -282,5 +311,7 @@ function lateDesk(
     notice: (notice) => made().notice(notice),
     lost: (job) => made().lost(job),
     secrets: (name, names) => made().secrets(name, names),
+    done: (name, report) => made().done(name, report),
+    offer: (names) => made().offer(names),
   };
 }

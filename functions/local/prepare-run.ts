@@ -1,23 +1,21 @@
 // Prepares a run before it exists: compiles the file, resolves inputs, secrets, tags and room on this machine. What is wrong is
 // told all at once, and nothing has happened yet.
 import { existsSync } from 'node:fs';
-import { readFile } from 'node:fs/promises';
-import { dirname, resolve } from 'node:path';
-import { canonical } from '#core/compile/canonical.ts';
-import { type Compiled, compile } from '#core/compile/compile.ts';
-import { decodeSource } from '#core/compile/decode.ts';
+import { dirname } from 'node:path';
 import { type Message, message, problemOf } from '#core/messages.ts';
 import { readDataDirectory } from '#embedded/data-directory.ts';
 import { createSecrets } from '#embedded/secrets.ts';
-import type { OperatorSource, Plan, PlanNode } from '#schemas/plan.ts';
+import type { Plan } from '#schemas/plan.ts';
 import type { Problem } from '#schemas/problems.ts';
 import type { RunStart } from '#schemas/run.ts';
 import type { Json } from '#schemas/values.ts';
 import type { RunRequest } from '#service/control.ts';
 import { type Machine, thisMachine } from './machine.ts';
 import { NAMESPACE } from './names.ts';
-import { resolveOperators } from './resolve-operators.ts';
+import { type CompiledPipeline, compilePipeline } from './pipeline-files.ts';
+import { type ResolvedOperators, resolveOperators } from './resolve-operators.ts';
 import { runInputs } from './run-inputs.ts';
+import { type FilePlan, plansOfRun, type RunPlans } from './run-plans.ts';
 import { cacheDirectory } from './settings.ts';
 
 export interface PrepareOptions {
@@ -34,42 +32,74 @@ export interface PrepareOptions {
 }
 
 export type Prepared =
-  | { readonly request: RunRequest; readonly plan: Plan; readonly warnings: readonly Problem[] }
+  | {
+      readonly request: RunRequest;
+      readonly plan: Plan;
+      /** Plans of the pipelines that its nodes run, and of those that these run. */
+      readonly below?: readonly Plan[];
+      readonly warnings: readonly Problem[];
+    }
   | { readonly problems: readonly Problem[] };
 
 /** The request for a run of a pipeline file, or every problem that was found. */
 export async function prepareRun(options: PrepareOptions): Promise<Prepared> {
-  const file = resolve(options.file);
-  const decoded = decodeSource(await readFile(file));
-  if (!decoded.ok) return { problems: decoded.problems };
-  const compiled = compile(
-    { text: decoded.text, file: options.file },
-    { with: Object.keys(options.with) },
-  );
+  const compiled = compilePipeline(options.file, {
+    cwd: process.cwd(),
+    with: Object.keys(options.with),
+  });
   if (!compiled.ok) return { problems: compiled.problems };
-  const folder = dirname(file);
-  const plan = withWorkingTrees(compiled, options.with);
+  const plans = await plansOfRun(compiled, options.with);
+  const { plan } = plans.main;
+  const all = [plans.main, ...plans.below];
   const [inputs, secrets, resolved] = await Promise.all([
     runInputs(plan, options),
-    missingSecrets(compiled.secrets, options.dataDir),
-    resolveOperators(plan, { folder, offline: options.offline, cacheDir: cacheDirectory() }),
+    missingSecrets(secretsIn(compiled), options.dataDir),
+    operatorsOf(all, options.offline),
   ]);
   const problems = [
+    ...plans.problems,
     ...inputs.problems,
     ...missingTrees(options.with),
     ...secrets,
     ...resolved.problems,
-    ...whatCannotFit(plan, thisMachine()),
+    ...all.flatMap((each) => whatCannotFit(each.plan, thisMachine())),
   ];
   if (problems.length > 0) return { problems: [...compiled.warnings, ...problems] };
-  const request = requestOf(plan, {
+  const request = requestOf(plans, {
     options,
-    file,
-    folder,
+    file: plans.main.file,
+    folder: dirname(plans.main.file),
     inputs: inputs.values,
     sources: resolved.sources,
   });
-  return { plan, warnings: [...compiled.warnings, ...resolved.warnings], request };
+  return {
+    plan,
+    below: plans.below.map((each) => each.plan),
+    warnings: [...compiled.warnings, ...resolved.warnings],
+    request,
+  };
+}
+
+function secretsIn({ main, files }: Extract<CompiledPipeline, { ok: true }>): readonly string[] {
+  const all = [main, ...files.values()].flatMap(({ compiled }) => compiled.secrets);
+  return [...new Set(all)].sort();
+}
+
+/** Tags of all plans together; paths are relative to the folder of each file. */
+async function operatorsOf(
+  plans: readonly FilePlan[],
+  offline: boolean,
+): Promise<ResolvedOperators> {
+  const found = await Promise.all(
+    plans.map(({ plan, file }) =>
+      resolveOperators(plan, { folder: dirname(file), offline, cacheDir: cacheDirectory() }),
+    ),
+  );
+  return {
+    sources: Object.assign({}, ...found.map(({ sources }) => sources)),
+    problems: found.flatMap(({ problems }) => problems),
+    warnings: found.flatMap(({ warnings }) => warnings),
+  };
 }
 
 interface Found {
@@ -80,10 +110,11 @@ interface Found {
   readonly sources: RunStart['sources'];
 }
 
-function requestOf(plan: Plan, found: Found): RunRequest {
+function requestOf({ main, below }: RunPlans, found: Found): RunRequest {
   const { options } = found;
   return {
-    plan: plan as Json,
+    plan: main.plan as Json,
+    ...(below.length === 0 ? {} : { plans: below.map(({ plan }) => plan as Json) }),
     inputs: found.inputs,
     sources: found.sources,
     folder: found.folder,
@@ -92,37 +123,6 @@ function requestOf(plan: Plan, found: Found): RunRequest {
     ...(options.offline ? { offline: true } : {}),
     ...(options.timeout === undefined ? {} : { timeout: options.timeout }),
   };
-}
-
-/** The plan with folders in the place of the operators that are named. */
-function withWorkingTrees(compiled: Compiled, folders: Readonly<Record<string, string>>): Plan {
-  const replaced = new Map<string, OperatorSource>();
-  for (const operator of compiled.operators) {
-    const folder = folders[operator.name];
-    if (folder !== undefined)
-      replaced.set(canonical({ source: operator.source, environment: operator.environment }), {
-        path: resolve(folder),
-      });
-  }
-  return replaced.size === 0 ? compiled.plan : replaceIn(compiled.plan, replaced);
-}
-
-function replaceIn(plan: Plan, replaced: ReadonlyMap<string, OperatorSource>): Plan {
-  const nodes = plan.nodes.map((node): PlanNode => {
-    const { executor } = node;
-    if (executor.kind === 'steps')
-      return { ...node, executor: { ...executor, plan: replaceIn(executor.plan, replaced) } };
-    if (
-      (executor.kind !== 'command' && executor.kind !== 'prepare') ||
-      executor.operator === undefined
-    )
-      return node;
-    const operator = replaced.get(
-      canonical({ source: executor.operator, environment: executor.environment }),
-    );
-    return operator === undefined ? node : { ...node, executor: { ...executor, operator } };
-  });
-  return { ...plan, nodes };
 }
 
 function missingTrees(folders: Readonly<Record<string, string>>): Problem[] {

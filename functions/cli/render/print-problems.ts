@@ -1,4 +1,5 @@
 // Problems of a pipeline for people: place, message, the line with its caret, what would be right.
+import path from 'node:path';
 import type { Problem } from '#schemas/problems.ts';
 import type { Context } from '../context.ts';
 import type { Palette } from './palette.ts';
@@ -35,7 +36,9 @@ function renderProblem(problem: Problem, file: string | undefined, paint: Palett
 /** `file:line:column: `, as editors and terminals make links of it. */
 function placeOf(problem: Problem, file: string | undefined): string {
   const place = problem.line === 0 ? [] : [problem.line, problem.column];
-  const parts = [...(file === undefined ? [] : [file]), ...place];
+  // That of a sub-pipeline is told from the folder of the main file.
+  const own = problem.file === undefined ? file : path.join(path.dirname(file ?? ''), problem.file);
+  const parts = [...(own === undefined ? [] : [own]), ...place];
   return parts.length === 0 ? '' : `${parts.join(':')}: `;
 }
 

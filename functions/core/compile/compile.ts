@@ -28,6 +28,8 @@ export interface CompileOptions {
   readonly with?: readonly string[];
   /** Finds the pipelines that nodes run; without it none is found. */
   readonly subPipeline?: FindPipeline;
+  /** Names of the operators of pipelines below, once they were found: `with` may name these as well. */
+  readonly operatorsBelow?: () => readonly string[];
 }
 
 export interface Compiled {
@@ -82,7 +84,7 @@ function compileInto(
   foreign.push(...problems);
   const reading = { ...read, drafts };
   const secrets = check(findings, reading);
-  checkWith(findings, reading, options.with ?? []);
+  checkWith(findings, reading, options);
   if (findings.failed) return undefined;
   return { ...finished(reading, dialect, secrets), depth };
 }
@@ -108,8 +110,11 @@ function finished(
   };
 }
 
-function checkWith(findings: Findings, reading: Reading, names: readonly string[]): void {
-  const known = reading.operators.map((operator) => operator.name);
+function checkWith(findings: Findings, reading: Reading, options: CompileOptions): void {
+  const { with: names = [], operatorsBelow } = options;
+  if (names.length === 0) return;
+  const own = reading.operators.map((operator) => operator.name);
+  const known = [...new Set([...own, ...(operatorsBelow?.() ?? [])])];
   for (const name of names) {
     if (known.includes(name)) continue;
     const near = nearest(name, known);
