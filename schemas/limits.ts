@@ -241,6 +241,15 @@ export const limits = {
   completedNames: 200,
   completionWait: 2 * SECOND,
 
+  /** Milliseconds a tool may take to tell its version. */
+  doctorTool: 10 * SECOND,
+  /** Bytes of the control group that `doctor` tries, and bytes a disk should have free. */
+  doctorMemory: 64 * MIB,
+  doctorFree: 1024 * MIB,
+  /** Commits that `doctor` measures, and milliseconds from which on one is called slow. */
+  doctorCommits: 25,
+  doctorCommit: 5,
+
   /** Bytes of one secret. */
   secretBytes: 64 * KIB,
   /** Secrets of one namespace. */
