@@ -112,6 +112,8 @@ export const runSummary = z.strictObject({
   endedAt: instant.optional(),
   retryOf: runId.optional(),
   parent: runId.optional(),
+  /** Approvals that wait for somebody. */
+  approvals: z.array(z.string()).optional(),
   file: z.string().optional(),
 });
 export type RunSummary = z.infer<typeof runSummary>;

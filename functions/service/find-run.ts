@@ -4,11 +4,15 @@ import type { Item } from '#ports/table.ts';
 import { limits } from '#schemas/limits.ts';
 import { type RunSummary, runSummary } from '#schemas/report.ts';
 import type { RunStatus } from '#schemas/run.ts';
+import { waitingApprovals } from './approvals.ts';
 import { activeRunsKey, monthsKey, type RunRef, runsKey } from './keys.ts';
+import { hold, loadRun } from './load-run.ts';
 import type { Service } from './service.ts';
 import { statusOf } from './status.ts';
 
 const SHORTEST_PREFIX = 4;
+/** Approvals that a line of the list names. */
+const MOST_APPROVALS = 5;
 
 /** Newest month first. */
 async function months(service: Service, namespace: string): Promise<readonly string[]> {
@@ -104,9 +108,20 @@ export async function listRuns(
         ? await statusOf(service, { namespace, run: sk })
         : item['status'];
     if (query.status !== undefined && status !== query.status) continue;
-    runs.push(runSummary.parse({ run: sk, ...about, status }));
+    const approvals =
+      item['status'] === 'running' ? await approvalsOf(service, { namespace, run: sk }) : {};
+    runs.push(runSummary.parse({ run: sk, ...about, status, ...approvals }));
   }
   return runs;
+}
+
+/** The approvals of a run that wait for somebody. */
+async function approvalsOf(service: Service, ref: RunRef): Promise<{ approvals?: string[] }> {
+  const held = await hold(service, ref);
+  const waiting = waitingApprovals(held, await loadRun(held));
+  return waiting.length === 0
+    ? {}
+    : { approvals: waiting.slice(0, MOST_APPROVALS).map(({ address }) => address) };
 }
 
 /** Runs that are not over, oldest first. */

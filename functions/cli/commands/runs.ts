@@ -56,6 +56,9 @@ function row(summary: RunSummary, { paint, host }: Context): readonly string[] {
     summary.endedAt === undefined && summary.status !== 'running'
       ? ''
       : spell(end - summary.startedAt),
-    summary.retryOf === undefined ? '' : paint.dim(`again: ${summary.retryOf}`),
+    [
+      ...(summary.approvals === undefined ? [] : [`waits for ${summary.approvals.join(', ')}`]),
+      ...(summary.retryOf === undefined ? [] : [paint.dim(`again: ${summary.retryOf}`)]),
+    ].join('  '),
   ];
 }

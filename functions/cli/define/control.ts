@@ -8,11 +8,18 @@ export interface EmitOptions {
   readonly key?: string;
 }
 
+export interface DecideOptions {
+  readonly comment?: string;
+  readonly by?: string;
+}
+
 export function defineControlCommands(program: Command, act: Act): void {
   definePause(program, act);
   defineCancel(program, act);
   defineRetry(program, act);
   defineEmit(program, act);
+  defineApprove(program, act);
+  defineReject(program, act);
 }
 
 function definePause(program: Command, act: Act): void {
@@ -81,4 +88,41 @@ function defineEmit(program: Command, act: Act): void {
     ['millrace emit latest external.go', ''],
     ['millrace emit latest external.approved by=ana rows=12', 'with a payload'],
   ]);
+}
+
+const WAITING =
+  'the approval, or one instance of it: review[3]; may be left out when only one waits';
+
+function deciding(command: Command): Command {
+  return command
+    .argument('<run>', RUN)
+    .argument('[node]', WAITING)
+    .addOption(new Option('--comment <text>', 'why; kept with the decision'))
+    .addOption(new Option('--by <name>', 'who decides; your user name by default'));
+}
+
+function defineApprove(program: Command, act: Act): void {
+  const command = deciding(
+    program.command('approve').description('say yes to an approval that waits'),
+  ).action((run: string, node: string | undefined, options: DecideOptions) =>
+    act(async (context) =>
+      (await import('../commands/approve.ts')).approve(context, { run, node }, options),
+    ),
+  );
+  examples(command, [
+    ['millrace approve latest', 'when only one waits'],
+    ['millrace approve latest review --comment "looks right"', ''],
+    ["millrace approve latest 'review[3]' --by ada", 'one instance'],
+  ]);
+}
+
+function defineReject(program: Command, act: Act): void {
+  const command = deciding(
+    program.command('reject').description('say no to an approval that waits'),
+  ).action((run: string, node: string | undefined, options: DecideOptions) =>
+    act(async (context) =>
+      (await import('../commands/reject.ts')).reject(context, { run, node }, options),
+    ),
+  );
+  examples(command, [['millrace reject latest review --comment "wrong month"', '']]);
 }

@@ -10,7 +10,7 @@ export function renderEvent(line: EventLine, paint: Palette): string {
   const subject = line.node === undefined ? line.event.slice(0, -name.length - 1) : line.node;
   const prepared = subject.startsWith('@') ? `environment ${subject.slice(1)}` : subject;
   const attempt = (line.attempt ?? 0) > 1 ? ` (attempt ${line.attempt})` : '';
-  const told = detail(line.payload);
+  const told = [detail(line.payload), howToDecide(line)].filter((part) => part !== '').join('  ');
   return `${paint.dim(clock(line.at))} ${prepared} ${coloured(name, paint)}${attempt}${told === '' ? '' : `: ${told}`}`;
 }
 
@@ -29,6 +29,13 @@ function coloured(name: string, paint: Palette): string {
   const colour = COLOURS[name];
   const word = name.replace('_', ' ');
   return colour === undefined ? word : paint[colour](word);
+}
+
+/** What to type, where an approval waits. */
+function howToDecide({ run, event, node, payload }: EventLine): string {
+  const waits = event.endsWith('.queued') && textOf(payload ?? null, 'reason') === 'approval';
+  if (!waits || node === undefined) return '';
+  return `(millrace approve ${run} ${node.endsWith(']') ? `'${node}'` : node})`;
 }
 
 /** The message, else the reason; of an external event what it carried. */

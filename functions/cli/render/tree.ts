@@ -1,5 +1,6 @@
 // The tree of a run, from its report: one line a node, folded to what fits. Pure: the caller gives the time and the room.
 import type { NodeReport, RunReport, ShownStatus } from '#schemas/report.ts';
+import { waitingIn } from '../waiting-approvals.ts';
 import { colourOf, mark, statusWord } from './marks.ts';
 import type { Palette } from './palette.ts';
 import { shorten, spell } from './words.ts';
@@ -11,6 +12,9 @@ export interface Frame {
   readonly rows: number;
   readonly paint: Palette;
 }
+
+/** Approvals that are listed with what to type. */
+const DECISIONS = 5;
 
 interface Line {
   readonly status: ShownStatus;
@@ -39,9 +43,22 @@ export function renderTree(report: RunReport, frame: Frame): string {
     status: node.status,
     text: nodeLine(node.label ?? id, node, width, frame),
   }));
-  const room = Math.max(3, frame.rows - 1);
+  const asked = decisionLines(report, frame);
+  const room = Math.max(3, frame.rows - 1 - asked.length);
   const shown = fold([...environments, ...nodes], room, frame.paint);
-  return [headline(report, frame), ...shown].join('\n');
+  return [headline(report, frame), ...shown, ...asked].join('\n');
+}
+
+/** What to type, where somebody is waited for. */
+function decisionLines(report: RunReport, frame: Frame): readonly string[] {
+  const waiting = waitingIn(report);
+  const lines = waiting.slice(0, DECISIONS).map(({ address }) => {
+    const place = address.endsWith(']') ? `'${address}'` : address;
+    const approve = `millrace approve ${report.run} ${place}`;
+    return frame.paint.dim(shorten(`  → ${approve}   (or reject)`, frame.columns));
+  });
+  const more = waiting.length - lines.length;
+  return more > 0 ? [...lines, frame.paint.dim(`  → … and ${more} more`)] : lines;
 }
 
 function headline(report: RunReport, frame: Frame): string {
@@ -120,9 +137,18 @@ function whyOf(node: NodeReport): string {
     case 'skipped':
       return node.message ?? node.reason ?? '';
     case 'running':
+      return '';
     case 'completed':
-      return node.seededFrom === undefined ? '' : 'from the earlier run';
+      return sourceOf(node);
   }
+}
+
+/** Where a result comes from that no program of this run made. */
+function sourceOf({ seededFrom, reusedFrom, decision }: NodeReport): string {
+  if (seededFrom !== undefined) return 'from the earlier run';
+  if (reusedFrom !== undefined) return `reused from run ${reusedFrom.run}`;
+  if (decision === undefined) return '';
+  return `by ${decision.by}${decision.comment === undefined ? '' : `: ${decision.comment}`}`;
 }
 
 function waiting(text: string): string {

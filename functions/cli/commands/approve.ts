@@ -1,0 +1,90 @@
+import { userInfo } from 'node:os';
+import { Rejected } from '#errors/families.ts';
+import type { RunReport } from '#schemas/report.ts';
+import type { Control } from '#service/control.ts';
+import type { Context } from '../context.ts';
+import type { DecideOptions } from '../define/control.ts';
+import { EXIT, type ExitCode } from '../exit-codes.ts';
+import { steering } from '../reading.ts';
+import { plain } from '../render/words.ts';
+import { waitingIn } from '../waiting-approvals.ts';
+
+/** What is to be decided: a run, and a node of it where more than one waits. */
+export interface Asked {
+  readonly run: string;
+  readonly node: string | undefined;
+}
+
+export function approve(context: Context, asked: Asked, options: DecideOptions): Promise<ExitCode> {
+  return decide(context, asked, { ...options, approve: true });
+}
+
+/** Says yes or no: through the engine at work, else where the next one finds it. */
+export async function decide(
+  context: Context,
+  asked: Asked,
+  verdict: DecideOptions & { readonly approve: boolean },
+): Promise<ExitCode> {
+  const by = verdict.by ?? userName();
+  if (by.trim() === '') throw new Rejected('invalid', '--by is empty: wanted a name');
+  return steering(context, async ({ control, kind }) => {
+    // Where the node is named, one question is enough: who waits for the answer waits no longer than that.
+    const node = asked.node ?? (await onlyOne(control, asked.run));
+    await control.decide(asked.run, node, {
+      approve: verdict.approve,
+      by,
+      ...(verdict.comment === undefined ? {} : { comment: verdict.comment }),
+    });
+    const run = context.quiet ? asked.run : await control.find(asked.run);
+    answer(context, { run, node, by, parked: kind === 'reader', ...verdict });
+    return EXIT.done;
+  });
+}
+
+interface Decided {
+  readonly run: string;
+  readonly node: string;
+  readonly by: string;
+  readonly approve: boolean;
+  readonly comment?: string;
+  /** No engine is at work: the next one takes the decision up. */
+  readonly parked: boolean;
+}
+
+function answer(context: Context, decided: Decided): void {
+  const { run, node, by, comment } = decided;
+  const decision = decided.approve ? 'approved' : 'rejected';
+  if (context.json)
+    context.sayJson({ run, node, decision, by, ...(comment === undefined ? {} : { comment }) });
+  else if (!context.quiet) context.say(`${node} of run ${run} ${decision} by ${by}`);
+  if (decided.parked)
+    context.note(`millrace: no engine is at work; \`millrace resume ${run}\` goes on with the run`);
+}
+
+/** The node that waits, where exactly one does. */
+async function onlyOne(control: Control, run: string): Promise<string> {
+  const report = await control.report(run);
+  const waiting = waitingIn(report);
+  const [only] = waiting;
+  if (only === undefined) throw new Rejected('wrong_state', nothingWaits(report));
+  if (waiting.length === 1) return only.address;
+  const names = waiting.map(({ address, asked }) =>
+    asked === undefined ? address : `${address} (${plain(asked)})`,
+  );
+  throw new Rejected(
+    'ambiguous',
+    `${waiting.length} approvals of run ${report.run} wait: ${names.join(', ')}; say which`,
+  );
+}
+
+function nothingWaits({ run, status }: RunReport): string {
+  return `run ${run} is ${status}, and nothing in it waits for a decision`;
+}
+
+function userName(): string {
+  try {
+    return userInfo().username;
+  } catch {
+    throw new Rejected('invalid', 'this user has no name here: say who decides with --by NAME');
+  }
+}
