@@ -253,7 +253,10 @@ function createParts(directory: DataDirectory, options: EngineOptions): Parts {
       if (how === 'new' || known) loops.wake(ref);
       else {
         // Until then nothing may be started: what the other engine did itself must be known to be lost first.
-        await adoptRun(theService(), ref);
+        await adoptRun(theService(), ref).catch((error: unknown) => {
+          loops.forget(ref);
+          throw error;
+        });
         loops.rouse(ref);
       }
     },

@@ -1,5 +1,6 @@
 // The doorbell of an embedded engine: one loop for each run that is awake, and the reports that wait to be taken in with an advance.
 import { setTimeout as sleep } from 'node:timers/promises';
+import { keyOf } from '#embedded/attempt-book.ts';
 import { Transient } from '#errors/families.ts';
 import type { AttemptReport } from '#schemas/run.ts';
 import type { AttemptName } from '#schemas/work-order.ts';
@@ -20,8 +21,11 @@ interface Loop {
   rung: boolean;
   working: Promise<void> | undefined;
   gen: number;
-  waiting: Waiting[];
-  taken: Waiting[];
+  /** What another engine left of it is being settled: it is walked when that is done. */
+  asleep: boolean;
+  /** Reports by attempt, in the order in which they came. */
+  readonly waiting: Map<string, Waiting>;
+  readonly taken: Map<string, Waiting>;
 }
 
 export interface LoopHooks {
@@ -32,6 +36,39 @@ export interface LoopHooks {
 }
 
 const FIRST_PAUSE = 200;
+
+function take(loop: Loop, count: number): readonly FreshReport[] {
+  const reports: Waiting[] = [];
+  for (const [key, report] of loop.waiting) {
+    if (reports.length >= count) break;
+    loop.waiting.delete(key);
+    loop.taken.set(key, report);
+    reports.push(report);
+  }
+  return reports;
+}
+
+function settled(loop: Loop, reports: readonly FreshReport[]): void {
+  for (const { name } of reports) {
+    const key = keyOf(name);
+    loop.taken.get(key)?.resolve();
+    loop.taken.delete(key);
+  }
+}
+
+/** They were first, and are so again. */
+function giveBack(loop: Loop, reports: readonly FreshReport[]): void {
+  if (reports.length === 0) return;
+  const later = [...loop.waiting];
+  loop.waiting.clear();
+  for (const { name } of reports) {
+    const key = keyOf(name);
+    const report = loop.taken.get(key);
+    if (report !== undefined) loop.waiting.set(key, report);
+    loop.taken.delete(key);
+  }
+  for (const [key, report] of later) loop.waiting.set(key, report);
+}
 
 /** Loops that walk the runs of one engine. */
 export class RunLoops {
@@ -56,8 +93,12 @@ export class RunLoops {
     return [...this.#loops.values()].map((loop) => loop.ref);
   }
 
-  /** Takes a run up: from now on it is walked here. Answers whether it was already. */
-  own(ref: RunRef): boolean {
+  /**
+   * Takes a run up: from now on it is walked here. Answers whether it was already.
+   *
+   * @param how.asleep until `rouse` is called it is only noted that it was rung
+   */
+  own(ref: RunRef, how: { asleep?: boolean } = {}): boolean {
     const known = this.owns(ref);
     if (!known)
       this.#loops.set(runKey(ref), {
@@ -65,10 +106,18 @@ export class RunLoops {
         rung: false,
         working: undefined,
         gen: 0,
-        waiting: [],
-        taken: [],
+        asleep: how.asleep === true,
+        waiting: new Map(),
+        taken: new Map(),
       });
     return known;
+  }
+
+  /** Walks a run that was asleep. */
+  rouse(ref: RunRef): void {
+    const loop = this.#loops.get(runKey(ref));
+    if (loop !== undefined) loop.asleep = false;
+    this.wake(ref);
   }
 
   owns(ref: RunRef): boolean {
@@ -80,7 +129,7 @@ export class RunLoops {
     const loop = this.#loops.get(runKey(ref));
     if (loop === undefined) return;
     loop.rung = true;
-    if (loop.working === undefined && !this.#closed) {
+    if (loop.working === undefined && !loop.asleep && !this.#closed) {
       loop.working = this.#work(loop).finally(() => {
         loop.working = undefined;
         // Rung after the last look and before this: nobody else would wake it.
@@ -90,25 +139,24 @@ export class RunLoops {
   }
 
   /** Takes a report in; resolves when it is durable, or is known to count for nothing. */
-  submit(job: string, name: AttemptName, report: AttemptReport): Promise<void> {
+  submit(job: string | undefined, name: AttemptName, report: AttemptReport): Promise<void> {
     if (this.#closed) return Promise.reject(new Transient('unavailable', 'the engine is closing'));
     const ref = refOf(name);
     const loop = this.#loops.get(runKey(ref));
     if (loop === undefined) return Promise.resolve();
     // A runner may tell twice before it is answered, as one that died and left its spool does: one save takes in one of them.
-    const same = [...loop.taken, ...loop.waiting].find(
-      (each) => each.name.address === name.address && each.name.attempt === name.attempt,
-    );
+    const key = keyOf(name);
+    const same = loop.taken.get(key) ?? loop.waiting.get(key);
     if (same !== undefined) return same.settled;
     const { promise: settled, resolve, reject } = Promise.withResolvers<void>();
-    loop.waiting.push({ job, name, report, settled, resolve, reject });
+    loop.waiting.set(key, { job, name, report, settled, resolve, reject });
     this.wake(ref);
     return settled;
   }
 
   /** The run is over: what is still told of it counts for nothing. */
   forget(ref: RunRef): void {
-    for (const report of this.#loops.get(runKey(ref))?.waiting.splice(0) ?? []) report.resolve();
+    for (const report of this.#loops.get(runKey(ref))?.waiting.values() ?? []) report.resolve();
     this.#loops.delete(runKey(ref));
   }
 
@@ -141,30 +189,17 @@ export class RunLoops {
     return advanceRun(service, loop.ref, {
       gen: loop.gen,
       token: runKey(loop.ref),
-      take: (count) => {
-        loop.taken = loop.waiting.splice(0, count);
-        return loop.taken;
-      },
-      saved: (reports) => this.#settled(loop, reports),
-      giveBack: (reports) => this.#giveBack(loop, reports),
+      take: (count) => take(loop, count),
+      saved: (reports) => settled(loop, reports),
+      giveBack: (reports) => giveBack(loop, reports),
     });
-  }
-
-  #settled(loop: Loop, reports: readonly FreshReport[]): void {
-    for (const report of loop.taken) if (reports.includes(report)) report.resolve();
-    loop.taken = loop.taken.filter((report) => !reports.includes(report));
-  }
-
-  #giveBack(loop: Loop, reports: readonly FreshReport[] = loop.taken): void {
-    loop.waiting = [...loop.taken.filter((report) => reports.includes(report)), ...loop.waiting];
-    loop.taken = loop.taken.filter((report) => !reports.includes(report));
   }
 
   /** False when the loop must end. */
   async #failed(loop: Loop, error: unknown): Promise<boolean> {
     const service = this.#service;
     if (service === undefined) return false;
-    this.#giveBack(loop);
+    giveBack(loop, [...loop.taken.values()]);
     try {
       const verdict = await advanceFailed(service, loop.ref, error);
       if (verdict === 'halted') {
@@ -177,7 +212,8 @@ export class RunLoops {
       return true;
     } catch (second) {
       // Not even the failure can be noted. Reports stay with the runner, for an engine that can save them.
-      for (const report of loop.waiting.splice(0)) report.reject(second);
+      for (const report of loop.waiting.values()) report.reject(second);
+      loop.waiting.clear();
       this.#hooks.fatal(second);
       return false;
     }
