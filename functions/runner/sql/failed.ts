@@ -67,7 +67,7 @@ function placeOf(bytes: number | undefined, place: StatementPlace): number | und
 function inWords({ type, message }: Told): string {
   const file = /^Cannot access (?:file|directory) "(.*)" - /s.exec(message)?.[1];
   if (type === 'Permission' && file !== undefined)
-    return `the query wants the file "${file}", which the node was not given; a query reads only files bound to it, as {{ name }} of an input with type: file or of an output that is a file`;
+    return `the query wants the file "${file}", which the node was not given; it reads files that are bound to it, as {{ name }} of an input with type: file or of an output that is a file, and writes none but that of "into"`;
   if (type === 'Permission' && message.startsWith('Loading external extensions'))
     return 'the query loads an extension, which is not allowed; CSV, JSON and Parquet are there without';
   if (type === 'Out of Memory')
