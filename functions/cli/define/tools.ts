@@ -10,6 +10,7 @@ export function defineToolCommands(program: Command, act: Act): void {
   defineEnv(program, act);
   defineCodec(program, act);
   defineSchema(program, act);
+  defineDoctor(program, act);
   defineCompletion(program, act);
 }
 
@@ -199,4 +200,15 @@ function defineCompletion(program: Command, act: Act): void {
       ),
     );
   examples(names, [['millrace complete-names node latest', '']]);
+}
+
+function defineDoctor(program: Command, act: Act): void {
+  const command = program
+    .command('doctor')
+    .description('what of tools, limits and storage is here, and how to get what is not')
+    .action(() => act(async (context) => (await import('../commands/doctor.ts')).doctor(context)));
+  examples(command, [
+    ['millrace doctor', 'exits 2 if something is missing without which nothing runs'],
+    ['millrace doctor --json', 'for a program'],
+  ]);
 }
