@@ -7,19 +7,33 @@ import type { Queries, Query } from './sql-step.ts';
 const SHOWN = 120;
 const BEFORE = 80;
 
-export function queryFailure(failure: SqlFailure, queries: Queries): string {
+/** `message` in one line, and `shown` with the line of the query and a caret, for the log. */
+export interface Told {
+  readonly message: string;
+  readonly shown: string;
+}
+
+export function queryFailure(failure: SqlFailure, queries: Queries): Told {
   const { output } = failure;
   const query = output === undefined ? queries.main : queries.outputs.get(output);
   const subject = output === undefined ? 'the query' : `the query of the output "${output}"`;
-  if (query === undefined) return `${subject}: ${failure.message}`;
+  if (query === undefined) return told(subject, failure.message);
   const statement = query.statements[failure.statement ?? 0];
   const message = inTerms(failure.message, query, statement?.parameters ?? []);
-  if (failure.at === undefined || statement === undefined) return `${subject}: ${message}`;
+  if (failure.at === undefined || statement === undefined) return told(subject, message);
   const { text } = query.template;
   const at = placeInTemplate(statement, Math.min(failure.at, statement.text.length));
-  const line = text.slice(0, at).split('\n').length;
-  const where = text.trimEnd().includes('\n') ? `${subject}, line ${line}` : subject;
-  return `${where}: ${message}\n${excerpt(text, at)}`;
+  const before = text.slice(0, at).split('\n');
+  const column = [...(before.at(-1) ?? '')].length + 1;
+  const lines = text.trimEnd().includes('\n') ? `line ${before.length}, ` : '';
+  return told(`${subject}, ${lines}column ${column}`, message, excerpt(text, at));
+}
+
+function told(where: string, message: string, excerpt?: string): Told {
+  return {
+    message: `${where}: ${message.replaceAll(/\s*\n\s*/g, '; ').replaceAll('!;', ';')}`,
+    shown: [`${where}: ${message}`, ...(excerpt === undefined ? [] : [excerpt])].join('\n'),
+  };
 }
 
 /** `$1` is what stands for `{{ path }}` in the text that the database was given. */

@@ -9,7 +9,6 @@ import { evaluateSql, readSql, type SqlStatement } from '#core/expression/sql.ts
 import type { Template } from '#core/expression/types.ts';
 import { limits } from '#schemas/limits.ts';
 import type { PlanNode, Resources } from '#schemas/plan.ts';
-import type { Reason } from '#schemas/reasons.ts';
 import {
   SQL_RESULT,
   type SqlFailure,
@@ -89,9 +88,11 @@ export async function startQuery(
     },
     command: commandLine(file),
     told: () => {
-      const told = toldIn(failure, queries);
-      if (told !== undefined) node.log.say(name, node.mask.text(told.message));
-      return told;
+      const found = failureIn(failure);
+      if (found === undefined) return undefined;
+      const { message, shown } = queryFailure(found, queries);
+      node.log.say(name, node.mask.text(shown));
+      return { reason: found.reason, message };
     },
   });
 }
@@ -193,8 +194,7 @@ function commandLine(request: string): string {
   return `exec ${[process.execPath, '--single-threaded', program, request].map(quoteWord).join(' ')}`;
 }
 
-function toldIn(file: string, queries: Queries): { reason: Reason; message: string } | undefined {
+function failureIn(file: string): SqlFailure | undefined {
   if (!existsSync(file)) return undefined;
-  const failure: SqlFailure = sqlFailure.parse(JSON.parse(readFileSync(file, 'utf8')));
-  return { reason: failure.reason, message: queryFailure(failure, queries) };
+  return sqlFailure.parse(JSON.parse(readFileSync(file, 'utf8')));
 }
