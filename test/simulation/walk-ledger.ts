@@ -108,6 +108,7 @@ export class Ledger {
         for (const place of this.#places(fact)) {
           if (this.#isParent(place)) continue;
           this.#insist(this.live.has(keyOf(place)), 'what is not live is stopped', fact);
+          this.#insist(!this.isApproval(place.node), 'an approval is told to stop', fact);
         }
         return;
       case 'ended':
@@ -153,7 +154,9 @@ export class Ledger {
     this.#insist(attempt === (this.attempts.get(key) ?? 0) + 1, 'an attempt was left out', fact);
     this.attempts.set(key, attempt);
     this.live.set(key, { ...place, attempt, stopped: false });
-    if (this.#sketch.nodes[place.node]?.kind !== 'join') this.#started.add(key);
+    const { kind } = this.#sketch.nodes[place.node] ?? {};
+    // A join has done its work already, and an approval waits for a person: nobody is told of either.
+    if (kind !== 'join' && kind !== 'approval') this.#started.add(key);
   }
 
   #ends(place: Place, fact: Extract<Fact, { fact: 'ended' }>): void {
@@ -199,7 +202,7 @@ export class Ledger {
   /** Places in groups and in a forEach node. */
   #limits(): void {
     const running = [...this.live.values()].filter(
-      (each) => this.#sketch.nodes[each.node]?.kind === 'steps',
+      (each) => this.#sketch.nodes[each.node]?.kind === 'steps' || this.isApproval(each.node),
     );
     for (const [index, group] of this.#sketch.groups.entries()) {
       if (group.maxParallel === undefined) continue;
@@ -211,6 +214,10 @@ export class Ledger {
       const own = running.filter((each) => each.node === index);
       this.#insist(own.length <= node.maxParallel, 'more instances than maxParallel', own);
     }
+  }
+
+  isApproval(node: number): boolean {
+    return this.#sketch.nodes[node]?.kind === 'approval';
   }
 
   isInside(node: number, group: number): boolean {

@@ -102,7 +102,7 @@ export class WalkSimulation {
     if (dice.chance(0.2)) this.#forget();
     if (dice.chance(0.1)) this.#now += dice.pick([-50, 0, 1, 20] as const);
     const events: WalkEvent[] = dice.chance(0.12) ? this.#strays() : [];
-    const live = dice.shuffled([...this.ledger.live.values()]);
+    const live = dice.shuffled(this.#answering());
     const deliver = live.length > 0 && dice.chance(0.75);
     if (deliver) {
       const count = dice.chance(0.7) ? 1 : dice.between(1, 8);
@@ -124,8 +124,8 @@ export class WalkSimulation {
 
   /** Time goes on when nothing else can: to the next deadline, but not past the run's own while something may still come. */
   #nothingHappens(): void {
-    const { wakeAt, live } = this.ledger;
-    const waits = live.size > 0 || this.#unsent.length > 0;
+    const { wakeAt } = this.ledger;
+    const waits = this.#answering().length > 0 || this.#unsent.length > 0;
     const near = wakeAt !== undefined && wakeAt - this.#now < DAY;
     if (wakeAt !== undefined && (near || !waits) && !(this.#paused && !this.#options.wild)) {
       this.#now = Math.max(this.#now, wakeAt + this.#dice.pick([-1, 0, 0, 5] as const));
@@ -147,6 +147,14 @@ export class WalkSimulation {
     const outcome = this.#event(live, live.attempt, result);
     this.#delivered.push(outcome);
     return outcome;
+  }
+
+  /** Live attempts that will say something: nobody decides some approvals. */
+  #answering(): readonly LiveAttempt[] {
+    return [...this.ledger.live.values()].filter((live) => {
+      const nobody = this.#scripted(live).result === 'timed_out';
+      return !(nobody && this.ledger.isApproval(live.node));
+    });
   }
 
   #scripted(live: LiveAttempt): AttemptResult {
@@ -174,7 +182,15 @@ export class WalkSimulation {
         !this.#unsent.some((each) => each.event === 'external' && each.name === external.name),
     );
     const echo: WalkEvent[] = sent.map((external) => ({ event: 'external', ...external }));
-    return [...(again === undefined ? [] : [again]), early, ...echo];
+    return [...(again === undefined ? [] : [again, ...this.#otherwise(again)]), early, ...echo];
+  }
+
+  /** Somebody else decides the other way, of what was decided already. */
+  #otherwise(told: WalkEvent): WalkEvent[] {
+    if (told.event !== 'outcome' || told.result.result === 'cancelled') return [];
+    const approved = told.result.result === 'completed';
+    const rejects = { result: 'failed', reason: 'rejected', message: 'bob rejected it' } as const;
+    return [{ ...told, result: approved ? rejects : { result: 'completed', outputs: {} } }];
   }
 
   /** Writes the state down and reads it again, as another process would. */

@@ -153,7 +153,7 @@ function checkRunEnd(sketch: Sketch, ledger: Ledger, ends: ReadonlyMap<number, N
   const unhandled = [...ends].filter(([index, end]) => {
     if (end.status !== 'failed' && end.status !== 'timed_out') return false;
     if (sketch.nodes[index]?.kind === 'prepare') return false;
-    return !handledBy(sketch, index, end.status).some(
+    return !handledBy(sketch, index, end).some(
       (handler) => ends.get(handler)?.status === 'completed',
     );
   });

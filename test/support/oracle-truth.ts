@@ -42,7 +42,7 @@ export function judge(world: World, asker: number, cond: Cond): Truth {
     case 'not':
       return opposite(judge(world, asker, cond.part));
     case 'event':
-      return eventTruth(world.ends.get(cond.node), [cond.event]);
+      return eventTruth(world, cond.node, [cond.event]);
     case 'wildcard':
       return wildcardTruth(world, asker, cond.pattern);
     case 'external':
@@ -72,20 +72,23 @@ function hasHappened(end: NodeEnd, event: EventKind): boolean {
   if (event === 'ended') return true;
   if (event === 'started') return end.started;
   if (event === 'retrying') return end.retried;
+  if (event === 'rejected') return end.reason === 'rejected';
   return end.status === event;
 }
 
-function eventTruth(end: NodeEnd | undefined, events: readonly EventKind[]): Truth {
+function eventTruth(world: World, node: number, events: readonly EventKind[]): Truth {
+  const end = world.ends.get(node);
   if (end === undefined) return 'open';
+  if (world.sketch.nodes[node]?.kind === 'approval' && end.status === 'completed') {
+    if (events.includes('approved')) return 'true';
+  }
   return events.some((event) => hasHappened(end, event)) ? 'true' : 'never';
 }
 
 function wildcardTruth(world: World, asker: number, pattern: string): Truth {
   const truths = world
     .sources(asker, pattern)
-    .map((source) =>
-      eventTruth(world.ends.get(source), matchingEvents(world.sketch, source, pattern)),
-    );
+    .map((source) => eventTruth(world, source, matchingEvents(world.sketch, source, pattern)));
   return any(truths);
 }
 
@@ -98,6 +101,8 @@ const KINDS: readonly EventKind[] = [
   'ended',
   'started',
   'retrying',
+  'approved',
+  'rejected',
 ];
 
 /** A star stands for any characters but the dot; the pattern is anchored. */

@@ -109,11 +109,12 @@ function reachable(count: number, edges: readonly [number, number][]): boolean[]
 export function handledBy(
   sketch: Sketch,
   failed: number,
-  event: 'failed' | 'timed_out',
+  end: { readonly status: string; readonly reason?: string },
 ): readonly number[] {
+  const events = end.reason === 'rejected' ? [end.status, 'rejected'] : [end.status];
   const names = (cond: Cond): boolean => {
     if (cond.is === 'and' || cond.is === 'or') return cond.parts.some(names);
-    return cond.is === 'event' && cond.node === failed && cond.event === event;
+    return cond.is === 'event' && cond.node === failed && events.includes(cond.event);
   };
   return sketch.nodes.flatMap((node, index) =>
     node.start !== undefined && names(node.start) ? [index] : [],

@@ -1,6 +1,8 @@
 // What a run must come to, found the slow and obvious way from the rules of the design ("Meaning, settled"). Knows nothing of
 // the order in which nodes end: it asks every condition again whenever something has ended, until nothing changes.
 // Covers what does not depend on order: no fail-fast, no stopWhen, no cancel, no timeouts but the run's own.
+
+import { UNDECIDED } from '#core/walk/approvals.ts';
 import { Defect } from '#errors/families.ts';
 import { limits } from '#schemas/limits.ts';
 import type { Reason } from '#schemas/reasons.ts';
@@ -126,7 +128,8 @@ function fannedOut(node: SketchNode, count: number): NodeEnd {
   const most = Math.max(1, ...instances.map((instance) => instance.attempts));
   const base = { attempts: most, started: true, retried: false, instances };
   if (instances.some((instance) => instance.status !== 'completed')) {
-    return { ...base, status: 'failed', reason: 'instance_failed' };
+    const reason = node.kind === 'approval' ? 'rejected' : 'instance_failed';
+    return { ...base, status: 'failed', reason };
   }
   return {
     ...base,
@@ -141,6 +144,7 @@ function attempts(node: SketchNode, endings: readonly AttemptResult[]): NodeEnd 
     const ending = endings[Math.min(attempt, endings.length) - 1];
     if (ending === undefined) throw new Defect(`node "${node.id}" has no ending`);
     const base = { attempts: attempt, started: true, retried: attempt > 1 };
+    if (node.kind === 'approval' && ending.result === 'timed_out') return undecidedEnd(node, base);
     if (ending.result === 'completed') {
       return { ...base, status: 'completed', outputs: ending.outputs };
     }
@@ -160,6 +164,15 @@ function attempts(node: SketchNode, endings: readonly AttemptResult[]): NodeEnd 
     }
     return { ...base, ...finalOf(ending) };
   }
+}
+
+/** Nobody decides: what counts then was said beforehand. */
+function undecidedEnd(
+  node: SketchNode,
+  base: Pick<NodeEnd, 'attempts' | 'started' | 'retried'>,
+): NodeEnd {
+  if (node.onDeadline === 'approve') return { ...base, status: 'completed', outputs: UNDECIDED };
+  return { ...base, status: 'failed', reason: 'rejected' };
 }
 
 function finalOf(ending: AttemptResult): { status: EndStatus; reason?: Reason } {
@@ -189,9 +202,7 @@ function runEnd(
   const unhandled = nodes.some((end, index) => {
     if (end.status !== 'failed' && end.status !== 'timed_out') return false;
     if (sketch.nodes[index]?.kind === 'prepare') return false;
-    return !handledBy(sketch, index, end.status).some(
-      (handler) => nodes[handler]?.status === 'completed',
-    );
+    return !handledBy(sketch, index, end).some((handler) => nodes[handler]?.status === 'completed');
   });
   return unhandled ? { status: 'failed', reason: 'node_failed' } : { status: 'completed' };
 }

@@ -67,6 +67,10 @@ function randomEvent(material: Material, node: number, place: Place): EventKind 
   if (dice.chance(0.1)) choices.push('cancelled');
   // Whether a failure under two `!` is handled is a question nobody should have to answer.
   if (place.nots < 2) choices.push('failed', 'failed', 'failed', 'timed_out');
+  if (source?.kind === 'approval') {
+    choices.push('approved', 'approved', 'approved');
+    if (place.nots < 2) choices.push('rejected', 'rejected');
+  }
   if (material.beginnings) choices.push('started');
   const retries = source?.retry !== undefined && source.forEach === undefined;
   if (material.beginnings && retries) choices.push('retrying', 'retrying');
@@ -86,7 +90,14 @@ function randomPattern(material: Material): string {
     'ended',
     'timed_out',
   ] as const);
-  const patterns = [`*.${kind}`, `*.${kind}`, `${family}_*.${kind}`, `*${other.slice(-1)}.${kind}`];
+  const decided = visible.some((node) => node.kind === 'approval') ? ['*.approved'] : [];
+  const patterns = [
+    ...decided,
+    `*.${kind}`,
+    `*.${kind}`,
+    `${family}_*.${kind}`,
+    `*${other.slice(-1)}.${kind}`,
+  ];
   if (material.beginnings) patterns.push('*.*ed', `${family}*.*e*`);
   // One node by its exact name, so one that may be named.
   const named = dice.pick(material.named);

@@ -92,8 +92,8 @@ class Generator {
 
   #bare(index: number, groups: number): Draft {
     const dice = this.#dice;
-    const kind = dice.chance(0.2) ? 'join' : 'steps';
-    const list = kind === 'steps' && dice.chance(0.15);
+    const kind = dice.chance(0.2) ? 'join' : dice.chance(0.15) ? 'approval' : 'steps';
+    const list = kind !== 'join' && dice.chance(0.15);
     const count = list ? dice.below(5) : 1;
     return {
       id: `${dice.pick(FAMILIES)}_${index}`,
@@ -105,8 +105,28 @@ class Generator {
       ...(kind === 'steps' &&
         this.#flavour.mode === 'wild' &&
         dice.chance(0.15) && { timeout: dice.between(50, 5_000) }),
-      endings: Array.from({ length: count }, () => this.#endings()),
+      ...(kind === 'approval'
+        ? this.#approval(count)
+        : { endings: Array.from({ length: count }, () => this.#endings()) }),
     };
+  }
+
+  /** With a real engine nobody is there to decide. Else somebody is, or a deadline; in wild plans they race. */
+  #approval(count: number): Pick<Draft, 'endings' | 'deadline' | 'onDeadline'> {
+    const dice = this.#dice;
+    const late = this.#isReal || dice.chance(0.3);
+    const races = this.#flavour.mode === 'wild' && dice.chance(0.5);
+    const nobody: AttemptResult = { result: 'timed_out', message: 'nobody decides' };
+    return {
+      ...((late || races) && { deadline: dice.between(1, this.#isReal ? 50 : 2_000) }),
+      onDeadline: dice.pick(['reject', 'approve'] as const),
+      endings: Array.from({ length: count }, () => [late ? nobody : this.#decision()]),
+    };
+  }
+
+  #decision(): AttemptResult {
+    if (this.#dice.chance(0.6)) return { result: 'completed', outputs: randomOutputs(this.#dice) };
+    return { result: 'failed', reason: 'rejected', message: 'ana rejected it' };
   }
 
   #retry(): Retry {

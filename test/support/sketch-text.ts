@@ -86,6 +86,10 @@ const STEP: Plan = {
 function executorOf(node: SketchNode): Executor {
   if (node.kind === 'join') return { kind: 'join' };
   if (node.kind === 'steps') return { kind: 'steps', plan: STEP };
+  if (node.kind === 'approval') {
+    const { deadline, onDeadline = 'reject' } = node;
+    return { kind: 'approval', onDeadline, ...(deadline === undefined ? {} : { deadline }) };
+  }
   return { kind: 'prepare', operator: { path: `../${node.id}` }, environment: { kind: 'host' } };
 }
 
@@ -156,7 +160,8 @@ function yamlNode(sketch: Sketch, node: SketchNode): string[] {
     ['maxParallel', node.maxParallel],
     ['inputs', node.inputs && bindings(sketch, node.inputs)],
     ['retry', node.retry && yamlRetry(node.retry)],
-    ['steps', node.kind === 'join' ? undefined : [yamlStep(node)]],
+    ['steps', node.kind === 'steps' ? [yamlStep(node)] : undefined],
+    ['approval', node.kind === 'approval' ? yamlApproval(node) : undefined],
   ];
   return [
     `  - id: ${node.id}`,
@@ -164,6 +169,11 @@ function yamlNode(sketch: Sketch, node: SketchNode): string[] {
       value === undefined ? [] : [`    ${name}: ${JSON.stringify(value)}`],
     ),
   ];
+}
+
+function yamlApproval({ deadline, onDeadline }: SketchNode): Json {
+  if (deadline === undefined) return true;
+  return { deadline: `${deadline}ms`, ...(onDeadline === undefined ? {} : { onDeadline }) };
 }
 
 function yamlRetry(retry: Retry): Json {

@@ -45,6 +45,8 @@ export const EVENTS = [
   'ended',
   'started',
   'retrying',
+  'approved',
+  'rejected',
 ] as const;
 export type EventKind = (typeof EVENTS)[number];
 
@@ -60,7 +62,10 @@ export type Cond =
 export interface SketchNode {
   readonly id: string;
   readonly group: number;
-  readonly kind: 'join' | 'steps' | 'prepare';
+  readonly kind: 'join' | 'steps' | 'prepare' | 'approval';
+  /** Of an approval. An ending `timed_out` of it means that nobody decides. */
+  readonly deadline?: number;
+  readonly onDeadline?: 'reject' | 'approve';
   readonly needs?: readonly number[];
   readonly start?: Cond;
   readonly stop?: Cond;
