@@ -44,8 +44,7 @@ async function bundle(entryPoints) {
     bundle: true,
     splitting: true,
     platform: 'node',
-    // The database itself: 70 MB of machine code, loaded by the program for queries from where it is installed.
-    external: ['@duckdb/node-bindings'],
+    plugins: [database],
     target: 'node24',
     format: 'esm',
     minify: true,
@@ -65,6 +64,25 @@ async function bundle(entryPoints) {
     logLevel: 'warning',
   });
 }
+
+/**
+ * The database itself, 70 MB of machine code, is not bundled: it is loaded from where its package is installed. Only that
+ * package can see it, where packages are kept apart from one another.
+ */
+const database = {
+  name: 'database',
+  setup(build) {
+    build.onResolve({ filter: /^@duckdb\/node-bindings$/ }, ({ path: name }) => ({
+      path: name,
+      namespace: 'database',
+    }));
+    build.onLoad({ filter: /.*/, namespace: 'database' }, ({ path: name }) => ({
+      contents: `import { createRequire } from 'node:module';
+        const { resolve } = createRequire(import.meta.url);
+        export default createRequire(resolve('@duckdb/node-api'))(${JSON.stringify(name)});`,
+    }));
+  },
+};
 
 /** Replaces by rename, and only what differs: a running process never sees half a file. */
 function writeIfChanged(file) {

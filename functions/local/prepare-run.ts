@@ -11,6 +11,7 @@ import type { RunStart } from '#schemas/run.ts';
 import type { Json } from '#schemas/values.ts';
 import type { RunRequest } from '#service/control.ts';
 import { type Machine, thisMachine } from './machine.ts';
+import { missingPackages } from './missing-packages.ts';
 import { NAMESPACE } from './names.ts';
 import { type CompiledPipeline, compilePipeline } from './pipeline-files.ts';
 import { type ResolvedOperators, resolveOperators } from './resolve-operators.ts';
@@ -63,6 +64,7 @@ export async function prepareRun(options: PrepareOptions): Promise<Prepared> {
     ...secrets,
     ...resolved.problems,
     ...all.flatMap((each) => whatCannotFit(each.plan, thisMachine())),
+    ...all.flatMap((each) => missingPackages(each.plan)).slice(0, 1),
   ];
   if (problems.length > 0) return { problems: [...compiled.warnings, ...problems] };
   const request = requestOf(plans, {
