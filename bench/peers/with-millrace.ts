@@ -1,8 +1,7 @@
 // Millrace: the same work as in with-*.py, by an engine that keeps all of it in a data directory, each commit on disk.
-//
-// A node is a shell that adds one, far more work than the functions of the peers: handlers take their place once an engine has them.
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
+import * as z from 'zod';
 import { compile } from '#core/compile/compile.ts';
 import { Defect } from '#errors/families.ts';
 import { type Engine, openEngine } from '#local/engine.ts';
@@ -10,16 +9,13 @@ import type { Json } from '#schemas/values.ts';
 
 const [folder = '', length = '', width = ''] = process.argv.slice(2);
 
-const ADD_ONE = `steps: [{ command: 'echo "number=$((NUMBER + 1))" > "$MILLRACE_OUTPUTS"', env: { NUMBER: "{{ number }}" } }]`;
-const ADD_UP = `steps: [{ command: 'grep -o "[0-9]*" "$MILLRACE_INPUTS" | awk "{ s += \\$1 } END { print \\"number=\\" s }" > "$MILLRACE_OUTPUTS"' }]`;
-
 function chain(): string {
   const nodes = Array.from({ length: Number(length) }, (_, index) => {
     const before =
       index === 0
         ? 'inputs: { number: 0 }'
         : `needs: [n${index - 1}]\n    inputs: { number: "{{ n${index - 1}.number }}" }`;
-    return `  - id: n${index}\n    ${before}\n    ${ADD_ONE}\n`;
+    return `  - id: n${index}\n    ${before}\n    function: add_one\n`;
   });
   return `id: chain\nnodes:\n${nodes.join('')}`;
 }
@@ -31,11 +27,11 @@ nodes:
   - id: each
     forEach: [${numbers.join(', ')}]
     inputs: { number: "{{ item }}" }
-    ${ADD_ONE}
+    function: add_one
   - id: total
     needs: [each]
     inputs: { numbers: "{{ each.items }}" }
-    ${ADD_UP}
+    function: add_up
 `;
 }
 
@@ -46,7 +42,7 @@ async function resultOf(engine: Engine, text: string, last: string): Promise<Jso
   const request = { plan: compiled.plan as Json, inputs: {}, sources: {} };
   const { run } = await engine.control.start(request);
   const report = await engine.wait(run);
-  if (report.status !== 'completed') throw new Defect(JSON.stringify(report.nodes[last]));
+  if (report.status !== 'completed') throw new Defect(JSON.stringify({ ...report, nodes: report.nodes[last] }));
   return report.nodes[last]?.outputs?.['number'];
 }
 
@@ -78,6 +74,12 @@ const engine = await openEngine({
   cacheDir: path.join(folder, 'cache'),
   runner: fileURLToPath(new URL('../../dist/runner.mjs', import.meta.url)),
 });
+const numbered = z.object({ number: z.number() });
+const listed = z.object({ numbers: z.array(numbered) });
+engine.register('add_one', async ({ input }) => ({ number: numbered.parse(input).number + 1 }));
+engine.register('add_up', async ({ input }) => ({
+  number: listed.parse(input).numbers.reduce((sum, { number }) => sum + number, 0),
+}));
 try {
   await main(engine);
 } finally {
