@@ -3,6 +3,8 @@
 // call it (`"timeout" of node "extract"`), `{hint}` one of the HINTS or nothing.
 import type { ProblemCode } from './problem-codes.ts';
 import { EXPRESSION_MESSAGES } from './problem-messages-expressions.ts';
+import { FILE_MESSAGES } from './problem-messages-files.ts';
+import { RUN_MESSAGES } from './problem-messages-runs.ts';
 
 /** What may end a sentence. */
 export const HINTS = {
@@ -32,57 +34,7 @@ export const PARTS = {
 
 export const PROBLEM_MESSAGES = {
   // The file
-  file_missing: {
-    named: 'pipeline file "{file}" is not there',
-    none_found: 'no pipeline in {folder}: looked for {names}',
-  },
-  file_too_large: {
-    characters: 'the file has {count} characters; at most {most} are read',
-    bytes: 'the file has {count} bytes; at most {most} are read',
-  },
-  not_utf8: {
-    file: 'the file is not UTF-8; it looks like {encoding}. Save it as UTF-8',
-  },
-  yaml_syntax: {
-    library: 'this is not YAML: {why}',
-    tag: 'the tag "{tag}" is not known; a pipeline needs no tags',
-  },
-  yaml_tab: {
-    indent: 'a tab stands where YAML wants spaces; indent with spaces',
-  },
-  yaml_aliases: {
-    depth: 'the file is refused: it is nested too deeply',
-    unreadable: 'the file is refused: it cannot be read: {why}',
-    levels: 'the file is refused: it is nested deeper than {most} levels',
-    values: 'the file is refused: it holds more than {most} values when aliases are expanded',
-    itself: 'the file is refused: the alias "*{alias}" stands inside what it names',
-    expanded: 'the file is refused: aliases of aliases expand to more than {most}',
-  },
-  yaml_duplicate_key: {
-    key: 'the key "{key}" stands twice in one mapping, first in line {line}',
-  },
-  yaml_unquoted_braces: {
-    value: 'a value that begins with {{ must be quoted: YAML reads { as the beginning of a mapping',
-  },
-  yaml_unquoted_bang: {
-    value: 'a value that begins with ! must be quoted: YAML reads "{tag}" as a tag',
-  },
-  yaml_unquoted_question: {
-    colon: 'a value that holds ": " must be quoted: YAML reads a mapping inside the value',
-    comment: '{subject} is cut off at " #", which begins a comment in YAML; quote the value',
-  },
-  yaml_documents: {
-    several:
-      'the file holds more than one document (a line "---" begins another one); wanted one pipeline in one file',
-  },
-  dialect_unknown: {
-    root: 'the file holds {came}; wanted a pipeline: a mapping with "id" and "nodes"',
-    keys: 'nothing tells in which dialect the file is written; wanted "nodes", each with an "id" (or "operators" and "nodes" with "operator_ids")',
-  },
-  dialect_missing: {
-    dialect:
-      'the file is written in the dialect "{dialect}", which this version does not read yet; it reads {known}',
-  },
+  ...FILE_MESSAGES,
   // Shape
   unknown_key: {
     key: '{subject} has no key "{key}"{hint}',
@@ -318,67 +270,7 @@ export const PROBLEM_MESSAGES = {
       '{came} would be a parameter of the query; values are written {{ name }}, with a name of the inputs of the node',
   },
   // A run
-  missing_input: {
-    input:
-      'the input "{name}"{about} has no value and no default; wanted {wanted}, as in -i {name}=…',
-    bound:
-      '{subject} gives no value for the input "{name}" of the pipeline "{pipeline}", which has no default; wanted {wanted}',
-  },
-  wrong_input: {
-    option: '"-i {text}" is no input: wanted -i name=value',
-    empty: 'the input "{name}" is empty; wanted {wanted}',
-    not_json: 'the input "{name}" is "{came}", which is no JSON; wanted {wanted}',
-    type: 'the input "{name}" is {came}; wanted {wanted}',
-    bound: '{subject} is {came}; wanted {wanted}',
-    values: '{file}:{why}',
-  },
-  input_file_missing: {
-    input: 'the file {file} for the input "{name}" is not there',
-    values: 'the file {file} of --inputs is not there or cannot be read',
-  },
-  secret_missing: {
-    names: 'the pipeline names the secret {name}, which is not set',
-  },
-  repository_missing: {
-    address: 'repository {git} is no address; wanted is an https or ssh URL, or a path',
-    helper:
-      'repository {git} names a helper program, which is not allowed; wanted is an https or ssh URL, or a path',
-    scheme: 'repository {git} uses {scheme}://; wanted is one of {known}',
-    unreadable: 'repository {repository} cannot be read: {why}',
-    not_fetched: 'repository {repository} cannot be fetched: {why}',
-    offline:
-      'commit {commit} of {repository} is not in the cache, and --offline forbids to fetch it',
-    gone: 'commit {commit}, which tag "{tag}" meant when this run began, is no longer in {repository}',
-    mirror: 'no mirror of a repository can be made in {folder}: {why}',
-    checkout: 'commit {commit} cannot be checked out: {why}',
-    no_folder: 'working tree {folder} is no folder',
-  },
-  tag_missing: {
-    name: '{tag} cannot be the name of a tag; wanted is something like "v1.0.0"',
-    offline: 'tag "{tag}" of {repository} is not in the cache, and --offline forbids to fetch it',
-    none: 'repository {repository} has no tag "{tag}"; it has no tags at all',
-    nearest: 'repository {repository} has no tag "{tag}"; nearest are {nearest}',
-    moved: 'tag "{tag}" of {repository} has moved: it was {before} and is {commit} now',
-  },
-  project_file_missing: {
-    tree: 'working tree {folder} has no file {project}',
-    outside: "project file {project} is outside of the operator's files; wanted is a path inside",
-    none: '{operator} has no file "{project}"; there is no {name} in it anywhere',
-    others: '{operator} has no file "{project}"; it has {others}',
-  },
-  does_not_fit: {
-    cpu: 'node "{node}" asks for {wanted} cores; this machine has {has}',
-    memory: 'node "{node}" asks for {wanted} of memory; this machine has {has}',
-    gpu: 'node "{node}" asks for {wanted} GPU; this machine has {has}',
-  },
-  path_missing: {
-    tree: 'the working tree {folder} for the operator "{name}" is not there',
-  },
-  package_missing: {
-    sql: 'node "{node}" has "sql", which needs the package {name}: npm i {name}@{version}',
-    other:
-      'node "{node}" has "sql", which needs the package {name} in version {version}; installed is {came}',
-  },
+  ...RUN_MESSAGES,
 } as const satisfies Readonly<Record<ProblemCode, Readonly<Record<string, string>>>>;
 
 type Messages = typeof PROBLEM_MESSAGES;

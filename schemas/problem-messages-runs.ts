@@ -1,0 +1,65 @@
+// What is said of what a run is given and of what it needs. Part of problem-messages.ts, which says how sentences are written.
+
+export const RUN_MESSAGES = {
+  missing_input: {
+    input:
+      'the input "{name}"{about} has no value and no default; wanted {wanted}, as in -i {name}=…',
+    bound:
+      '{subject} gives no value for the input "{name}" of the pipeline "{pipeline}", which has no default; wanted {wanted}',
+  },
+  wrong_input: {
+    option: '"-i {text}" is no input: wanted -i name=value',
+    empty: 'the input "{name}" is empty; wanted {wanted}',
+    not_json: 'the input "{name}" is "{came}", which is no JSON; wanted {wanted}',
+    type: 'the input "{name}" is {came}; wanted {wanted}',
+    bound: '{subject} is {came}; wanted {wanted}',
+    values: '{file}:{why}',
+  },
+  input_file_missing: {
+    input: 'the file {file} for the input "{name}" is not there',
+    values: 'the file {file} of --inputs is not there or cannot be read',
+  },
+  secret_missing: {
+    names: 'the pipeline names the secret {name}, which is not set',
+  },
+  repository_missing: {
+    address: 'repository {git} is no address; wanted is an https or ssh URL, or a path',
+    helper:
+      'repository {git} names a helper program, which is not allowed; wanted is an https or ssh URL, or a path',
+    scheme: 'repository {git} uses {scheme}://; wanted is one of {known}',
+    unreadable: 'repository {repository} cannot be read: {why}',
+    not_fetched: 'repository {repository} cannot be fetched: {why}',
+    offline:
+      'commit {commit} of {repository} is not in the cache, and --offline forbids to fetch it',
+    gone: 'commit {commit}, which tag "{tag}" meant when this run began, is no longer in {repository}',
+    mirror: 'no mirror of a repository can be made in {folder}: {why}',
+    checkout: 'commit {commit} cannot be checked out: {why}',
+    no_folder: 'working tree {folder} is no folder',
+  },
+  tag_missing: {
+    name: '{tag} cannot be the name of a tag; wanted is something like "v1.0.0"',
+    offline: 'tag "{tag}" of {repository} is not in the cache, and --offline forbids to fetch it',
+    none: 'repository {repository} has no tag "{tag}"; it has no tags at all',
+    nearest: 'repository {repository} has no tag "{tag}"; nearest are {nearest}',
+    moved: 'tag "{tag}" of {repository} has moved: it was {before} and is {commit} now',
+  },
+  project_file_missing: {
+    tree: 'working tree {folder} has no file {project}',
+    outside: "project file {project} is outside of the operator's files; wanted is a path inside",
+    none: '{operator} has no file "{project}"; there is no {name} in it anywhere',
+    others: '{operator} has no file "{project}"; it has {others}',
+  },
+  does_not_fit: {
+    cpu: 'node "{node}" asks for {wanted} cores; this machine has {has}',
+    memory: 'node "{node}" asks for {wanted} of memory; this machine has {has}',
+    gpu: 'node "{node}" asks for {wanted} GPU; this machine has {has}',
+  },
+  path_missing: {
+    tree: 'the working tree {folder} for the operator "{name}" is not there',
+  },
+  package_missing: {
+    sql: 'node "{node}" has "sql", which needs the package {name}: npm i {name}@{version}',
+    other:
+      'node "{node}" has "sql", which needs the package {name} in version {version}; installed is {came}',
+  },
+} as const;
