@@ -12,13 +12,14 @@ export function reading<T>(context: Context, work: (control: Control) => Promise
   });
 }
 
-/** Steers: through the engine that holds the data directory, else by what the next one finds. Asks once only. */
-export async function steering<T>(
-  context: Context,
-  work: (open: OpenControl) => Promise<T>,
-): Promise<T> {
-  const open = await patiently(() => context.backend.openControl(context.dataDir, { write: true }));
-  return closing(open, work);
+/**
+ * Steers: through the engine that holds the data directory, else by what the next one finds. Asks again when an engine goes away over
+ * it, so `work` must bear being done twice.
+ */
+export function steering<T>(context: Context, work: (open: OpenControl) => Promise<T>): Promise<T> {
+  return patiently(async () =>
+    closing(await context.backend.openControl(context.dataDir, { write: true }), work),
+  );
 }
 
 async function closing<T>(open: OpenControl, work: (open: OpenControl) => Promise<T>): Promise<T> {

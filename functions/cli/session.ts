@@ -29,6 +29,9 @@ export function openSession(context: Context): Promise<Session> {
 }
 
 async function openOnce(context: Context): Promise<Session> {
+  // Looked at first: whoever tries for the lock itself waits for it a while.
+  const { held } = await context.backend.traceOf(context.dataDir);
+  if (held) return await clientSession(context);
   try {
     return await ownSession(context);
   } catch (error) {

@@ -148,9 +148,16 @@ async function textOf(response: IncomingMessage, socketPath: string): Promise<st
   return Buffer.concat(chunks).toString('utf8');
 }
 
+const UNASKED: ReadonlySet<string> = new Set(['ENOENT', 'ECONNREFUSED', 'EAGAIN']);
+
+const codeOf = (cause: unknown): string =>
+  cause instanceof Error && 'code' in cause ? String(cause.code) : '';
+
 function unavailable(socketPath: string, cause: unknown): Transient {
   const why = cause instanceof Error ? cause.message : 'no answer in time';
   return new Transient('unavailable', `the engine at ${socketPath} does not answer: ${why}`, {
+    // Where nobody listened nothing was asked: asking again cannot do it twice.
+    details: { asked: !UNASKED.has(codeOf(cause)) },
     cause,
   });
 }

@@ -99,7 +99,7 @@ export function aCommand(control: FakeControl = fakeControl(), options: HostOpti
         calls.push('leave');
       },
     }),
-    traceOf: async () => ({ held: true, holder: { pid: 1 } }),
+    traceOf: async () => ({ held: false }),
     leaveEngine: async (_, runs) => {
       calls.push(`leave an engine with ${runs.length} runs`);
       return { pid: 2, log: 'engine.log', failed: new Promise(() => undefined) };

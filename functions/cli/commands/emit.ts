@@ -1,4 +1,4 @@
-import { Rejected } from '#errors/families.ts';
+import { Conflict, Rejected, Transient } from '#errors/families.ts';
 import type { Json } from '#schemas/values.ts';
 import type { Context } from '../context.ts';
 import { EXIT, type ExitCode } from '../exit-codes.ts';
@@ -21,9 +21,18 @@ export async function emit(context: Context, name: string, emitted: Emitted): Pr
   const payload = payloadOf(emitted.payload);
   return steering(context, async ({ control }) => {
     const run = await control.find(name);
-    await control.emit(run, event, {
+    const more = {
       ...(payload === undefined ? {} : { payload }),
       ...(key === undefined ? {} : { key }),
+    };
+    await control.emit(run, event, more).catch((error: unknown) => {
+      // Without a key, telling it again could make two events of it.
+      const twice = key === undefined && error instanceof Transient && error.details['asked'];
+      if (twice !== true) throw error;
+      throw new Conflict(
+        'unavailable',
+        `the engine went away before it answered: \`millrace events ${run}\` says whether ${event} was told; with --key it can be told again safely`,
+      );
     });
     if (context.json) context.sayJson({ run, event });
     else if (!context.quiet) context.say(`${run} was told ${event}`);

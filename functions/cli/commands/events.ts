@@ -1,6 +1,6 @@
 import type { Context } from '../context.ts';
 import type { FollowOptions } from '../define/read.ts';
-import { EXIT, type ExitCode } from '../exit-codes.ts';
+import type { ExitCode } from '../exit-codes.ts';
 import { pages } from '../pages.ts';
 import { renderEvent } from '../render/plain.ts';
 
@@ -9,7 +9,7 @@ export async function events(
   name: string,
   options: FollowOptions,
 ): Promise<ExitCode> {
-  await pages(context, {
+  return pages(context, {
     name,
     follow: options.follow === true,
     turn: async (control, run, place) => {
@@ -20,5 +20,4 @@ export async function events(
       return { cursor: page.cursor, last: page.last, empty: page.events.length === 0 };
     },
   });
-  return EXIT.done;
 }

@@ -1,6 +1,6 @@
 import type { LogEntry } from '#service/control.ts';
 import type { Context } from '../context.ts';
-import { EXIT, type ExitCode } from '../exit-codes.ts';
+import type { ExitCode } from '../exit-codes.ts';
 import { pages } from '../pages.ts';
 import type { Palette } from '../render/palette.ts';
 import { clock, plain } from '../render/words.ts';
@@ -16,7 +16,7 @@ export async function logs(
   options: LogsOptions,
 ): Promise<ExitCode> {
   const node = options.node === undefined ? {} : { node: options.node };
-  await pages(context, {
+  return pages(context, {
     name,
     follow: options.follow,
     turn: async (control, run, place) => {
@@ -25,7 +25,6 @@ export async function logs(
       return { cursor: page.cursor, last: page.last, empty: page.lines.length === 0 };
     },
   });
-  return EXIT.done;
 }
 
 function printLine(context: Context, line: LogEntry, asked: string | undefined): void {

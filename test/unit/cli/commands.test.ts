@@ -189,12 +189,12 @@ test.each(['SIGTERM', 'SIGHUP'] as const)(
   },
 );
 
-test('resume adopts the run, shows what is new, and ends as run does', async () => {
+test('resume takes the run up, shows what is new, and ends as run does', async () => {
   const control = fakeControl();
   control.tell('a.completed', { node: 'a' });
   const command = aCommand(control);
   const told = command.run('resume', 'latest', '--json');
-  await expect.poll(() => command.calls).toContain(`adopt ${RUN}`);
+  await expect.poll(() => control.asked).toContain(`resume ${JSON.stringify(RUN)}`);
   control.tell('b.completed', { node: 'b' });
   control.end('completed');
   const { code, out } = await told;
@@ -235,7 +235,7 @@ test('a client takes the run over when its engine goes away', async () => {
   command.backend.openEngine = own;
   command.control.failNext(new Transient('unavailable', 'gone'));
   command.control.tell('a.started', { node: 'a' });
-  await expect.poll(() => command.calls).toContain(`adopt ${RUN}`);
+  await expect.poll(() => command.control.asked).toContain(`adopt ${JSON.stringify(RUN)}`);
   command.control.end('completed');
   const { code, out } = await told;
   expect(code).toBe(0);
