@@ -1,11 +1,13 @@
 // Finds the outputs of nodes that completed: in memory, in the attempt's item, in the run they were taken over from.
 
+import { digester } from '#core/digest.ts';
 import { UNDECIDED } from '#core/walk/approvals.ts';
 import { indexOf } from '#core/walk/graph.ts';
 import type { State } from '#core/walk/state.ts';
 import { nodeView } from '#core/walk/view.ts';
-import { Defect } from '#errors/families.ts';
+import { Defect, Rejected } from '#errors/families.ts';
 import type { Item, Key, Table } from '#ports/table.ts';
+import { FORMAT } from '#schemas/ids.ts';
 import { limits } from '#schemas/limits.ts';
 import { type AttemptItem, attemptItem } from '#schemas/run.ts';
 import { type Json, type Outputs, refValue } from '#schemas/values.ts';
@@ -30,6 +32,7 @@ export async function loadOutputs(held: Held, state: State, node: string): Promi
   if (known !== undefined) return known;
   const found = await readOutputs(held, state, node, new Map());
   held.memory.outputs.set(node, found);
+  if (isLongList(found)) await noteItems(held, node, found);
   return found;
 }
 
@@ -46,11 +49,15 @@ export async function readOutputs(
 ): Promise<Outputs> {
   const { service, ref, memory } = held;
   const view = nodeView(memory.linked.graph, state, node);
-  if (view.seeded !== undefined) {
-    return ofLatest(service, { namespace: ref.namespace, run: view.seeded }, node);
-  }
   const { forEach, executor } = memory.linked.plan.nodes[indexOf(memory.linked.graph, node)] ?? {};
-  if (forEach === undefined) return ofNode(service, ref, node, view.attempt);
+  const each = forEach !== undefined;
+  if (view.seeded !== undefined) {
+    const found = await ofLatest(service, { namespace: ref.namespace, run: view.seeded }, node);
+    return each && Array.isArray(found['items']) ? keepItems(held, found['items']) : found;
+  }
+  if (!each) return ofNode(service, ref, node, view.attempt);
+  const whole = await ofNode(service, ref, node, 0);
+  if (whole['items'] !== undefined) return whole;
   const { items } = await ofLatest(service, ref, node);
   const stored = Array.isArray(items) ? items : [];
   // An approval that ends in this very walk, because nobody decided in time, is not stored yet.
@@ -58,7 +65,51 @@ export async function readOutputs(
   const all = Array.from({ length: view.count ?? 0 }, (_, index): Json => {
     return fresh.get(addressOf(node, index)) ?? stored[index] ?? lacking;
   });
-  return { items: all };
+  return keepItems(held, all);
+}
+
+/** Results of many instances are one object, like any other large value: they are named as a whole and read at most once. */
+async function keepItems({ service, ref, memory }: Held, items: readonly Json[]): Promise<Outputs> {
+  const text = JSON.stringify(items);
+  if (text.length <= limits.inlineValueBytes) return { items };
+  const digest = digester();
+  digest.add(text);
+  // Named by what it holds: whoever makes it again makes the same.
+  const key = `NS/${ref.namespace}/values/${ref.run}/items/${digest.hex()}.json`;
+  const kept = await unlessReadOnly(service.objects.put(key, new TextEncoder().encode(text)));
+  if (kept === undefined) return { items };
+  memory.lists.set(key, items);
+  const { size, sha256 } = kept;
+  const count = items.length;
+  return { items: { $ref: { key, size, sha256, mediaType: 'application/json', count } } };
+}
+
+const isLongList = ({ items }: Outputs): boolean => refValue.safeParse(items).success;
+
+/** The whole of a node that has completed stands in an item of its own, so that nobody reads all its instances for it again. */
+async function noteItems(
+  { service, ref, memory }: Held,
+  node: string,
+  outputs: Outputs,
+): Promise<void> {
+  if (memory.linked.plan.nodes[indexOf(memory.linked.graph, node)]?.forEach === undefined) return;
+  const report = {
+    result: { result: 'completed', outputs },
+    endedAt: service.clock.now(),
+  } as const;
+  const attempt: AttemptItem = { v: FORMAT, address: node, attempt: 0, status: 'reported', report };
+  const item = { ...attemptKey(ref, node, 0), v: FORMAT, status: 'reported', attempt };
+  await unlessReadOnly(service.table.putIfAbsent(item));
+}
+
+/** Who only reads a run has no need to keep what it made. */
+async function unlessReadOnly<T>(kept: Promise<T>): Promise<T | undefined> {
+  try {
+    return await kept;
+  } catch (error) {
+    if (error instanceof Rejected && error.code === 'read_only') return undefined;
+    throw error;
+  }
 }
 
 async function ofNode(
@@ -73,7 +124,7 @@ async function ofNode(
 
 /** What the newest attempts of a node or of its instances came to. */
 async function ofLatest(service: Service, ref: RunRef, node: string): Promise<Outputs> {
-  const attempts = await attemptsOf(service, ref, node);
+  const attempts = await storedOf(service, ref, node);
   const items: Json[] = [];
   let own: Outputs | undefined;
   for (const attempt of attempts) {
@@ -93,6 +144,15 @@ export async function attemptsOf(
   service: Service,
   ref: RunRef,
   node?: string,
+): Promise<readonly AttemptItem[]> {
+  return (await storedOf(service, ref, node)).filter(({ attempt }) => attempt > 0);
+}
+
+/** Attempts, and the whole results of forEach nodes, which stand as attempt 0. */
+async function storedOf(
+  service: Service,
+  ref: RunRef,
+  node: string | undefined,
 ): Promise<readonly AttemptItem[]> {
   const prefixes = node === undefined ? [ATTEMPT] : [`${ATTEMPT}${node}#`, `${ATTEMPT}${node}[`];
   const attempts: AttemptItem[] = [];

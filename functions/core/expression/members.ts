@@ -13,6 +13,7 @@ import {
   isRef,
   type JsonObject,
   refused,
+  tooLargeToRead,
   value,
 } from './values.ts';
 
@@ -100,6 +101,8 @@ export function itemOf(of: Json, index: Json, variables: Variables, shown: strin
   if (of === null) {
     return error(`${shown} is null, it has no items`, true);
   }
+  const tooLarge = tooLargeToRead(of);
+  if (tooLarge !== undefined) return error(`${shown} ${tooLarge}`);
   const list = isRef(of) ? variables.list?.(of) : of;
   if (list === undefined) {
     return error(`${shown} is kept by reference and is no list that can be read here`);

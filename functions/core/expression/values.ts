@@ -202,6 +202,13 @@ export function codePoints(text: string): number {
 const BY_REFERENCE =
   'is kept by reference because it is large: pass it on whole, ask len() or an index of it if it is a list, or let a step hand over the small part that is needed';
 
+/** What is wrong with reading a list by reference; undefined when nothing is. */
+export function tooLargeToRead(of: Json): string | undefined {
+  if (!isRef(of) || of.$ref.size <= limits.listBytes) return undefined;
+  const size = (of.$ref.size / 2 ** 20).toFixed(1);
+  return `is kept by reference and has ${size} MiB; a list of at most ${limits.listBytes / 2 ** 20} MiB can be read: let a step cut it into smaller lists, or hand the data over as files and list their names`;
+}
+
 export function refused(what: string): Evaluated {
   return error(`${what} ${BY_REFERENCE}`);
 }

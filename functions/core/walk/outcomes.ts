@@ -16,8 +16,46 @@ interface Attempt {
   readonly attempt: number;
 }
 
+/** Takes outcomes in, in plan order. Instances beside each other that completed are one fact. */
+export function takeOutcomes(walking: Walking, events: readonly WalkEvent[]): void {
+  const outcomes = inPlanOrder(walking, events);
+  for (let at = 0; at < outcomes.length; at++) {
+    const outcome = outcomes[at];
+    if (!outcome) continue;
+    const together = completedTogether(walking, outcomes, at);
+    if (together > 1) {
+      const { node, attempt, instance: first = 0 } = outcome;
+      const instances: [number, number] = [first, first + together - 1];
+      tell(walking, {
+        fact: 'ended',
+        at: walking.now,
+        node,
+        instances,
+        attempt,
+        status: 'completed',
+      });
+      at += together - 1;
+    } else takeOutcome(walking, outcome);
+  }
+}
+
+/** How many outcomes from here on are of instances beside each other that completed in the same attempt. */
+function completedTogether(walking: Walking, outcomes: readonly Outcome[], from: number): number {
+  const first = outcomes[from];
+  if (first?.instance === undefined) return 0;
+  let count = 0;
+  for (let next: Outcome | undefined = first; next; next = outcomes[from + count]) {
+    const beside = next.node === first.node && next.instance === first.instance + count;
+    if (!beside || next.attempt !== first.attempt || next.result.result !== 'completed') break;
+    const attempt = attemptOf(walking, next);
+    if (!attempt || !isTaken(walking, attempt)) break;
+    count++;
+  }
+  return count;
+}
+
 /** Outcomes of this batch in plan order. */
-export function inPlanOrder(walking: Walking, events: readonly WalkEvent[]): readonly Outcome[] {
+function inPlanOrder(walking: Walking, events: readonly WalkEvent[]): readonly Outcome[] {
   const place = (outcome: Outcome) => walking.graph.index.get(outcome.node) ?? -1;
   return events
     .filter((event) => event.event === 'outcome')
@@ -26,13 +64,18 @@ export function inPlanOrder(walking: Walking, events: readonly WalkEvent[]): rea
     );
 }
 
-export function takeOutcome(walking: Walking, outcome: Outcome): void {
+/** An outcome of another attempt than the live one changes nothing (W3). */
+function isTaken({ draft }: Walking, { node, instance, attempt }: Attempt): boolean {
+  const live = draft.live(node, instance);
+  return isLive(live.status) && live.attempt === attempt;
+}
+
+function takeOutcome(walking: Walking, outcome: Outcome): void {
   const attempt = attemptOf(walking, outcome);
-  if (!attempt) return;
+  if (!attempt || !isTaken(walking, attempt)) return;
   const { node, instance } = attempt;
   const { result } = outcome;
   const live = walking.draft.live(node, instance);
-  if (!isLive(live.status) || live.attempt !== outcome.attempt) return;
   if (result.result === 'completed') {
     if (instance === undefined) walking.outputs.set(node, result.outputs);
     finish(walking, attempt, { status: 'completed' });

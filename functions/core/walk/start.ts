@@ -4,6 +4,7 @@ import { limits } from '#schemas/limits.ts';
 import type { Json } from '#schemas/values.ts';
 import { renderBinding } from '../expression/template.ts';
 import type { Evaluated } from '../expression/types.ts';
+import { tooLargeToRead } from '../expression/values.ts';
 import { approvalOf } from './approvals.ts';
 import { askSkip } from './ask.ts';
 import { bindsInstances, checkBindings } from './bindings.ts';
@@ -234,6 +235,8 @@ function listFor(walking: Walking, node: number): readonly Json[] | undefined {
 
 /** The items, or what is wrong with the value. */
 function asList(walking: Walking, value: Json): readonly Json[] | string {
+  const tooLarge = tooLargeToRead(value);
+  if (tooLarge !== undefined) return `forEach: the list ${tooLarge}`;
   const isRef = typeof value === 'object' && value !== null && '$ref' in value;
   const list = isRef ? listOf(walking, value) : value;
   if (!isList(list)) {

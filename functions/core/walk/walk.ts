@@ -4,7 +4,7 @@
 import { limits } from '#schemas/limits.ts';
 import type { RunEnd, WalkEvent } from '#schemas/run.ts';
 import { nodeOf } from './graph.ts';
-import { inPlanOrder, takeOutcome } from './outcomes.ts';
+import { takeOutcomes } from './outcomes.ts';
 import { FLAG_HANDLED } from './records.ts';
 import { hasSeeds, isUnsettled, settle } from './settle.ts';
 import { startReady } from './start.ts';
@@ -57,7 +57,7 @@ function beginRun(walking: Walking): void {
 }
 
 function takeEvents(walking: Walking, events: readonly WalkEvent[]): void {
-  for (const outcome of inPlanOrder(walking, events)) takeOutcome(walking, outcome);
+  takeOutcomes(walking, events);
   for (const event of events) if (event.event === 'external') takeExternal(walking, event);
   for (const event of events) if (event.event === 'wanted') takeWanted(walking, event.wanted);
 }
