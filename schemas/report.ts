@@ -30,6 +30,9 @@ export const instanceReport = z.strictObject({
   outputs,
   reason: reason.optional(),
   message: z.string().optional(),
+  /** Seconds its last attempt worked, without what it waited for room. */
+  seconds: z.number().nonnegative().optional(),
+  peaks: peaks.optional(),
   /** Of a `pipeline` node: the run that is the work of this instance. */
   subRun: runId.optional(),
   waitsFor: z.string().optional(),

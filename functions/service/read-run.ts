@@ -237,6 +237,18 @@ async function instancesOf(
   );
 }
 
+/** How long an attempt worked and what it took; nothing of a result that was taken over. */
+function workOf(
+  report: AttemptItem['report'],
+): Pick<NonNullable<NodeReport['instances']>[number], 'seconds' | 'peaks'> {
+  if (report === undefined || report.reused !== undefined) return {};
+  const { startedAt, endedAt, peaks } = report;
+  return {
+    ...(startedAt === undefined ? {} : { seconds: Math.max(0, endedAt - startedAt) / 1000 }),
+    ...(peaks === undefined ? {} : { peaks }),
+  };
+}
+
 function instanceOf(
   sources: Sources,
   node: PlanNode,
@@ -247,6 +259,7 @@ function instanceOf(
   const { reason, message, decision, reusedFrom } = about(sources, address);
   const outputs: Outputs = outputsOf(sources.attempts.get(address)) ?? {};
   return {
+    ...workOf(sources.attempts.get(address)?.report),
     index,
     status: shown(seen.status, noticeOf(sources, address, seen.attempt)),
     attempts: seen.attempt,
