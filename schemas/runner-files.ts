@@ -23,7 +23,14 @@ export type SpooledReport = z.infer<typeof spooledReport>;
 
 /** One line of a spool file. */
 export const spoolLine = z.discriminatedUnion('line', [
-  z.strictObject({ line: z.literal('runner'), v: format, job: z.string(), mark: processMark }),
+  z.strictObject({
+    line: z.literal('runner'),
+    v: format,
+    job: z.string(),
+    mark: processMark,
+    /** Which folder it writes to, however that is called: a copy of it is another one. */
+    folder: z.string().exactOptional(),
+  }),
   z.strictObject({ line: z.literal('spawned'), name: attemptName, mark: processMark }),
   z.strictObject({ line: z.literal('report'), ...spooledReport.shape }),
   z.strictObject({ line: z.literal('acknowledged'), upTo: z.int() }),

@@ -150,6 +150,8 @@ export async function openEngine(options: EngineOptions): Promise<Engine> {
         // Said first: clients that lose their connection look here for the reason.
         if (how.park) sayLeaving(lock, holder, how.handOver === true);
         const left = await closeParts(made, server, how);
+        // Nothing is handed over, so nobody comes for whom clients should wait.
+        if (how.handOver === true && left.length === 0) lock.describe(holder);
         lock.release();
         return left;
       },

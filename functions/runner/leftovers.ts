@@ -16,6 +16,8 @@ import { workspaceFolder } from './workspaces.ts';
 export async function endLeftovers(dataDir: string): Promise<number> {
   let ended = 0;
   for (const spool of readSpool(dataDir)) {
+    // Of a copy nothing runs: what is named there works for the directory that was copied.
+    if (spool.copied) continue;
     ended += await endLeftoversOf(spool);
     removeCages(spool.job);
     await rm(workspaceFolder(dataDir, spool.job), { recursive: true, force: true, maxRetries: 3 });

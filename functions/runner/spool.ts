@@ -11,6 +11,7 @@ import {
   readFileSync,
   renameSync,
   rmSync,
+  statSync,
   writeFileSync,
   writeSync,
 } from 'node:fs';
@@ -26,6 +27,8 @@ export interface SpoolContent {
   readonly runner: ProcessMark | undefined;
   /** Reports never acknowledged, in order. */
   readonly reports: readonly SpooledReport[];
+  /** It came along with a copy of the data directory: its processes belong to the directory that was copied. */
+  readonly copied: boolean;
   /** Programs that were started; most have ended long since. */
   readonly spawned: readonly { readonly name: SpooledReport['name']; readonly mark: ProcessMark }[];
 }
@@ -36,6 +39,12 @@ function folder(dataDir: string): string {
 
 function fileOf(dataDir: string, job: string): string {
   return path.join(folder(dataDir), `spool-${job}.jsonl`);
+}
+
+/** Stays when the folder is moved, and differs in a copy of it. */
+function identityOf(dataDir: string): string {
+  const { dev, ino } = statSync(folder(dataDir), { bigint: true });
+  return `${dev}:${ino}`;
 }
 
 /** The writing side; belongs to one runner process. */
@@ -53,7 +62,7 @@ export class Spool {
   constructor(dataDir: string, job: string, mark: ProcessMark) {
     mkdirSync(folder(dataDir), { recursive: true, mode: 0o700 });
     this.#file = fileOf(dataDir, job);
-    this.#header = encode({ line: 'runner', v: 1, job, mark });
+    this.#header = encode({ line: 'runner', v: 1, job, mark, folder: identityOf(dataDir) });
     this.#descriptor = openSync(this.#file, 'a', 0o600);
     this.#append(this.#header);
   }
@@ -136,7 +145,7 @@ export function readSpool(dataDir: string): SpoolContent[] {
   return readdirSync(folder(dataDir))
     .map((name) => /^spool-(.+)\.jsonl$/.exec(name)?.[1])
     .filter((job) => job !== undefined)
-    .map((job) => contentOf(job, readFileSync(fileOf(dataDir, job), 'utf8')));
+    .map((job) => contentOf(job, readFileSync(fileOf(dataDir, job), 'utf8'), identityOf(dataDir)));
 }
 
 /** Call it when every report of this spool is durable elsewhere and its programs have ended. */
@@ -144,16 +153,19 @@ export function forgetSpool(dataDir: string, job: string): void {
   rmSync(fileOf(dataDir, job), { force: true });
 }
 
-function contentOf(job: string, text: string): SpoolContent {
+function contentOf(job: string, text: string, identity: string): SpoolContent {
   let runner: ProcessMark | undefined;
+  let copied = false;
   let upTo = 0;
   const reports: SpooledReport[] = [];
   const spawned: { name: SpooledReport['name']; mark: ProcessMark }[] = [];
   for (const entry of linesOf(text)) {
-    if (entry.line === 'runner') runner = entry.mark;
-    else if (entry.line === 'spawned') spawned.push({ name: entry.name, mark: entry.mark });
+    if (entry.line === 'runner') {
+      runner = entry.mark;
+      copied = entry.folder !== undefined && entry.folder !== identity;
+    } else if (entry.line === 'spawned') spawned.push({ name: entry.name, mark: entry.mark });
     else if (entry.line === 'acknowledged') upTo = Math.max(upTo, entry.upTo);
     else reports.push({ number: entry.number, name: entry.name, report: entry.report });
   }
-  return { job, runner, reports: reports.filter(({ number }) => number > upTo), spawned };
+  return { job, runner, copied, reports: reports.filter(({ number }) => number > upTo), spawned };
 }

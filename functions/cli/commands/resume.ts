@@ -2,28 +2,36 @@ import type { Control } from '#service/control.ts';
 import type { Context } from '../context.ts';
 import type { ExitCode } from '../exit-codes.ts';
 import { foreground } from '../foreground.ts';
+import { patiently } from '../patience.ts';
 import { refuseNested } from '../refuse-nested.ts';
 import { hasEnded } from '../run-status.ts';
-import { openSession } from '../session.ts';
+import { openSession, type Session } from '../session.ts';
 
 export async function resume(context: Context, name: string): Promise<ExitCode> {
   refuseNested(context);
+  // Again, should an engine end that was asked in its last moment.
+  const resumed = await patiently(() => resumeOnce(context, name));
+  return foreground(context, { ...resumed, output: context.host.stdout });
+}
+
+async function resumeOnce(
+  context: Context,
+  name: string,
+): Promise<{ session: Session; run: string; after: string }> {
   const session = await openSession(context);
-  let run: string;
-  let after: string;
   try {
-    run = await session.control.find(name);
+    const run = await session.control.find(name);
     // What happened before was shown before.
-    after = await endOfEvents(session.control, run);
+    const after = await endOfEvents(session.control, run);
     const { status } = await session.control.report(run);
     // It may have ended in the very moment in which its engine was killed: then there is nothing left but to say how.
     if (hasEnded(status)) context.note(`millrace: run ${run} is ${status} already`);
     else await session.control.resume(run);
+    return { session, run, after };
   } catch (error) {
     await session.close();
     throw error;
   }
-  return foreground(context, { run, session, after, output: context.host.stdout });
 }
 
 async function endOfEvents(control: Control, run: string): Promise<string> {

@@ -1,6 +1,7 @@
 import type { Context } from '../context.ts';
 import { EXIT, type ExitCode } from '../exit-codes.ts';
 import { follow } from '../follow.ts';
+import { patiently } from '../patience.ts';
 import { steering } from '../reading.ts';
 import { openSession, type Session } from '../session.ts';
 
@@ -17,14 +18,17 @@ export async function pause(context: Context, name: string): Promise<ExitCode> {
 export async function cancel(context: Context, name: string, force: boolean): Promise<ExitCode> {
   // Looks first: where nothing ever ran there is nothing to make an engine for.
   const run = await steering(context, ({ control }) => control.find(name));
-  const session = await openSession(context);
-  try {
-    await session.control.cancel(run, { force });
-    if (session.own) await ended(session, run);
-  } finally {
-    await session.close();
-  }
-  answer(context, run, session.own ? 'cancelled' : 'cancelling');
+  const own = await patiently(async () => {
+    const session = await openSession(context);
+    try {
+      await session.control.cancel(run, { force });
+      if (session.own) await ended(session, run);
+      return session.own;
+    } finally {
+      await session.close();
+    }
+  });
+  answer(context, run, own ? 'cancelled' : 'cancelling');
   return EXIT.done;
 }
 
