@@ -46,7 +46,7 @@ export function waitedOf(node: NodeReport, spans: readonly Span[]): number | und
   return Math.max(0, began - last.from);
 }
 
-/** As many as ran at a time stand above each other; where one failed, red. */
+/** As many as worked at a time stand above each other; where one failed there is a red foot. */
 export function instancesBar(node: NodeReport, found: Instances, scale: Scale): Markup {
   const running = runningAt(found.spans, scale);
   const failed = new Set(
@@ -57,13 +57,13 @@ export function instancesBar(node: NodeReport, found: Instances, scale: Scale): 
   let most = 1;
   for (const count of running) most = Math.max(most, count);
   const step = WIDTH / COLUMNS;
+  const how = node.endedAt === undefined ? 'running' : 'completed';
+  const column = (at: number, height: number, status: string) =>
+    markup`<rect class="${classOf(status)}" x="${(at * step).toFixed(1)}" y="${(HEIGHT - height).toFixed(1)}" width="${step}" height="${height.toFixed(1)}"/>`;
   const parts = running.flatMap((count, at) => {
     if (count === 0) return [];
-    const height = Math.max(2, (HEIGHT * count) / most);
-    const how = failed.has(at) ? 'failed' : node.endedAt === undefined ? 'running' : 'completed';
-    return [
-      markup`<rect class="${classOf(how)}" x="${(at * step).toFixed(1)}" y="${(HEIGHT - height).toFixed(1)}" width="${step}" height="${height.toFixed(1)}"/>`,
-    ];
+    const all = column(at, Math.max(LEAST, (HEIGHT * count) / most), how);
+    return failed.has(at) ? [all, column(at, LEAST, 'failed')] : [all];
   });
   return drawing([...parts, markup`<title>at most ${most} at a time</title>`]);
 }

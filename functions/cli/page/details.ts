@@ -12,8 +12,10 @@ import type { Span } from './times.ts';
 
 export function detailsSection(data: PageData): Markup | undefined {
   const found = data.nodes.map((node) => detailsOf(node, data)).filter((one) => one !== undefined);
-  if (found.length === 0) return undefined;
+  const given = Object.entries(data.report.outputs ?? {});
+  if (found.length === 0 && given.length === 0) return undefined;
   return markup`<section id="details"><h2>Outputs and details</h2>
+${given.length === 0 ? undefined : outputsOf(given, data)}
 ${found}
 </section>`;
 }

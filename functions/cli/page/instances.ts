@@ -1,11 +1,12 @@
 // What a page says of the instances of a forEach node: how many ended how, how long they took, and which of them matter.
 import { limits } from '#schemas/limits.ts';
 import type { NodeReport, ShownStatus } from '#schemas/report.ts';
+import type { Peaks } from '#schemas/run.ts';
 import type { Span, Times } from './times.ts';
 
 type Instance = NonNullable<NodeReport['instances']>[number];
 
-/** An instance with how long its attempts took together, milliseconds. */
+/** An instance with how long it worked, milliseconds. */
 export interface Timed {
   readonly instance: Instance;
   readonly took: number | undefined;
@@ -19,18 +20,23 @@ export interface Instances {
   readonly failed: readonly Timed[];
   readonly failedBeyond: number;
   readonly slowest: readonly Timed[];
+  /** When they worked: what the last attempt of each waited for room is left out. */
   readonly spans: readonly Span[];
+  /** Of all together: the most memory that one of them took, the processor time of all. */
+  readonly peaks: Peaks;
 }
 
 export function instancesOf(id: string, instances: readonly Instance[], times: Times): Instances {
   const counts = new Map<ShownStatus, number>();
   const timed: Timed[] = [];
   const spans: Span[] = [];
+  let peaks: Peaks = {};
   for (const instance of instances) {
     counts.set(instance.status, (counts.get(instance.status) ?? 0) + 1);
-    const own = times.get(`${id}[${instance.index}]`) ?? [];
+    const own = withoutWaiting(times.get(`${id}[${instance.index}]`) ?? [], instance);
     for (const span of own) spans.push(span);
     timed.push({ instance, took: tookOf(own) });
+    peaks = together(peaks, instance.peaks);
   }
   const failed = timed.filter(({ instance }) => isFailure(instance.status));
   const ended = timed.filter(({ took }) => took !== undefined);
@@ -43,6 +49,26 @@ export function instancesOf(id: string, instances: readonly Instance[], times: T
     failedBeyond: Math.max(0, failed.length - limits.reportFailures),
     slowest: ended.slice(0, limits.reportSlowest),
     spans,
+    peaks,
+  };
+}
+
+/** An attempt is started when it may start; its program begins when there is room on the machine. */
+function withoutWaiting(spans: readonly Span[], { seconds }: Instance): readonly Span[] {
+  const last = spans.at(-1);
+  if (last?.to === undefined || seconds === undefined) return spans;
+  const from = Math.max(last.from, last.to - seconds * 1000);
+  return [...spans.slice(0, -1), { ...last, from }];
+}
+
+function together(all: Peaks, one: Peaks | undefined): Peaks {
+  const { cpuSeconds, memoryBytes } = one ?? {};
+  return {
+    ...all,
+    ...(cpuSeconds === undefined ? {} : { cpuSeconds: (all.cpuSeconds ?? 0) + cpuSeconds }),
+    ...(memoryBytes === undefined
+      ? {}
+      : { memoryBytes: Math.max(all.memoryBytes ?? 0, memoryBytes) }),
   };
 }
 

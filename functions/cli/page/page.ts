@@ -53,6 +53,7 @@ function headSection({ report, now, place }: PageData): Markup {
     ['Took', spell(end - Date.parse(report.startedAt))],
     ['Nodes', `${Object.keys(report.nodes).length}: ${nodes}`],
     ['Retry of', report.retryOf],
+    ['Part of', report.parent && `run ${report.parent.run}, node ${report.parent.node}`],
     ['Why', why === '' ? undefined : why],
   ];
   const inputs = Object.entries(report.inputs);

@@ -35,7 +35,7 @@ function row({ id, name, node, instances }: PageNode, data: PageData, scale: Sca
   const spans = data.times.get(id) ?? [];
   const bar =
     instances === undefined ? nodeBar(node, spans, scale) : instancesBar(node, instances, scale);
-  return markup`<tr><td><bdi>${name}</bdi></td><td class="drawn">${bar}</td><td class="number">${tookOf(spans, scale)}</td>${peakCells(node.peaks)}<td class="why">${statusMark(node.status)} ${notes({ id, name, node, instances }, spans)}</td></tr>
+  return markup`<tr><td><bdi>${name}</bdi></td><td class="drawn">${bar}</td><td class="number">${tookOf(spans, scale)}</td>${peakCells(instances?.peaks ?? node.peaks)}<td class="why">${statusMark(node.status)} ${notes({ id, name, node, instances }, spans)}</td></tr>
 `;
 }
 
@@ -53,6 +53,12 @@ export function peakCells(peaks: Peaks | undefined): Markup {
   return markup`<td class="number">${cpu}</td><td class="number">${memory}</td>`;
 }
 
+function decided({ decision }: PageNode['node']): string | undefined {
+  if (decision === undefined) return undefined;
+  const { by, comment } = decision;
+  return `${decision.decision} by ${by}${comment === undefined ? '' : `: ${shorten(comment, SAID)}`}`;
+}
+
 /** What the status alone does not tell. */
 function notes({ node, instances }: PageNode, spans: readonly Span[]): Markup {
   const waited = waitedOf(node, spans) ?? 0;
@@ -64,6 +70,9 @@ function notes({ node, instances }: PageNode, spans: readonly Span[]): Markup {
     node.attempts > 1 ? `attempt ${node.attempts}` : undefined,
     waited >= 100 ? `waited ${spell(waited)}` : undefined,
     node.seededFrom === undefined ? undefined : `from run ${node.seededFrom}`,
+    node.reusedFrom === undefined ? undefined : `reused from run ${node.reusedFrom.run}`,
+    node.subRun === undefined ? undefined : `run ${node.subRun}`,
+    decided(node),
     node.status === 'completed' || said === undefined ? undefined : shorten(said, SAID),
   ];
   const told = parts.filter((part) => part !== undefined && part !== '');

@@ -93,3 +93,39 @@ test('a run that is not over is drawn up to now, with what it waits for', async 
   expect(page).toContain('event:a.completed');
   expect(page).toContain('running 59 s, from 1.0 s on');
 });
+
+test('instances are told by how long they worked, not by how long they waited; peaks are those of all together', async () => {
+  const instance = { status: 'completed', attempts: 1, outputs: {} } as const;
+  const control = fakeControl(
+    aReport(
+      {
+        each: {
+          status: 'completed',
+          attempts: 1,
+          endedAt: iso(9_000),
+          instances: [
+            { ...instance, index: 0, seconds: 8, peaks: { cpuSeconds: 1.5, memoryBytes: 2 ** 21 } },
+            { ...instance, index: 1, seconds: 1, peaks: { cpuSeconds: 2, memoryBytes: 2 ** 20 } },
+          ],
+        },
+        review: {
+          status: 'completed',
+          attempts: 1,
+          decision: { decision: 'approved', by: 'ana', at: BEGAN, comment: '<i>fine</i>' },
+        },
+      },
+      { status: 'completed', endedAt: iso(9_000), outputs: { answer: 42 } },
+    ),
+  );
+  for (const index of [0, 1]) {
+    const node = `each[${index}]`;
+    control.tell(`${node}.started`, { node, attempt: 1, at: iso(0) });
+    control.tell(`${node}.completed`, { node, attempt: 1, at: iso(index === 0 ? 8_000 : 9_000) });
+  }
+  const page = renderPage(await gather(control, 'latest', about));
+  expect(page).toContain('from 1.0 s to 8.0 s');
+  expect(page).toContain('at most 2 at a time');
+  expect(page).toContain('<td class="number">3.5 s</td><td class="number">2.0 MiB</td>');
+  expect(page).toContain('approved by ana: &lt;i&gt;fine');
+  expect(page).toContain('<dt><bdi>answer</bdi></dt><dd><code>42</code></dd>');
+});
