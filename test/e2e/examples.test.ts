@@ -10,6 +10,7 @@ import { type Ended, jsonLines, Place, ROOT } from '#support/millrace.ts';
 const FLIGHTS = join(ROOT, 'examples', 'flights', 'pipeline.yaml');
 const OPERATORS = join(ROOT, 'examples', 'operators', 'pipeline.yaml');
 const HELLO = join(ROOT, 'examples', 'hello', 'pipeline.yaml');
+const SQL = join(ROOT, 'examples', 'sql', 'pipeline.yaml');
 const PNG = Buffer.from([0x89, 0x50, 0x4e, 0x47, 0x0d, 0x0a, 0x1a, 0x0a]);
 
 let place: Place;
@@ -159,4 +160,21 @@ test('eight mistakes in one file are eight problems, each in its line, and nothi
   const run = await place.run('run', file, '--json');
   expect(run.code).toBe(2);
   expect(JSON.parse(run.stdout.trim().split('\n').at(-1) ?? '')).toEqual({ problems });
+});
+
+describe('sql', () => {
+  test('makes a table of each region and its best customer, and skips what has no orders', async () => {
+    const report = completed(await place.run('run', SQL, '--json'));
+    expect(report.nodes['by_region']?.outputs).toMatchObject({
+      regions: ['east', 'north', 'south'],
+      best: 'east',
+    });
+    expect(JSON.parse(readFileSync(pathOf(report, 'summary', 'summary'), 'utf8'))).toEqual([
+      { region: 'east', name: 'Dmitri', best: true },
+      { region: 'north', name: 'Åsa', best: false },
+      { region: 'south', name: 'Bruno', best: false },
+    ]);
+    const late = completed(await place.run('run', SQL, '-i', 'since=2026-01-01', '--json'));
+    expect(late.nodes['by_region']).toMatchObject({ status: 'skipped', reason: 'skip_when' });
+  });
 });
