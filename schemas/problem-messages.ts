@@ -186,6 +186,18 @@ export const PROBLEM_MESSAGES = {
   unknown_pipeline: {
     refused: '{subject} names {named}, which is not valid',
     missing: '{subject} names {named}, which is not there: {why}',
+    // Why it is not there
+    absent: 'there is no such file',
+    no_file: 'that is no file',
+    unreadable: 'it cannot be read ({error})',
+    no_id:
+      'no YAML file beside {file} has that id; there are {known}. Published pipelines come in a later version',
+    alone:
+      'no YAML file beside {file} has that id; there is no other pipeline. Published pipelines come in a later version',
+    two_files: 'both {other} and {file} have that id; name the file',
+    too_many: 'more than {most} files of pipelines are not read',
+    not_looked: 'no files are looked at here',
+    unnamed: 'nothing names it',
   },
   unknown_input: {
     names: '{subject} names the input "{name}", which is not declared{hint}',

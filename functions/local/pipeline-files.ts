@@ -7,6 +7,7 @@ import { decodeSource } from '#core/compile/decode.ts';
 import type { PipelineReference } from '#core/compile/draft.ts';
 import type { LookUp } from '#core/compile/link-pipelines.ts';
 import { listed, nearest } from '#core/compile/nearest.ts';
+import { Message, message } from '#core/messages.ts';
 import { limits } from '#schemas/limits.ts';
 import type { Plan } from '#schemas/plan.ts';
 import type { Problem } from '#schemas/problems.ts';
@@ -94,7 +95,7 @@ class PipelineFiles {
 
   #find(reference: PipelineReference): LookUp {
     const from = this.#chain.at(-1);
-    if (from === undefined) return { is: 'missing', why: 'nothing names it' };
+    if (from === undefined) return { is: 'missing', said: message('unknown_pipeline', 'unnamed') };
     const named = 'file' in reference ? reference.file : fileOfId(from, reference.id);
     if (typeof named !== 'string') return named;
     const full = subFile(from.full, named);
@@ -119,10 +120,10 @@ class PipelineFiles {
     if (this.found.size + this.#refused.size >= limits.subPipelines)
       return {
         is: 'missing',
-        why: `more than ${limits.subPipelines} files of pipelines are not read`,
+        said: message('unknown_pipeline', 'too_many', { most: limits.subPipelines }),
       };
     const bytes = readOrWhy(full);
-    if (typeof bytes === 'string') return { is: 'missing', why: bytes, ...nearFile(full) };
+    if (bytes instanceof Message) return { is: 'missing', said: bytes, ...nearFile(full) };
     const decoded = decodeSource(bytes);
     this.#chain.push({ full, shown });
     const compiled = decoded.ok
@@ -146,13 +147,15 @@ class PipelineFiles {
   }
 }
 
-function readOrWhy(file: string): Uint8Array | string {
+function readOrWhy(file: string): Uint8Array | Message<'unknown_pipeline'> {
   try {
-    if (!statSync(file).isFile()) return 'that is no file';
+    if (!statSync(file).isFile()) return message('unknown_pipeline', 'no_file');
     return readFileSync(file);
   } catch (error) {
     const code = error instanceof Error && 'code' in error ? error.code : undefined;
-    return code === 'ENOENT' ? 'there is no such file' : `it cannot be read (${String(code)})`;
+    return code === 'ENOENT'
+      ? message('unknown_pipeline', 'absent')
+      : message('unknown_pipeline', 'unreadable', { error: String(code) });
   }
 }
 
@@ -178,20 +181,28 @@ function fileOfId(from: Named, id: string): string | LookUp {
   const ids = new Map<string, string>();
   for (const name of yamlFiles(folder)) {
     const bytes = readOrWhy(path.join(folder, name));
-    const own = typeof bytes === 'string' ? undefined : idIn(Buffer.from(bytes).toString('utf8'));
+    const own = bytes instanceof Message ? undefined : idIn(Buffer.from(bytes).toString('utf8'));
     if (own === undefined) continue;
     const other = ids.get(own);
-    if (own === id && other !== undefined)
-      return { is: 'missing', why: `both ${other} and ${name} have that id; name the file` };
+    if (own === id && other !== undefined) {
+      const said = message('unknown_pipeline', 'two_files', { other, file: name });
+      return { is: 'missing', said };
+    }
     ids.set(own, name);
   }
   const found = ids.get(id);
   if (found !== undefined) return `./${found}`;
   const near = nearest(id, ids.keys());
-  const has = ids.size === 0 ? 'no other pipeline' : listed([...ids.keys()]);
+  const said =
+    ids.size === 0
+      ? message('unknown_pipeline', 'alone', { file: from.shown })
+      : message('unknown_pipeline', 'no_id', {
+          file: from.shown,
+          known: listed([...ids.keys()]),
+        });
   return {
     is: 'missing',
-    why: `no YAML file beside ${from.shown} has that id; there ${ids.size === 1 ? 'is' : 'are'} ${has}. Published pipelines come in a later version`,
+    said,
     ...(near === undefined ? {} : { suggestion: near }),
   };
 }

@@ -1,6 +1,8 @@
 // Pipelines that run each other, compiled from texts by file name, without files.
+
 import { type Compiled, compile, type Refused } from '#core/compile/compile.ts';
 import type { FindPipeline, LookUp } from '#core/compile/link-pipelines.ts';
+import { message } from '#core/messages.ts';
 import { Defect } from '#errors/families.ts';
 import type { Plan } from '#schemas/plan.ts';
 import type { Json } from '#schemas/values.ts';
@@ -15,7 +17,8 @@ export function compileTexts(
 ): Compiled | Refused {
   const find: FindPipeline = (reference): LookUp => {
     const file = 'file' in reference ? reference.file.replace(/^\.\//, '') : `${reference.id}.yaml`;
-    if (texts[file] === undefined) return { is: 'missing', why: `there is no ${file}` };
+    if (texts[file] === undefined)
+      return { is: 'missing', said: message('unknown_pipeline', 'absent') };
     const compiled = compileTexts(texts, file, seen);
     if (!compiled.ok) return { is: 'refused', problems: compiled.problems };
     seen.set(compiled.digest, compiled.plan);

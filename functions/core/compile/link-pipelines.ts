@@ -2,7 +2,7 @@
 // function that finds and compiles what is named.
 
 import { parseTemplate } from '#core/expression/parse.ts';
-import { hint, message, nearHint } from '#core/messages.ts';
+import { hint, type Message, message, nearHint } from '#core/messages.ts';
 import { limits } from '#schemas/limits.ts';
 import type { Plan, PlanNode } from '#schemas/plan.ts';
 import type { Problem } from '#schemas/problems.ts';
@@ -28,7 +28,11 @@ export type LookUp =
   | ({ readonly is: 'found' } & SubPipeline)
   /** It is there and does not compile. Its problems name its file. */
   | { readonly is: 'refused'; readonly problems: readonly Problem[] }
-  | { readonly is: 'missing'; readonly why: string; readonly suggestion?: string }
+  | {
+      readonly is: 'missing';
+      readonly said: Message<'unknown_pipeline'>;
+      readonly suggestion?: string;
+    }
   /** From a file to itself. */
   | { readonly is: 'cycle'; readonly files: readonly string[] }
   | { readonly is: 'too_deep'; readonly files: readonly string[] };
@@ -69,7 +73,10 @@ export function linkPipelines(
 
 function lookUp(findings: Findings, use: PipelineUse, find: FindPipeline | undefined): LookUp {
   const { place, reference } = use;
-  const found: LookUp = find?.(reference) ?? { is: 'missing', why: 'no files are looked at here' };
+  const found: LookUp = find?.(reference) ?? {
+    is: 'missing',
+    said: message('unknown_pipeline', 'not_looked'),
+  };
   if (found.is === 'found') return found;
   const [subject, named, key] = [subjectOf(place), spelled(reference), keyOf(reference)];
   switch (found.is) {
@@ -79,7 +86,7 @@ function lookUp(findings: Findings, use: PipelineUse, find: FindPipeline | undef
       break;
     case 'missing':
       findings.error(
-        message('unknown_pipeline', 'missing', { subject, named, why: found.why }),
+        message('unknown_pipeline', 'missing', { subject, named, why: found.said.text }),
         place,
         { key, suggestion: found.suggestion },
       );
