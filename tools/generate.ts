@@ -105,6 +105,7 @@ function nodesPage(): string {
     keys('An input: `inputs.NAME`', nodes.nodesInput),
     keys('A node: `nodes[]`', nodes.nodesNode),
     keys('A step: `steps[]`', nodes.nodesStep),
+    keys('`sql`', nodes.nodesSql),
     keys('`operator`', nodes.nodesOperator),
     keys('`environment`', nodes.nodesEnvironment),
     keys('`environment.uv`', nodes.nodesUv),

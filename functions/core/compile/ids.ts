@@ -65,7 +65,7 @@ function bad(findings: Findings, place: Place, wanted: string, suggestion?: stri
 export function outputName(name: string): string | undefined {
   if (name.length > limits.idLength) return part('length', { most: limits.idLength });
   if (ID.test(name) && !FORBIDDEN_KEYS.has(name)) return undefined;
-  return `wanted ${part('letters')}`;
+  return part('letters');
 }
 
 /** An id near to any spelling: what an id cannot hold becomes `_`. */
