@@ -16,6 +16,7 @@ const WIDTH = 1000;
 const HEIGHT = 16;
 const LEAST = 3;
 const COLUMNS = 100;
+const TRACE = 0.001;
 
 /** One attempt after the other; what it waited for room, and between two attempts, is pale. */
 export function nodeBar(node: NodeReport, spans: readonly Span[], scale: Scale): Markup {
@@ -48,24 +49,26 @@ export function waitedOf(node: NodeReport, spans: readonly Span[]): number | und
 
 /** As many as worked at a time stand above each other; where one failed there is a red foot. */
 export function instancesBar(node: NodeReport, found: Instances, scale: Scale): Markup {
-  const running = runningAt(found.spans, scale);
+  const working = workingIn(found.spans, scale);
   const failed = new Set(
     found.spans.flatMap(({ to, how }) =>
       to === undefined || (how !== 'failed' && how !== 'timed_out') ? [] : [columnOf(to, scale)],
     ),
   );
-  let most = 1;
-  for (const count of running) most = Math.max(most, count);
+  const highest = working.reduce((most, count) => Math.max(most, count), 0);
   const step = WIDTH / COLUMNS;
   const how = node.endedAt === undefined ? 'running' : 'completed';
   const column = (at: number, height: number, status: string) =>
     markup`<rect class="${classOf(status)}" x="${(at * step).toFixed(1)}" y="${(HEIGHT - height).toFixed(1)}" width="${step}" height="${height.toFixed(1)}"/>`;
-  const parts = running.flatMap((count, at) => {
+  const parts = working.flatMap((count, at) => {
     if (count === 0) return [];
-    const all = column(at, Math.max(LEAST, (HEIGHT * count) / most), how);
+    const all = column(at, Math.max(LEAST, (HEIGHT * count) / highest), how);
     return failed.has(at) ? [all, column(at, LEAST, 'failed')] : [all];
   });
-  return drawing([...parts, markup`<title>at most ${most} at a time</title>`]);
+  return drawing([
+    ...parts,
+    markup`<title>at most ${mostAtOnce(found.spans, scale)} at a time</title>`,
+  ]);
 }
 
 function columnOf(at: number, scale: Scale): number {
@@ -73,18 +76,32 @@ function columnOf(at: number, scale: Scale): number {
   return Math.max(0, Math.min(COLUMNS - 1, column));
 }
 
-function runningAt(spans: readonly Span[], scale: Scale): readonly number[] {
-  const change = new Array<number>(COLUMNS + 1).fill(0);
+/** How many worked in each column, on average: one that worked for half of it counts a half. */
+function workingIn(spans: readonly Span[], scale: Scale): readonly number[] {
+  const working = new Array<number>(COLUMNS).fill(0);
+  const width = lengthOf(scale) / COLUMNS;
   for (const { from, to = scale.to } of spans) {
-    const [first, last] = [columnOf(from, scale), columnOf(to, scale)];
-    change[first] = (change[first] ?? 0) + 1;
-    change[last + 1] = (change[last + 1] ?? 0) - 1;
+    const last = columnOf(to, scale);
+    for (let at = columnOf(from, scale); at <= last; at += 1) {
+      const left = scale.from + at * width;
+      const share = (Math.min(to, left + width) - Math.max(from, left)) / width;
+      // What took no time at all is seen all the same.
+      working[at] = (working[at] ?? 0) + Math.max(TRACE, share);
+    }
   }
-  let now = 0;
-  return change.slice(0, COLUMNS).map((by) => {
-    now += by;
-    return now;
+  return working;
+}
+
+/** How many worked at the same moment. One that begins when another ends does not work beside it. */
+function mostAtOnce(spans: readonly Span[], scale: Scale): number {
+  const starts = spans.map(({ from }) => from).sort((a, b) => a - b);
+  const ends = spans.map(({ to }) => to ?? scale.to).sort((a, b) => a - b);
+  let [most, ended] = [0, 0];
+  starts.forEach((start, begun) => {
+    while ((ends[ended] ?? Number.POSITIVE_INFINITY) <= start && ended < begun) ended += 1;
+    most = Math.max(most, begun + 1 - ended);
   });
+  return most;
 }
 
 function piece(how: string, span: Required<Pick<Span, 'from' | 'to'>>, scale: Scale): Markup {
