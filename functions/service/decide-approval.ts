@@ -109,7 +109,11 @@ async function waitingFor(
   const place = instance === undefined ? view : view.instance(instance);
   const address = instance === undefined ? id : `${id}[${instance}]`;
   const item = await service.table.get(attemptKey(ref, address, place.attempt));
-  if (item !== undefined) refuseSecond(ref, name, attemptOf(item).report);
+  if (item !== undefined) {
+    // Whoever made the decision may have died before they rang (H4).
+    if (place.status === 'running') await service.bells.ring(ref);
+    refuseSecond(ref, name, attemptOf(item).report);
+  }
   if (place.status !== 'running')
     throw new Rejected(
       'wrong_state',

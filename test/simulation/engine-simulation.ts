@@ -6,6 +6,7 @@ import { Dice } from '#support/dice.ts';
 import { expected } from '#support/oracle.ts';
 import { randomSketch } from '#support/random-plans.ts';
 import type { Sketch, SketchExternal } from '#support/sketch.ts';
+import { checkDecisions } from './decisions.ts';
 import { EngineWorld, type Wish } from './engine-world.ts';
 import { checkFinished } from './service-checks.ts';
 import { RandomChooser } from './service-random.ts';
@@ -136,6 +137,16 @@ class EngineDrive {
       };
       options.push({ kind: 'cancels', label: wish, take });
     }
+    for (const each of world.decisions.open) {
+      const { address, verdict } = each;
+      options.push({ kind: 'emit', label: `DECIDE ${address}`, take: () => world.decide(each) });
+      const other = { address, verdict: { ...verdict, by: 'bob' } };
+      const take = async (): Promise<void> => {
+        await world.decide(each);
+        await world.decide(other);
+      };
+      options.push({ kind: 'duplicates', label: `TWO DECIDE ${address}`, take });
+    }
     const [external] = this.#unsent;
     if (external !== undefined) {
       options.push({ kind: 'emit', label: `EMIT ${external.name}`, take: () => this.#emit() });
@@ -169,6 +180,8 @@ class EngineDrive {
     const world = this.#world;
     if (world.engine === undefined) return world.openEngine();
     if (this.#unsent.length > 0) return this.#emit();
+    const [decidable] = world.decisions.open;
+    if (decidable !== undefined) return world.decide(decidable);
     if (world.paused) return world.person('resume');
     const next = Math.min(...world.alarms);
     this.#options.trace?.(`alarm ${next}`);
@@ -182,5 +195,6 @@ class EngineDrive {
     if (work.length > 0) throw new Defect(`work is left: ${work.join(', ')}`);
     const settled = this.#options.wild !== true && !cancelled && !this.#disturbed;
     await checkFinished({ sketch: this.#sketch, ref, ports, ledger, settled });
+    await checkDecisions(this.#sketch, { ledger, ports, ref });
   }
 }

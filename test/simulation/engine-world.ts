@@ -7,13 +7,15 @@ import type { Table } from '#ports/table.ts';
 import type { AttemptReport, AttemptResult } from '#schemas/run.ts';
 import type { AttemptName } from '#schemas/work-order.ts';
 import { adoptRun } from '#service/adopt-run.ts';
-import { memoryBells } from '#service/bell.ts';
+import { memoryBells, tableBells } from '#service/bell.ts';
 import { cancelRun, emitEvent, pauseRun, resumeRun } from '#service/command-run.ts';
+import { decideApproval } from '#service/decide-approval.ts';
 import { createDesk, refOf } from '#service/desk.ts';
 import type { RunRef } from '#service/keys.ts';
 import { reportAttempt } from '#service/report-attempt.ts';
 import { createService, type Service } from '#service/service.ts';
 import type { Sketch } from '#support/sketch.ts';
+import { type Decidable, Decisions, unlessDecided } from './decisions.ts';
 import {
   gatedAlarms,
   gatedJobs,
@@ -22,7 +24,7 @@ import {
   Process,
   Scheduler,
 } from './scheduler.ts';
-import { Effects, nameText, startedRun, watched } from './service-checks.ts';
+import { Effects, IDLE_JOBS, NO_ALARMS, nameText, startedRun, watched } from './service-checks.ts';
 import { Ledger } from './walk-ledger.ts';
 import { type WorldPorts, worldPorts } from './world-ports.ts';
 
@@ -90,6 +92,7 @@ export class EngineWorld {
   readonly ref: RunRef;
   readonly ledger: Ledger;
   readonly effects: Effects;
+  readonly decisions: Decisions;
   engine: Engine | undefined;
   runner: Runner;
   alarms: number[] = [];
@@ -110,6 +113,7 @@ export class EngineWorld {
     this.ref = ref;
     this.ledger = new Ledger(sketch);
     this.effects = new Effects(sketch, this.ledger);
+    this.decisions = new Decisions(sketch, this.ledger);
     this.#table = watched(ports.table, this.ledger, (error) => this.fail(error));
     this.runner = this.#newRunner();
   }
@@ -243,6 +247,19 @@ export class EngineWorld {
       what: 'wish',
       send: ({ service }) => this.#unlessOver(wish(service, this.ref)),
     });
+  }
+
+  /** Asks the engine; where there is none, writes the decision where the next one finds it. */
+  async decide(decidable: Decidable): Promise<void> {
+    const { address, verdict } = decidable;
+    this.decisions.made(decidable);
+    const decide = (service: Service): Promise<void> =>
+      this.#unlessOver(unlessDecided(decideApproval(service, this.ref, address, verdict)));
+    if (this.engine === undefined) {
+      const bells = tableBells(this.#table, async () => {});
+      const idle = { jobs: IDLE_JOBS, alarms: NO_ALARMS };
+      await decide(createService({ ...this.ports, ...idle, table: this.#table, bells }));
+    } else await this.#ask({ by: undefined, what: 'wish', send: ({ service }) => decide(service) });
   }
 
   async emit({ name, key, payload }: Sketch['externals'][number]): Promise<void> {

@@ -3,6 +3,7 @@ import { Defect } from '#errors/families.ts';
 import { limits } from '#schemas/limits.ts';
 import { expected } from '#support/oracle.ts';
 import type { Sketch, SketchExternal } from '#support/sketch.ts';
+import { checkDecisions, type Decidable } from './decisions.ts';
 import type { Process, Waiting } from './scheduler.ts';
 import { checkFinished } from './service-checks.ts';
 import { ServiceWorld } from './service-world.ts';
@@ -196,11 +197,32 @@ class Drive {
     if (this.#left.pauses > 0 && !world.paused) {
       options.push(this.#fault('pauses', 'PAUSE', () => world.person('pause')));
     }
+    for (const each of world.decisions.open) {
+      const { address } = each;
+      options.push({
+        kind: 'emit',
+        label: `DECIDE ${address}`,
+        take: () => world.decide(each),
+      });
+      if (this.#left.duplicates > 0)
+        options.push(
+          this.#fault('duplicates', `TWO DECIDE ${address}`, async () => {
+            await world.decide(each);
+            await world.decide(this.#second(each));
+          }),
+        );
+    }
     const [external] = this.#unsent;
     if (external !== undefined) {
       options.push({ kind: 'emit', label: `EMIT ${external.name}`, take: () => this.#emit() });
     }
     return options;
+  }
+
+  /** Of two who decide at once; the other way only where what it comes to may depend on the order. */
+  #second({ address, verdict }: Decidable): Decidable {
+    const approve = this.#options.wild === true ? !verdict.approve : verdict.approve;
+    return { address, verdict: { approve, by: 'bob' } };
   }
 
   async #emit(): Promise<void> {
@@ -212,6 +234,8 @@ class Drive {
   async #nothingHappens(): Promise<void> {
     const world = this.#world;
     if (this.#unsent.length > 0) return this.#emit();
+    const [decidable] = world.decisions.open;
+    if (decidable !== undefined) return world.decide(decidable);
     if (world.paused) return world.person('resume');
     const next = Math.min(...world.alarms);
     const patient = next - world.ports.clock.now() < PATIENCE || this.#timesOut;
@@ -225,5 +249,6 @@ class Drive {
     if (left.length > 0) throw new Defect(`jobs are left: ${JSON.stringify(left)}`);
     const settled = this.#options.wild !== true && !cancelled;
     await checkFinished({ sketch: this.#sketch, ref, ports, ledger, settled });
+    await checkDecisions(this.#sketch, { ledger, ports, ref });
   }
 }

@@ -9,10 +9,12 @@ import type { AttemptName } from '#schemas/work-order.ts';
 import { advanceFailed, advanceRun } from '#service/advance-run.ts';
 import { tableBells } from '#service/bell.ts';
 import { cancelRun, emitEvent, pauseRun, resumeRun } from '#service/command-run.ts';
+import { decideApproval } from '#service/decide-approval.ts';
 import type { RunRef } from '#service/keys.ts';
 import { claimAttempt, reportAttempt } from '#service/report-attempt.ts';
 import { createService, type RunMemory, type Service } from '#service/service.ts';
 import type { Sketch } from '#support/sketch.ts';
+import { type Decidable, Decisions, unlessDecided } from './decisions.ts';
 import {
   gatedAlarms,
   gatedJobs,
@@ -42,6 +44,7 @@ export class ServiceWorld {
   readonly jobs: Job[] = [];
   readonly ticks = new Map<number, Process>();
   readonly effects: Effects;
+  readonly decisions: Decisions;
   /** The state machine: the tick it waits for, by number. */
   readonly machine = { tick: 0, done: false };
   readonly ref: RunRef;
@@ -57,6 +60,7 @@ export class ServiceWorld {
     this.ref = ref;
     this.ledger = new Ledger(sketch);
     this.effects = new Effects(sketch, this.ledger);
+    this.decisions = new Decisions(sketch, this.ledger);
     this.#table = watched(ports.table, this.ledger, (error) => this.fail(error));
   }
 
@@ -245,6 +249,14 @@ export class ServiceWorld {
     this.paused = what === 'pause';
     const asked = { cancel: cancelRun, pause: pauseRun, resume: resumeRun }[what];
     await this.#startWork(what, (service) => this.#unlessOver(asked(service, this.ref)));
+  }
+
+  async decide(decidable: Decidable): Promise<void> {
+    const { address, verdict } = decidable;
+    this.decisions.made(decidable);
+    await this.#startWork(`${verdict.by} decides ${address}`, (service) =>
+      this.#unlessOver(unlessDecided(decideApproval(service, this.ref, address, verdict))),
+    );
   }
 
   async emit(external: Sketch['externals'][number]): Promise<void> {

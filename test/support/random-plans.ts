@@ -125,7 +125,8 @@ class Generator {
   }
 
   #decision(): AttemptResult {
-    if (this.#dice.chance(0.6)) return { result: 'completed', outputs: randomOutputs(this.#dice) };
+    const outputs = { by: 'ana', comment: null };
+    if (this.#dice.chance(0.6)) return { result: 'completed', outputs };
     return { result: 'failed', reason: 'rejected', message: 'ana rejected it' };
   }
 
