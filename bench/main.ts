@@ -13,6 +13,7 @@ const BENCHES: Readonly<Record<string, () => Promise<{ rows(): Promise<readonly 
   engine: () => import('./engine.ts'),
   startup: () => import('./startup.ts'),
   runner: () => import('./runner.ts'),
+  sql: () => import('./sql.ts'),
   peers: () => import('./peers.ts'),
 };
 
