@@ -285,14 +285,14 @@ function lateDesk(
   parts: { loops: RunLoops; notices: Notices; watchers: Watchers },
 ): Desk {
   let desk: Desk | undefined;
-  const submit = async (
+  const submit = (
     job: string | undefined,
     name: AttemptName,
     report: AttemptReport,
   ): Promise<void> => {
+    if (parts.loops.owns(refOf(name))) return parts.loops.submit(job, name, report);
     // A run that nobody asked to go on is only told: the engine that takes it up will walk it.
-    if (parts.loops.owns(refOf(name))) await parts.loops.submit(job, name, report);
-    else await reportAttempt(service(), { job, name, report });
+    return reportAttempt(service(), { job, name, report }).then(() => {});
   };
   const made = (): Desk => {
     desk ??= {

@@ -119,7 +119,7 @@ class Handlers implements Functions {
         result: { result: 'cancelled', message },
         endedAt: this.#options.now(),
       };
-      void this.#tell(task, report);
+      this.#tell(task, report);
     }
   }
 
@@ -195,24 +195,18 @@ class Handlers implements Functions {
     const report = await call.perform(registered.handler);
     this.#running -= 1;
     registered.running -= 1;
-    if (report !== undefined) void this.#tell(task, report);
+    if (report !== undefined) this.#tell(task, report);
     if (registered.running === registered.concurrency - 1) this.#lanes.reopen(task.name);
     if (this.#closed && this.#running === 0) this.#idle?.();
     this.#pump();
   }
 
   /** Known until the report is durable, so that nobody takes the attempt for lost. */
-  async #tell(task: Task, report: AttemptReport): Promise<void> {
-    const { desk } = this.#options;
-    const { name } = task.order;
-    try {
-      if (task.claimed) await desk.report(this.#job, [{ name, report }]);
-      else await desk.done(name, report);
-      this.#known.delete(task.key);
-    } catch (error) {
-      // The engine ends, or can save nothing: the next one finds the attempt interrupted.
-      this.#options.problem(error);
-    }
+  #tell({ order: { name }, key, claimed }: Task, report: AttemptReport): void {
+    const { desk, problem } = this.#options;
+    const told = claimed ? desk.report(this.#job, [{ name, report }]) : desk.done(name, report);
+    // Rejected when the engine ends, or can save nothing: the next one finds the attempt interrupted.
+    told.then(() => this.#known.delete(key), problem);
   }
 
   async #park(orders: readonly WorkOrder[]): Promise<void> {

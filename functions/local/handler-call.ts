@@ -3,12 +3,14 @@ import { inspect } from 'node:util';
 import { Defect } from '#errors/families.ts';
 import type { AttemptDesk } from '#ports/jobs.ts';
 import { bounded, reasonOf, StepFailure } from '#runner/failure.ts';
-import { checkSize, keepOutputs } from '#runner/keep.ts';
+import { checkSize, keepLarge } from '#runner/keep.ts';
 import { Mask } from '#runner/mask.ts';
 import { keptKeys, logFolder } from '#runner/names.ts';
 import { plainInputs, type Rendering, renderConfig, renderInputs } from '#runner/render.ts';
+import { limits } from '#schemas/limits.ts';
+import type { Reason } from '#schemas/reasons.ts';
 import type { AttemptReport, AttemptResult } from '#schemas/run.ts';
-import type { Json } from '#schemas/values.ts';
+import type { Json, Outputs } from '#schemas/values.ts';
 import type { WorkOrder } from '#schemas/work-order.ts';
 import { type AttemptLog, attemptLog, type HandlerLog } from './handler-log.ts';
 import { namedOutputs } from './handler-output.ts';
@@ -52,11 +54,43 @@ const NO_MASK = new Mask([]);
 const NO_SECRETS: Readonly<Record<string, string>> = {};
 const NO_STEPS: Rendering['steps'] = new Map();
 
+/** Made for every call, so it is small: log and signal come into being when they are asked for. */
+class Call implements HandlerCall {
+  readonly namespace: string;
+  readonly run: string;
+  readonly node: string;
+  readonly attempt: number;
+  declare readonly instance?: number;
+  readonly input: HandlerCall['input'];
+  readonly config: HandlerCall['config'];
+  readonly #of: FunctionCall;
+
+  constructor(of: FunctionCall, given: Pick<HandlerCall, 'input' | 'config'>) {
+    const { name, node, instance } = of.order;
+    this.namespace = name.namespace;
+    this.run = name.run;
+    this.node = node;
+    this.attempt = name.attempt;
+    if (instance !== undefined) this.instance = instance;
+    this.input = given.input;
+    this.config = given.config;
+    this.#of = of;
+  }
+
+  get log(): HandlerLog {
+    return this.#of.log;
+  }
+
+  get signal(): AbortSignal {
+    return this.#of.signal;
+  }
+}
+
 export class FunctionCall {
   readonly order: WorkOrder;
   readonly #work: FunctionWork;
   readonly #around: CallSurroundings;
-  readonly #log: AttemptLog;
+  #log: AttemptLog | undefined;
   #mask: Mask = NO_MASK;
   #halt: Halt | undefined;
   #abort: AbortController | undefined;
@@ -69,10 +103,14 @@ export class FunctionCall {
     this.order = order;
     this.#work = order.work;
     this.#around = around;
-    this.#log = attemptLog(
-      () => logFolder(around.dataDir, order.name),
-      () => this.#mask,
-    );
+  }
+
+  get log(): HandlerLog {
+    return this.#logging().log;
+  }
+
+  get signal(): AbortSignal {
+    return this.#controller().signal;
   }
 
   /** Asks the handler to end; after `grace` milliseconds the attempt ends without it. */
@@ -86,58 +124,54 @@ export class FunctionCall {
   }
 
   /** Never rejects. Undefined when the attempt is left as it is, because the engine closes. */
-  async perform(handler: Handler): Promise<AttemptReport | undefined> {
+  perform(handler: Handler): Promise<AttemptReport | undefined> {
     const startedAt = this.#around.now();
-    const result = await this.#result(handler);
-    clearTimeout(this.#timer);
-    this.#log.close();
-    return result && { result, startedAt, endedAt: this.#around.now() };
+    return new Promise((resolve) => {
+      const end = (result: AttemptResult | undefined): void => {
+        clearTimeout(this.#timer);
+        this.#log?.close();
+        resolve(result && { result, startedAt, endedAt: this.#around.now() });
+      };
+      // Whichever comes first: the end of the handler, or of the patience with it.
+      this.#giveUp = () => end(this.#failed(undefined));
+      this.#result(handler).then(end, (error: unknown) => end(this.#failed(error)));
+    });
   }
 
   async #result(handler: Handler): Promise<AttemptResult | undefined> {
-    try {
-      const { timeout, grace, node, label } = this.order;
-      if (timeout !== undefined) {
-        const message = `node "${label ?? node}" took longer than its timeout of ${timeout / 1000} s`;
-        const end = (): void => this.#end({ kind: 'timed_out', message }, grace);
-        this.#timer = setTimeout(end, Math.min(timeout, LONGEST_TIMER));
-      }
-      const call = await this.#call();
-      const returned = this.#untilGivenUp(handler, call);
-      return await this.#completed(await returned);
-    } catch (error) {
-      return this.#failed(error);
-    }
+    this.#watch();
+    const secrets = this.#work.secrets.length === 0 ? NO_SECRETS : await this.#secrets();
+    const call = this.#call(secrets);
+    if (this.#halted() !== undefined) return this.#failed(undefined);
+    const returned = await called(handler, call);
+    // It was asked to end because its time was up: what it gives after that is late.
+    if (this.#halted() === 'timed_out') return this.#failed(undefined);
+    return { result: 'completed', outputs: await this.#keep(namedOutputs(returned)) };
   }
 
-  async #call(): Promise<HandlerCall> {
-    const { name, node, instance } = this.order;
+  #halted(): Halt['kind'] | undefined {
+    return this.#halt?.kind;
+  }
+
+  #watch(): void {
+    const { timeout, grace, node, label } = this.order;
+    if (timeout === undefined) return;
+    const message = `node "${label ?? node}" took longer than its timeout of ${timeout / 1000} s`;
+    const end = (): void => this.#end({ kind: 'timed_out', message }, grace);
+    this.#timer = setTimeout(end, Math.min(timeout, LONGEST_TIMER));
+  }
+
+  #call(secrets: Readonly<Record<string, string>>): Call {
     const { inputs: bound, config, scope } = this.#work;
-    const secrets = await this.#secrets();
     const { dataDir } = this.#around;
     const rendering: Rendering = { dataDir, scope, secrets, steps: NO_STEPS };
     const inputs = renderInputs(bound, rendering);
-    const self = this;
-    return {
-      namespace: name.namespace,
-      run: name.run,
-      node,
-      attempt: name.attempt,
-      ...(instance === undefined ? {} : { instance }),
-      input: plainInputs(inputs, dataDir),
-      config: renderConfig(config, { rendering, inputs }),
-      log: this.#log.log,
-      // Made when it is asked for: most handlers that are done at once never look.
-      get signal() {
-        return self.#controller().signal;
-      },
-    };
+    const input = plainInputs(inputs, dataDir);
+    return new Call(this, { input, config: renderConfig(config, { rendering, inputs }) });
   }
 
   async #secrets(): Promise<Readonly<Record<string, string>>> {
-    const names = this.#work.secrets;
-    if (names.length === 0) return NO_SECRETS;
-    const { values, missing } = await this.#around.secrets(this.order.name, names);
+    const { values, missing } = await this.#around.secrets(this.order.name, this.#work.secrets);
     this.#mask = new Mask(Object.values(values));
     if (missing.length === 0) return values;
     const list = missing.map((name) => `"${name}"`).join(', ');
@@ -147,43 +181,27 @@ export class FunctionCall {
     );
   }
 
-  /** What the handler returns; rejects when it did not end in time after it was asked to. */
-  #untilGivenUp(handler: Handler, call: HandlerCall): Promise<unknown> {
-    return new Promise((resolve, reject) => {
-      this.#giveUp = () => reject(new StepFailure('timeout', 'the handler did not end'));
-      if (this.#halt !== undefined) this.#giveUp();
-      else
-        new Promise((returned) => {
-          returned(handler(call));
-        }).then(resolve, (thrown: unknown) => reject(new Thrown(thrown)));
-    });
-  }
-
-  async #completed(returned: unknown): Promise<AttemptResult> {
-    // It was asked to end because its time was up: what it gives after that is late.
-    if (this.#halt?.kind === 'timed_out')
-      return { result: 'timed_out', message: this.#halt.message };
-    const raw = namedOutputs(returned);
-    if (raw.size === 0) return { result: 'completed', outputs: {} };
+  async #keep(returned: ReadonlyMap<string, Json>): Promise<Outputs> {
+    const kept: Record<string, Json> = {};
+    if (returned.size === 0) return kept;
     const { dataDir } = this.#around;
-    const keys = keptKeys(this.order.name);
-    const outputs = await keepOutputs(raw, {
-      dataDir,
-      places: { artifacts: '', artifactsKey: keys.artifacts, valuesKey: keys.values },
-      mask: this.#mask,
-    });
-    checkSize(outputs);
-    return { result: 'completed', outputs };
+    for (const [name, value] of returned) {
+      const masked = this.#mask.json(value);
+      kept[name] = isSmall(masked)
+        ? masked
+        : await keepLarge(name, masked, { dataDir, places: placesOf(this.order) });
+    }
+    checkSize(kept);
+    return kept;
   }
 
   #failed(error: unknown): AttemptResult | undefined {
     const halt = this.#halt;
     if (halt?.kind === 'closed') return undefined;
-    if (halt !== undefined) return { result: halt.kind, message: this.#mask.text(halt.message) };
-    const { reason, message } =
-      error instanceof Thrown ? { reason: 'function_failed' as const, ...error } : reasonOf(error);
+    if (halt !== undefined) return { result: halt.kind, message: halt.message };
+    const { reason, message, trace } = whyFailed(error);
     const said = bounded(this.#mask.text(message));
-    this.#log.say(error instanceof Thrown ? error.trace : said);
+    this.#logging().say(trace ?? said);
     return { result: 'failed', reason, message: said };
   }
 
@@ -200,6 +218,39 @@ export class FunctionCall {
     this.#abort ??= new AbortController();
     return this.#abort;
   }
+
+  #logging(): AttemptLog {
+    this.#log ??= attemptLog(
+      () => logFolder(this.#around.dataDir, this.order.name),
+      () => this.#mask,
+    );
+    return this.#log;
+  }
+}
+
+async function called(handler: Handler, call: Call): Promise<unknown> {
+  try {
+    return await handler(call);
+  } catch (error) {
+    throw new Thrown(error);
+  }
+}
+
+/** Most outputs are one number or a short text: those need not be written out to be measured. */
+function isSmall(value: Json): boolean {
+  if (typeof value === 'string') return value.length < limits.inlineValueBytes / 4;
+  if (value === null || typeof value !== 'object') return true;
+  return Buffer.byteLength(JSON.stringify(value)) <= limits.inlineValueBytes;
+}
+
+function placesOf({ name }: WorkOrder): Parameters<typeof keepLarge>[2]['places'] {
+  const { artifacts, values } = keptKeys(name);
+  return { artifacts: '', artifactsKey: artifacts, valuesKey: values };
+}
+
+function whyFailed(error: unknown): { reason: Reason; message: string; trace?: string } {
+  if (!(error instanceof Thrown)) return reasonOf(error);
+  return { reason: 'function_failed', message: error.message, trace: error.trace };
 }
 
 const nameOf = ({ kind }: Halt): string => (kind === 'timed_out' ? 'TimeoutError' : 'AbortError');

@@ -1,12 +1,8 @@
 // What a handler returned, as outputs: an object whose members are named outputs, and nothing that JSON would change or lose. Pure.
-import {
-  MalformedOutputs,
-  OutputsTooLarge,
-  type RawOutputs,
-  type RawValue,
-} from '#runner/outputs.ts';
+import { MalformedOutputs, OutputsTooLarge } from '#runner/outputs.ts';
 import { bytes } from '#runner/room.ts';
 import { limits } from '#schemas/limits.ts';
+import type { Json } from '#schemas/values.ts';
 
 const FORBIDDEN: ReadonlySet<string> = new Set(['__proto__', 'constructor', 'prototype']);
 const DEPTH = 64;
@@ -19,8 +15,8 @@ interface Reading {
 }
 
 /** The outputs; none for undefined and null. Throws MalformedOutputs or OutputsTooLarge, with the place and what came. */
-export function namedOutputs(returned: unknown): RawOutputs {
-  const outputs: RawOutputs = new Map();
+export function namedOutputs(returned: unknown): Map<string, Json> {
+  const outputs = new Map<string, Json>();
   if (returned === undefined || returned === null) return outputs;
   if (typeof returned !== 'object' || Array.isArray(returned) || !isPlain(returned)) {
     throw new MalformedOutputs(
@@ -45,7 +41,7 @@ export function namedOutputs(returned: unknown): RawOutputs {
   return outputs;
 }
 
-function jsonOf(value: unknown, at: string, reading: Reading, depth: number): RawValue {
+function jsonOf(value: unknown, at: string, reading: Reading, depth: number): Json {
   reading.size += 1;
   switch (typeof value) {
     case 'string':
@@ -64,7 +60,7 @@ function jsonOf(value: unknown, at: string, reading: Reading, depth: number): Ra
   }
 }
 
-function structure(value: object, at: string, reading: Reading, depth: number): RawValue {
+function structure(value: object, at: string, reading: Reading, depth: number): Json {
   if (reading.inside.has(value)) {
     throw new MalformedOutputs(`output ${at} holds itself; wanted a value that JSON can write`);
   }
@@ -82,9 +78,9 @@ function structure(value: object, at: string, reading: Reading, depth: number): 
   return made;
 }
 
-function members(value: object, at: string, reading: Reading, depth: number): RawValue {
+function members(value: object, at: string, reading: Reading, depth: number): Json {
   if (!isPlain(value)) throw unfit(value, at);
-  const made: [string, RawValue][] = [];
+  const made: [string, Json][] = [];
   for (const [name, member] of Object.entries(value)) {
     if (FORBIDDEN.has(name)) {
       throw new MalformedOutputs(`output ${at} has a member ${name}, which is not allowed`);

@@ -126,7 +126,11 @@ async function digestOf(file: string): Promise<string> {
 }
 
 /** A value over the bound becomes an object of its own. */
-async function keepLarge(name: string, value: Json, keeper: Keeper): Promise<Json> {
+export async function keepLarge(
+  name: string,
+  value: Json,
+  keeper: Pick<Keeper, 'dataDir' | 'places'>,
+): Promise<Json> {
   const text = JSON.stringify(value);
   const size = Buffer.byteLength(text);
   if (size <= limits.inlineValueBytes) return value;

@@ -28,7 +28,12 @@ export const systemOf = (
 });
 
 /** The order for one attempt. Outputs that its templates name are loaded where this process does not have them. */
-export async function buildOrder(held: Held, state: State, offer: Offer): Promise<WorkOrder> {
+export async function buildOrder(
+  held: Held,
+  state: State,
+  offer: Offer,
+  shared: SharedScopes = new Map(),
+): Promise<WorkOrder> {
   const { ref, memory } = held;
   const { plan, graph } = memory.linked;
   const index = graph.index.get(offer.node);
@@ -41,7 +46,7 @@ export async function buildOrder(held: Held, state: State, offer: Offer): Promis
     node: node.id,
     ...(node.label === undefined ? {} : { label: node.label }),
     ...(offer.instance === undefined ? {} : { instance: offer.instance }),
-    work: await workOf(held, { node, offer, state }),
+    work: await workOf(held, { node, offer, state, shared }),
     sources: memory.start.sources,
     ...given(memory.start, node),
     grace: node.grace ?? limits.stopGrace,
@@ -60,10 +65,14 @@ function given(start: RunStart, node: PlanNode): Partial<WorkOrder> {
   };
 }
 
+/** What the orders of a node's instances have in common, by node and attempt. */
+export type SharedScopes = Map<string, OrderScope>;
+
 export interface Work {
   readonly node: PlanNode;
   readonly offer: Offer;
   readonly state: State;
+  readonly shared?: SharedScopes;
 }
 
 async function workOf(held: Held, work: Work): Promise<WorkOrder['work']> {
@@ -115,6 +124,14 @@ function envOf(memory: RunMemory, node: PlanNode): Record<string, string>[] {
 
 /** The variables that a node's templates name, with their values. */
 export async function scopeOf(held: Held, work: Work): Promise<OrderScope> {
+  const { node, offer, shared } = work;
+  const key = `${offer.attempt} ${node.id}`;
+  const known = shared?.get(key) ?? (await commonScope(held, work));
+  shared?.set(key, known);
+  return offer.instance === undefined ? known : { ...known, ...(await itemOf(held, work, known)) };
+}
+
+async function commonScope(held: Held, work: Work): Promise<OrderScope> {
   const { memory } = held;
   const bindings = bindingsOf(memory.linked.plan, work.node);
   const input: Record<string, Json> = {};
@@ -143,7 +160,6 @@ export async function scopeOf(held: Held, work: Work): Promise<OrderScope> {
     nodes,
     system: { ...systemOf(memory.start), attempt: work.offer.attempt },
     ...(bindings.payloads.size === 0 ? {} : { payloads }),
-    ...(await itemOf(held, work, { input, nodes })),
   };
 }
 
@@ -151,7 +167,7 @@ export async function scopeOf(held: Held, work: Work): Promise<OrderScope> {
 async function itemOf(
   held: Held,
   work: Work,
-  scope: { input: Record<string, Json>; nodes: Record<string, Outputs | null> },
+  scope: Pick<OrderScope, 'input' | 'nodes'>,
 ): Promise<{ item?: Json; index?: number }> {
   const { ref, memory } = held;
   const { node, offer } = work;

@@ -124,10 +124,9 @@ async function ofNode(
 
 /** What the newest attempts of a node or of its instances came to. */
 async function ofLatest(service: Service, ref: RunRef, node: string): Promise<Outputs> {
-  const attempts = await storedOf(service, ref, node);
   const items: Json[] = [];
   let own: Outputs | undefined;
-  for (const attempt of attempts) {
+  for await (const attempt of storedOf(service, ref, node)) {
     const result = outputsOf(attempt);
     if (result === undefined) continue;
     const { instance } = splitAddress(attempt.address);
@@ -145,17 +144,18 @@ export async function attemptsOf(
   ref: RunRef,
   node?: string,
 ): Promise<readonly AttemptItem[]> {
-  return (await storedOf(service, ref, node)).filter(({ attempt }) => attempt > 0);
+  const attempts: AttemptItem[] = [];
+  for await (const item of storedOf(service, ref, node)) if (item.attempt > 0) attempts.push(item);
+  return attempts;
 }
 
-/** Attempts, and the whole results of forEach nodes, which stand as attempt 0. */
-async function storedOf(
+/** Attempts, and the whole results of forEach nodes, which stand as attempt 0; a page of them in memory at a time. */
+async function* storedOf(
   service: Service,
   ref: RunRef,
   node: string | undefined,
-): Promise<readonly AttemptItem[]> {
+): AsyncGenerator<AttemptItem> {
   const prefixes = node === undefined ? [ATTEMPT] : [`${ATTEMPT}${node}#`, `${ATTEMPT}${node}[`];
-  const attempts: AttemptItem[] = [];
   for (const prefix of prefixes) {
     let cursor: string | undefined;
     do {
@@ -164,11 +164,10 @@ async function storedOf(
         prefix,
         ...(cursor === undefined ? {} : { cursor }),
       });
-      for (const item of page.items) attempts.push(attemptOf(item));
+      for (const item of page.items) yield attemptOf(item);
       cursor = page.cursor;
     } while (cursor !== undefined);
   }
-  return attempts;
 }
 
 /** Reads a list that is kept by reference. */

@@ -21,7 +21,7 @@ import {
   summaryKey,
 } from './keys.ts';
 import { hold, loadRun } from './load-run.ts';
-import { buildOrder } from './orders.ts';
+import { buildOrder, type SharedScopes } from './orders.ts';
 import { addressesOf } from './outputs.ts';
 import type { Held, Service } from './service.ts';
 import { startSubRuns, tellParent, tellSubRuns } from './sub-run.ts';
@@ -105,9 +105,10 @@ export async function startAttempts(
     : [];
   const taken = new Set(known.map((name) => `${name.address}#${name.attempt}`));
   const orders: WorkOrder[] = [];
+  const shared: SharedScopes = new Map();
   for (const offer of open) {
     if (taken.has(`${offer.address}#${offer.attempt}`)) continue;
-    orders.push(await buildOrder(held, state, offer));
+    orders.push(await buildOrder(held, state, offer, shared));
   }
   if (orders.length > 0) await service.jobs.start(orders);
 }
