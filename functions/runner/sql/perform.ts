@@ -16,11 +16,12 @@ export interface Surroundings {
   readonly stopped: AbortSignal;
 }
 
+const INTERRUPT_MS = 50;
+
 /** Answers a line for the log. Throws Failed. */
 export async function performQuery(request: SqlRequest, around: Surroundings): Promise<string> {
   const connection = await open(request);
-  around.stopped.addEventListener('abort', () => connection.interrupt());
-  if (around.stopped.aborted) connection.interrupt();
+  const released = interruptWhen(around.stopped, connection);
   const done = follow(connection, around.progress);
   try {
     const began = performance.now();
@@ -33,8 +34,18 @@ export async function performQuery(request: SqlRequest, around: Surroundings): P
     const seconds = ((performance.now() - began) / 1000).toFixed(2);
     return `${rows} in ${seconds} s`;
   } finally {
+    released();
     done();
   }
+}
+
+/** An interrupt ends what runs at the moment, and nothing that begins after it: so it is said again, until all has ended. */
+function interruptWhen(stopped: AbortSignal, connection: DuckDBConnection): () => void {
+  const timer = setInterval(() => {
+    if (stopped.aborted) connection.interrupt();
+  }, INTERRUPT_MS);
+  stopped.addEventListener('abort', () => connection.interrupt());
+  return () => clearInterval(timer);
 }
 
 async function open(request: SqlRequest): Promise<DuckDBConnection> {
