@@ -35,7 +35,8 @@ function hasQuery({ executor }: PlanNode): boolean {
   );
 }
 
-function installedVersion(name: string): string | undefined {
+/** As a run would find it. */
+export function installedVersion(name: string): string | undefined {
   try {
     const file = createRequire(import.meta.url).resolve(`${name}/package.json`);
     const manifest: { version?: unknown } = JSON.parse(readFileSync(file, 'utf8'));

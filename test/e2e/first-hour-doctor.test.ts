@@ -2,6 +2,7 @@
 import { mkdirSync, readdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, expect, test } from 'vitest';
+import { DUCKDB } from '#local/missing-packages.ts';
 import { Place } from '#support/millrace.ts';
 
 const places: Place[] = [];
@@ -47,6 +48,7 @@ test('on a machine that has what is needed doctor exits 0 and says versions and 
     version: expect.stringMatching(/^\d+\./),
     path: expect.stringMatching(/\/git$/),
   });
+  expect(told.of('duckdb')).toMatchObject({ status: 'there', version: DUCKDB.version });
   expect(told.of('sqlite')).toMatchObject({
     message: expect.stringMatching(/commit takes \d+\.\d\d ms/),
   });

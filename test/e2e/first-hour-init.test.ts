@@ -1,8 +1,9 @@
 // `millrace init`: what it writes runs as it is, and nothing that is there is touched.
+import { spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, expect, test } from 'vitest';
-import { jsonLines, Place, ROOT } from '#support/millrace.ts';
+import { BIN, jsonLines, Place, ROOT } from '#support/millrace.ts';
 
 const places: Place[] = [];
 const place = (): Place => {
@@ -86,3 +87,27 @@ test('a pipeline to begin with that is not there is refused with what there is',
   expect(refused.code).toBe(2);
   expect(refused.stderr).toContain('hello, sql, operators');
 });
+
+const hasScript = spawnSync('script', ['--version']).status === 0;
+
+test.runIf(hasScript)(
+  'in a terminal init without a name lists what there is and takes hello',
+  () => {
+    const here = place();
+    const { CI: _, ...env } = here.env;
+    const typed = spawnSync(
+      'script',
+      ['-qefc', `'${process.execPath}' '${BIN}' init`, '/dev/null'],
+      {
+        cwd: here.folder,
+        env: { ...env, TERM: 'xterm' },
+        encoding: 'utf8',
+      },
+    );
+    expect(typed.status).toBe(0);
+    for (const name of ['hello', 'sql', 'operators'])
+      expect(typed.stdout).toContain(`millrace init ${name} `);
+    expect(typed.stdout).toContain('taking hello');
+    expect(existsSync(join(here.folder, 'pipeline.yaml'))).toBe(true);
+  },
+);

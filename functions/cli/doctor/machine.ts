@@ -1,8 +1,7 @@
 // What this machine itself has: Node, a shell, control groups, optional packages.
-import { existsSync, readFileSync } from 'node:fs';
-import { createRequire } from 'node:module';
-import path from 'node:path';
+import { existsSync } from 'node:fs';
 import { thisMachine } from '#local/machine.ts';
+import { DUCKDB, installedVersion } from '#local/missing-packages.ts';
 import { Cages } from '#runner/cage.ts';
 import { limits } from '#schemas/limits.ts';
 import type { Host } from '../host.ts';
@@ -11,7 +10,6 @@ import type { Finding } from './finding.ts';
 import { findProgram } from './tools.ts';
 
 const NODE = [24, 12] as const;
-const DUCKDB = '@duckdb/node-api';
 
 export function lookAtNode(): Finding {
   const { node } = process.versions;
@@ -71,17 +69,12 @@ export function lookAtCages(): Finding {
 
 /** Not loaded, only looked for: loading it takes longer than all the rest. */
 export function lookAtDuckdb(): Finding {
-  const name = 'duckdb';
-  try {
-    const entry = createRequire(import.meta.url).resolve(DUCKDB);
-    const place = entry.lastIndexOf(path.join('node_modules', DUCKDB));
-    const folder = entry.slice(0, place + path.join('node_modules', DUCKDB).length);
-    const about = readFileSync(path.join(folder, 'package.json'), 'utf8');
-    const version = /"version":\s*"([^"]+)"/.exec(about)?.[1] ?? '';
-    return { name, status: 'there', needed: false, version, path: folder };
-  } catch {
-    const get = `npm install ${DUCKDB}`;
-    const message = `the package ${DUCKDB} is not installed`;
-    return { name, status: 'missing', needed: false, message, lacks: 'sql nodes', get };
-  }
+  const { name: from, version: wanted } = DUCKDB;
+  const version = installedVersion(from);
+  const found = { name: 'duckdb', needed: false, ...(version === undefined ? {} : { version }) };
+  if (version === wanted) return { ...found, status: 'there', message: from };
+  const message =
+    version === undefined ? `the package ${from} is not installed` : `wanted is ${from} ${wanted}`;
+  const get = `npm i ${from}@${wanted}`;
+  return { ...found, status: 'missing', message, lacks: 'sql nodes', get };
 }
