@@ -10,6 +10,7 @@ import { explainNode } from '#service/explain-node.ts';
 import { findRun, listRuns } from '#service/find-run.ts';
 import { addressOf, type RunRef, splitAddress } from '#service/keys.ts';
 import { hold } from '#service/load-run.ts';
+import { readMergedEvents } from '#service/merge-events.ts';
 import { readEvents } from '#service/read-events.ts';
 import { readReport, readVariables } from '#service/read-run.ts';
 import { nodeNamed, retryRun } from '#service/retry-run.ts';
@@ -123,7 +124,8 @@ function eventsOf(
 ): Promise<EventPage> {
   const [after, number = '0'] = (options.after ?? '').split('~');
   return until(parts, ref, options, async () => {
-    const page = await readEvents(parts.service, ref, { ...options, after: after ?? '' });
+    const read = options.children === true ? readMergedEvents : readEvents;
+    const page = await read(parts.service, ref, { ...options, after: after ?? '' });
     const queued = parts.watchers?.queued(ref, Number(number)) ?? [];
     const events = [...page.events, ...queued.map(({ line }) => line)];
     if (queued.length > 0) events.sort((left, right) => compare(left.at, right.at));

@@ -25,6 +25,7 @@ import { secretsOf } from '#service/dependencies.ts';
 import { createDesk, type Notices, refOf } from '#service/desk.ts';
 import { createDirectDesk } from '#service/direct.ts';
 import { activeRuns } from '#service/find-run.ts';
+import { type RunRef, runKey } from '#service/keys.ts';
 import { hold } from '#service/load-run.ts';
 import { reportAttempt } from '#service/report-attempt.ts';
 import { createService, type Service } from '#service/service.ts';
@@ -249,7 +250,11 @@ function createParts(directory: DataDirectory, options: EngineOptions): Parts {
       ids: createIds({ clock: systemClock }),
       bells: memoryBells(table, (ref) => loops.wake(ref)),
     },
-    (ref) => watchers.committed(ref),
+    (ref) => {
+      // Who follows a run hears of the runs below it as well.
+      for (let at: RunRef | undefined = ref; at !== undefined; at = parentOf(theService(), at))
+        watchers.committed(at);
+    },
     async (ref, how) => {
       const known = loops.own(ref, { asleep: how === 'adopt' });
       if (how === 'new' || known) loops.wake(ref);
@@ -276,6 +281,12 @@ function createParts(directory: DataDirectory, options: EngineOptions): Parts {
     fatal,
     closeAlarms: () => alarms.close(),
   };
+}
+
+/** The run that a sub-run belongs to, as this process remembers it. */
+function parentOf(service: Service, ref: RunRef): RunRef | undefined {
+  const parent = service.runs.get(runKey(ref))?.start.parent;
+  return parent === undefined ? undefined : { ...ref, run: parent.run };
 }
 
 type Desk = AttemptDesk & DirectDesk;

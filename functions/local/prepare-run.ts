@@ -37,7 +37,7 @@ export type Prepared =
       readonly request: RunRequest;
       readonly plan: Plan;
       /** Plans of the pipelines that its nodes run, and of those that these run. */
-      readonly below?: readonly Plan[];
+      readonly below?: readonly FilePlan[];
       readonly warnings: readonly Problem[];
     }
   | { readonly problems: readonly Problem[] };
@@ -76,7 +76,7 @@ export async function prepareRun(options: PrepareOptions): Promise<Prepared> {
   });
   return {
     plan,
-    below: plans.below.map((each) => each.plan),
+    below: plans.below,
     warnings: [...compiled.warnings, ...resolved.warnings],
     request,
   };

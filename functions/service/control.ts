@@ -68,9 +68,16 @@ export interface Control {
    * With `wait` (milliseconds, at most 30,000) it answers as soon as there is something, else when that is over, or when `signal`
    * says that nobody wants to know any more.
    */
+  /** With `children` those of all runs below it as well, in the order of their times. */
   events(
     run: string,
-    options?: { after?: Cursor; limit?: number; wait?: number; signal?: AbortSignal },
+    options?: {
+      after?: Cursor;
+      limit?: number;
+      children?: boolean;
+      wait?: number;
+      signal?: AbortSignal;
+    },
   ): Promise<EventPage>;
   logs(
     run: string,

@@ -74,13 +74,48 @@ export async function explainNode(
     run: ref.run,
     node: id,
     status,
-    answer: answerOf(shown ?? { status, attempts: 0, outputs: {} }, deciding),
+    answer:
+      (await childAnswer(service, ref, { node, shown, notices })) ??
+      answerOf(shown ?? { status, attempts: 0, outputs: {} }, deciding),
     ...(deciding === undefined ? {} : { deciding: deciding.text }),
     ...(start === undefined ? {} : { start }),
     ...textExplanation('stop', about, node),
     ...textExplanation('skip', about, node),
     attempts: [...(await attemptsOf(service, ref, id))],
   };
+}
+
+/** Sub-runs, and nodes of one, that an answer names. */
+const MOST_NAMED = 3;
+
+/** Of a node whose work is another run: which one, and what that waits for. */
+async function childAnswer(
+  service: Service,
+  ref: RunRef,
+  {
+    node,
+    shown,
+    notices,
+  }: { node: PlanNode | undefined; shown: NodeReport | undefined; notices: Notices | undefined },
+): Promise<string | undefined> {
+  if (node?.executor.kind !== 'pipeline' || shown?.status !== 'running') return undefined;
+  const live = (shown.instances ?? [])
+    .filter(({ status }) => status === 'running')
+    .flatMap(({ subRun }) => subRun ?? []);
+  const runs = shown.subRun === undefined ? live : [shown.subRun];
+  if (runs.length === 0) return undefined;
+  const told: string[] = [];
+  for (const run of runs.slice(0, MOST_NAMED)) {
+    const child = await readReport(service, { ...ref, run }, notices);
+    const busy = Object.entries(child.nodes).flatMap(([id, { status, waitsFor }]) => {
+      if (status === 'running') return [`"${id}" is running`];
+      return status === 'queued' ? [`"${id}" is queued: ${waitsFor ?? 'it may start'}`] : [];
+    });
+    const there = busy.length === 0 ? '' : `; there ${busy.slice(0, MOST_NAMED).join(', ')}`;
+    told.push(`run ${run} (${child.pipeline}), which is ${child.status}${there}`);
+  }
+  const more = runs.length > MOST_NAMED ? `; and for ${runs.length - MOST_NAMED} more` : '';
+  return `It waits for ${told.join('; for ')}${more}.`;
 }
 
 /** Outputs of the completed nodes that the conditions of a node name. */

@@ -147,6 +147,22 @@ async function* eventsOfSegment(
   }
 }
 
+/** An event and the cursor behind it; without one, the run's end. */
+export interface PlacedEvent {
+  readonly cursor: string;
+  readonly event: EventLine | undefined;
+}
+
+/** Events behind a cursor one by one, as far as there are any now. */
+export async function* placedEvents(
+  service: Service,
+  ref: RunRef,
+  after: string,
+): AsyncGenerator<PlacedEvent> {
+  for await (const { place, event } of eventsBehind(service, ref, placeOf(after)))
+    yield { cursor: cursorOf(place), event };
+}
+
 /** One page of events behind a cursor. `last` once the run's end is among what was read. */
 export async function readEvents(
   service: Service,

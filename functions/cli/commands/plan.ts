@@ -1,6 +1,7 @@
 import path from 'node:path';
 import { digestOf } from '#core/compile/canonical.ts';
 import { Rejected } from '#errors/families.ts';
+import type { Prepared, PrepareOptions } from '#local/prepare-run.ts';
 import { inherited } from '#runner/host-environment.ts';
 import type { Plan } from '#schemas/plan.ts';
 import type { RunRequest } from '#service/control.ts';
@@ -34,11 +35,8 @@ export async function plan(
   const planned: Planned = {
     plan: prepared.plan,
     digest: digestOf(prepared.plan),
-    environments: await environmentsOf(context, prepared.plan, {
-      folder: path.dirname(given.file),
-      offline: given.offline,
-      sources: prepared.request.sources,
-    }),
+    below: new Map(prepared.below?.map((each) => [each.digest, each.plan])),
+    environments: await allEnvironments(context, prepared, given),
     inherited: Object.keys(inherited({ ...context.host.env }, given.allowEnv)).sort(),
   };
   if (context.json) context.sayJson(asJson(planned, prepared));
@@ -50,18 +48,28 @@ export async function plan(
   return EXIT.done;
 }
 
+function nodesOf(compiled: Plan): readonly unknown[] {
+  return inOrder(compiled).map(({ id, label, needs, start, executor }) => ({
+    id,
+    ...(label === undefined ? {} : { label }),
+    ...(needs === undefined ? {} : { needs: needs.map((index) => nameOf(compiled, index)) }),
+    ...(start === undefined ? {} : { startWhen: start }),
+    ...(executor.kind === 'pipeline' ? { pipeline: executor.id, digest: executor.digest } : {}),
+  }));
+}
+
 function asJson(
-  { plan: compiled, digest, environments, inherited: variables }: Planned,
+  { plan: compiled, digest, below = new Map(), environments, inherited: variables }: Planned,
   { request, warnings }: { request: RunRequest; warnings: readonly unknown[] },
 ): unknown {
   return {
     pipeline: compiled.id,
     digest,
-    nodes: inOrder(compiled).map(({ id, label, needs, start }) => ({
-      id,
-      ...(label === undefined ? {} : { label }),
-      ...(needs === undefined ? {} : { needs: needs.map((index) => nameOf(compiled, index)) }),
-      ...(start === undefined ? {} : { startWhen: start }),
+    nodes: nodesOf(compiled),
+    pipelines: [...below].map(([subDigest, sub]) => ({
+      pipeline: sub.id,
+      digest: subDigest,
+      nodes: nodesOf(sub),
     })),
     environments,
     inherited: variables,
@@ -69,6 +77,27 @@ function asJson(
     warnings,
     plan: compiled,
   };
+}
+
+/** Those of the pipelines below as well; each is looked for from the folder of its file. */
+async function allEnvironments(
+  context: Context,
+  prepared: Extract<Prepared, { request: RunRequest }>,
+  { file, offline }: PrepareOptions,
+): Promise<readonly PlannedEnvironment[]> {
+  const { plan: main, below = [], request } = prepared;
+  const found: PlannedEnvironment[] = [];
+  for (const each of [{ plan: main, file }, ...below]) {
+    const around = { folder: path.dirname(each.file), offline, sources: request.sources };
+    for (const environment of await environmentsOf(context, each.plan, around)) {
+      const { name, operator, kind } = environment;
+      const known = found.some(
+        (one) => one.name === name && one.operator === operator && one.kind === kind,
+      );
+      if (!known) found.push(environment);
+    }
+  }
+  return found;
 }
 
 /** Looks whether each is there. Where that cannot be told (no tool, a build file that is wrong) it says why. */

@@ -41,6 +41,7 @@ function queryOf(options: RunsOptions): NonNullable<Parameters<Control['runs']>[
     );
   return {
     limit,
+    ...(options.all === true ? { all: true } : {}),
     ...(options.pipeline === undefined ? {} : { pipeline: options.pipeline }),
     ...(status.success ? { status: status.data } : {}),
   };
@@ -59,6 +60,7 @@ function row(summary: RunSummary, { paint, host }: Context): readonly string[] {
     [
       ...(summary.approvals === undefined ? [] : [`waits for ${summary.approvals.join(', ')}`]),
       ...(summary.retryOf === undefined ? [] : [paint.dim(`again: ${summary.retryOf}`)]),
+      ...(summary.parent === undefined ? [] : [paint.dim(`part of ${summary.parent}`)]),
     ].join('  '),
   ];
 }

@@ -13,7 +13,11 @@ export async function validate(context: Context, named: string | undefined): Pro
   if (!compiled.ok) return EXIT.rejected;
   if (!context.json && !context.quiet) {
     const nodes = compiled.plan.nodes.filter(({ executor }) => executor.kind !== 'prepare').length;
-    context.say(`${file}: ${compiled.plan.id}, ${nodes} node${nodes === 1 ? '' : 's'}, valid`);
+    const runs = compiled.below.map(({ id }) => id).join(', ');
+    const below = runs === '' ? '' : `, runs ${runs}`;
+    context.say(
+      `${file}: ${compiled.plan.id}, ${nodes} node${nodes === 1 ? '' : 's'}${below}, valid`,
+    );
   }
   return EXIT.done;
 }

@@ -8,6 +8,7 @@ export interface RunsOptions {
   readonly limit?: string;
   readonly pipeline?: string;
   readonly status?: string;
+  readonly all?: boolean;
 }
 
 export interface ShowOptions {
@@ -16,6 +17,10 @@ export interface ShowOptions {
 
 export interface FollowOptions {
   readonly follow?: boolean;
+}
+
+export interface EventsOptions extends FollowOptions {
+  readonly children?: boolean;
 }
 
 export function defineReadCommands(program: Command, act: Act): void {
@@ -33,6 +38,7 @@ function defineRuns(program: Command, act: Act): void {
     .option('-n, --limit <count>', 'at most so many', '20')
     .option('--pipeline <id>', 'only of this pipeline')
     .option('--status <status>', 'only with this status')
+    .option('-a, --all', 'sub-runs as well')
     .action((options: RunsOptions) =>
       act(async (context) => (await import('../commands/runs.ts')).runs(context, options)),
     );
@@ -64,7 +70,8 @@ function defineEvents(program: Command, act: Act): void {
     .description('what happened in a run, in order')
     .argument('<run>', RUN)
     .option('-f, --follow', 'wait for more until the run ends')
-    .action((name: string, options: FollowOptions) =>
+    .option('--children', 'those of its sub-runs as well')
+    .action((name: string, options: EventsOptions) =>
       act(async (context) =>
         (await import('../commands/events.ts')).events(context, name, options),
       ),

@@ -4,14 +4,14 @@ import type { Json } from '#schemas/values.ts';
 import type { Palette } from './palette.ts';
 import { clock, plain } from './words.ts';
 
-/** `10:02:11 extract completed`, with the attempt when it is not the first, and the reason where there is one. */
-export function renderEvent(line: EventLine, paint: Palette): string {
+/** `10:02:11 extract completed`, with the `way` to the run that it is of, with the attempt when it is not the first, and the reason where there is one. */
+export function renderEvent(line: EventLine, paint: Palette, way = ''): string {
   const name = line.event.slice(line.event.lastIndexOf('.') + 1);
   const subject = line.node === undefined ? line.event.slice(0, -name.length - 1) : line.node;
   const prepared = subject.startsWith('@') ? `environment ${subject.slice(1)}` : subject;
   const attempt = (line.attempt ?? 0) > 1 ? ` (attempt ${line.attempt})` : '';
   const told = [detail(line.payload), howToDecide(line)].filter((part) => part !== '').join('  ');
-  return `${paint.dim(clock(line.at))} ${prepared} ${coloured(name, paint)}${attempt}${told === '' ? '' : `: ${told}`}`;
+  return `${paint.dim(clock(line.at))} ${paint.dim(way)}${prepared} ${coloured(name, paint)}${attempt}${told === '' ? '' : `: ${told}`}`;
 }
 
 const COLOURS: Readonly<Record<string, 'green' | 'red' | 'yellow' | 'cyan' | 'dim'>> = {

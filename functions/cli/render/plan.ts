@@ -10,6 +10,8 @@ import { shorten } from './words.ts';
 export interface Planned {
   readonly plan: Plan;
   readonly digest: string;
+  /** Plans of the pipelines that nodes run, by digest. */
+  readonly below?: ReadonlyMap<string, Plan>;
   readonly environments: readonly PlannedEnvironment[];
   readonly inherited: readonly string[];
 }
@@ -27,7 +29,7 @@ export interface PlannedEnvironment {
 export function renderPlan(planned: Planned, paint: Palette): string {
   const { plan, environments } = planned;
   const version = plan.version === undefined ? '' : ` ${plan.version}`;
-  const nodes = inOrder(plan).map((node, index) => row(plan, node, index, paint));
+  const nodes = rows(plan, { below: planned.below ?? new Map(), told: new Set(), depth: 0 }, paint);
   return [
     `${paint.bold(plan.id)}${version}  ${paint.dim(`plan ${planned.digest}`)}`,
     '',
@@ -36,6 +38,27 @@ export function renderPlan(planned: Planned, paint: Palette): string {
     ...(environments.length === 0 ? [] : [...environmentLines(environments, paint), '']),
     `programs inherit ${planned.inherited.length === 0 ? 'nothing' : planned.inherited.join(' ')}`,
   ].join('\n');
+}
+
+interface Below {
+  readonly below: ReadonlyMap<string, Plan>;
+  /** Pipelines whose nodes were listed already. */
+  readonly told: Set<string>;
+  readonly depth: number;
+}
+
+/** Nodes of a plan; below a node that runs another pipeline those of that one, the first time it comes. */
+function rows(plan: Plan, within: Below, paint: Palette): readonly (readonly string[])[] {
+  const { below, told, depth } = within;
+  return inOrder(plan).flatMap((node, index) => {
+    const own = row(plan, node, { index, depth }, paint);
+    const { executor } = node;
+    const sub = executor.kind === 'pipeline' ? below.get(executor.digest) : undefined;
+    if (sub === undefined || executor.kind !== 'pipeline' || told.has(executor.digest))
+      return [own];
+    told.add(executor.digest);
+    return [own, ...rows(sub, { below, told, depth: depth + 1 }, paint)];
+  });
 }
 
 /** The user's nodes, each behind those it waits for by name, otherwise as they were written. */
@@ -84,10 +107,15 @@ function namesIn(start: string): readonly string[] {
   return [...nodes, ...outputs.map(({ node }) => node)];
 }
 
-function row(plan: Plan, node: PlanNode, index: number, paint: Palette): readonly string[] {
+function row(
+  plan: Plan,
+  node: PlanNode,
+  at: { readonly index: number; readonly depth: number },
+  paint: Palette,
+): readonly string[] {
   return [
-    paint.dim(String(index + 1).padStart(3)),
-    paint.bold(node.label ?? node.id),
+    paint.dim(at.depth === 0 ? String(at.index + 1).padStart(3) : '   '),
+    `${'  '.repeat(at.depth)}${paint.bold(node.label ?? node.id)}`,
     waitsFor(plan, node),
     paint.dim(details(node)),
   ];
@@ -112,7 +140,11 @@ function details(node: PlanNode): string {
     resources?.gpu === undefined || resources.gpu === 0 ? '' : `${resources.gpu} gpu`,
   ];
   return [
-    executor.kind === 'steps' ? count(executor.plan.nodes.length, 'step') : executor.kind,
+    executor.kind === 'steps'
+      ? count(executor.plan.nodes.length, 'step')
+      : executor.kind === 'pipeline'
+        ? `pipeline ${executor.id}`
+        : executor.kind,
     node.forEach === undefined ? '' : 'for each',
     retry === undefined ? '' : `up to ${retry.maxAttempts} attempts`,
     timeout === undefined ? '' : `within ${formatDuration(timeout)}`,

@@ -67,7 +67,9 @@ function headline(report: RunReport, frame: Frame): string {
   const done = Object.values(report.nodes).filter(({ endedAt }) => endedAt !== undefined).length;
   const all = Object.keys(report.nodes).length;
   const counted = report.endedAt === undefined ? `  ${done} of ${all} nodes` : '';
-  return `${mark(report.status, paint)} ${paint.bold(report.pipeline)} ${paint.dim(report.run)}  ${statusWord(report.status, paint)}  ${took}${paint.dim(counted)}`;
+  const part =
+    report.parent === undefined ? '' : `  part of ${report.parent.run} ${report.parent.node}`;
+  return `${mark(report.status, paint)} ${paint.bold(report.pipeline)} ${paint.dim(report.run)}  ${statusWord(report.status, paint)}  ${took}${paint.dim(counted)}${paint.dim(part)}`;
 }
 
 function endOf(endedAt: string | undefined, now: number): number {
@@ -104,8 +106,13 @@ function timeOf(node: NodeReport, now: number): string {
 
 function restOf(node: NodeReport): string {
   const attempt = node.attempts > 1 ? `attempt ${node.attempts}` : '';
-  const parts = [attempt, instancesOf(node), progressOf(node), whyOf(node)];
+  const parts = [attempt, instancesOf(node), progressOf(node), whyOf(node), subRunOf(node)];
   return parts.filter((part) => part !== '').join('  ');
+}
+
+/** The message of a node that failed names its run already. */
+function subRunOf({ subRun, message }: NodeReport): string {
+  return subRun === undefined || message?.includes(subRun) === true ? '' : `run ${subRun}`;
 }
 
 function instancesOf(node: NodeReport): string {
