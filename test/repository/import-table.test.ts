@@ -40,8 +40,9 @@ function objection(folder: string, file: string, what: Import): string | undefin
     it === 'node:' ? specifier.startsWith(it) : specifier === it || specifier.startsWith(`${it}/`),
   );
   if (library === undefined) return 'is no allowed library';
-  const home = folder === 'functions/core' ? homeOfLibrary[library] : undefined;
-  return home === undefined || file.startsWith(home) ? undefined : `belongs to ${home}`;
+  const home = homeOfLibrary[library];
+  const here = home?.startsWith(`${folder}/`) === true;
+  return !here || file.startsWith(home) ? undefined : `belongs to ${home}`;
 }
 
 function objections(folder: string, source: Source): readonly string[] {
@@ -93,6 +94,14 @@ describe.each(rows)('%s', (folder, row) => {
     const outside = names.filter((name) => !reach.includes(name));
     expect(refusals.get(folder)?.sort()).toEqual(outside.sort());
   });
+});
+
+test('the program for queries is a program of its own: of the runner nothing but types reaches into it', () => {
+  const reaching = sourcesOf('functions/runner')
+    .filter(({ file }) => !file.startsWith('functions/runner/sql/'))
+    .flatMap((source) => importsOf(source).map((what) => ({ file: source.file, ...what })))
+    .filter(({ specifier, typeOnly }) => /^(\.|#runner)\/sql\//.test(specifier) && !typeOnly);
+  expect(reaching).toEqual([]);
 });
 
 test('a relative path, a foreign library and a value where a type is due are each refused', () => {

@@ -32,7 +32,7 @@ export const importTable: Readonly<Record<string, Row>> = {
   'functions/runner': {
     name: 'runner',
     folders: ['schemas', 'errors', 'core'],
-    libraries: ['node:'],
+    libraries: ['node:', '@duckdb/node-api'],
     not: ['#core/compile/', '#core/timetable'],
   },
   'functions/http': {
@@ -57,11 +57,12 @@ export const importTable: Readonly<Record<string, Row>> = {
   },
 };
 
-/** Within the core a library belongs to the folder that hides it. */
+/** Within the core and the runner a library belongs to the folder that hides it. */
 export const homeOfLibrary: Readonly<Record<string, string>> = {
   jsep: 'functions/core/expression/',
   re2js: 'functions/core/expression/',
   yaml: 'functions/core/compile/',
   '@noble/hashes': 'functions/core/digest',
   croner: 'functions/core/timetable',
+  '@duckdb/node-api': 'functions/runner/sql/',
 };
