@@ -8,13 +8,14 @@ import path from 'node:path';
 /** `daemon`: the package brings a service that systemd would start, now and at every boot. */
 const WANTED = [
   {
-    program: 'sshd',
+    programs: ['sshd'],
     package: 'openssh-server',
     daemon: true,
     lacks: 'operators from repositories over ssh',
   },
   {
-    program: 'chromium',
+    // Another browser of the same kind will do: Ubuntu has no package chromium.
+    programs: ['chromium', 'google-chrome'],
     package: 'chromium',
     daemon: false,
     lacks: 'the page that `show --html` writes, in a browser',
@@ -39,12 +40,12 @@ export function installForTests(say) {
     .filter(({ wanted }) => isMissing(wanted))
     .map(({ wanted, hindrance }) => {
       const why = hindrance ?? 'apt-get could not install it';
-      return `${wanted.program} (${why}; Debian package ${wanted.package}): not tested: ${wanted.lacks}`;
+      return `${wanted.programs[0]} (${why}; Debian package ${wanted.package}): not tested: ${wanted.lacks}`;
     });
 }
 
-function isMissing({ program }) {
-  return findProgram(program) === undefined;
+function isMissing({ programs }) {
+  return programs.every((program) => findProgram(program) === undefined);
 }
 
 /** The path of a program, or undefined. */

@@ -124,7 +124,7 @@ test('instances are told by how long they worked, not by how long they waited; p
   }
   const page = renderPage(await gather(control, 'latest', about));
   expect(page).toContain('from 1.0 s to 8.0 s');
-  expect(page).toContain('at most 2 at a time');
+  expect(page).toContain('at most 1 at a time');
   expect(page).toContain('<td class="number">3.5 s</td><td class="number">2.0 MiB</td>');
   expect(page).toContain('approved by ana: &lt;i&gt;fine');
   expect(page).toContain('<dt><bdi>answer</bdi></dt><dd><code>42</code></dd>');
