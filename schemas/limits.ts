@@ -250,6 +250,8 @@ export const limits = {
   doctorCommits: 25,
   doctorCommit: 5,
 
+  /** Characters that a secret must have at least: a shorter one could not be hidden in a log. */
+  secretLeast: 3,
   /** Bytes of one secret. */
   secretBytes: 64 * KIB,
   /** Secrets of one namespace. */

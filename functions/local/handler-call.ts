@@ -164,7 +164,13 @@ export class FunctionCall {
   #call(secrets: Readonly<Record<string, string>>): Call {
     const { inputs: bound, config, scope } = this.#work;
     const { dataDir } = this.#around;
-    const rendering: Rendering = { dataDir, scope, secrets, steps: NO_STEPS };
+    const rendering: Rendering = {
+      dataDir,
+      scope,
+      secrets,
+      mask: this.#mask,
+      steps: NO_STEPS,
+    };
     const inputs = renderInputs(bound, rendering);
     const input = plainInputs(inputs, dataDir);
     return new Call(this, { input, config: renderConfig(config, { rendering, inputs }) });

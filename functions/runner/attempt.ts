@@ -23,6 +23,7 @@ export class Attempt {
   readonly mark: string;
   readonly #world: World;
   readonly #halter = new Halter();
+  #mask = new Mask([]);
 
   constructor(order: WorkOrder, mark: string, world: World) {
     this.order = order;
@@ -43,7 +44,8 @@ export class Attempt {
       const report = await this.#work(log);
       return { ...report, startedAt, endedAt: Date.now() };
     } catch (error) {
-      const { reason, message } = reasonOf(error);
+      const { reason, message: plain } = reasonOf(error);
+      const message = this.#mask.text(plain);
       log.say('', message);
       const result: AttemptResult = { result: 'failed', reason, message: bounded(message) };
       return { result, startedAt, endedAt: Date.now() };
@@ -66,6 +68,7 @@ export class Attempt {
     if (work.kind === 'function')
       throw new Defect(`node "${this.order.node}" is a function: a runner does programs`);
     const secrets = await this.#secrets(work.secrets);
+    this.#mask = new Mask(Object.values(secrets));
     const places = this.#world.workspaces.take(this.order.name);
     const cage = this.#cage(log);
     // Every step once, unless the walk knows better.
@@ -78,7 +81,7 @@ export class Attempt {
         cage,
         log,
         places,
-        mask: new Mask(Object.values(secrets)),
+        mask: this.#mask,
         mark: this.mark,
         halter: this.#halter,
       });

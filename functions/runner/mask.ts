@@ -1,94 +1,47 @@
 // Hides secrets in whatever leaves a program: its log, outputs, progress and errors.
+import { limits } from '#schemas/limits.ts';
 import type { Json } from '#schemas/values.ts';
+import { spellings } from './mask-spellings.ts';
+import { type Found, SoughtTexts } from './mask-texts.ts';
+import { SURE, WrappedSecrets } from './mask-wrapped.ts';
 
 const MASK = '***';
-
-/** Shorter texts would hide half of every log. */
-const SHORTEST = 3;
-const SHORTEST_ENCODED = 8;
-
-/** All spellings of the secrets that are looked for, longest first. */
-export function spellings(secrets: readonly string[]): string[] {
-  const found = new Set<string>();
-  for (const secret of secrets) {
-    for (const part of [secret, ...secret.split(/\r?\n/)]) {
-      const trimmed = part.trim();
-      if (trimmed.length >= SHORTEST) addSpellings(found, part, trimmed);
-    }
-  }
-  return [...found].filter((text) => text.length >= SHORTEST).sort((a, b) => b.length - a.length);
-}
-
-function addSpellings(found: Set<string>, part: string, trimmed: string): void {
-  found.add(trimmed);
-  for (const text of new Set([part, trimmed])) {
-    const bytes = Buffer.from(text, 'utf8');
-    for (const encoding of ['base64', 'base64url'] as const) {
-      const whole = bytes.toString(encoding);
-      found.add(whole).add(whole.replace(/=+$/, ''));
-      for (let before = 0; before < 3; before += 1) found.add(within(bytes, before, encoding));
-    }
-  }
-  if (trimmed.length >= SHORTEST_ENCODED / 2) found.add(Buffer.from(trimmed).toString('hex'));
-  for (const text of inUrls(trimmed)) found.add(text);
-  const quoted = JSON.stringify(trimmed).slice(1, -1);
-  found.add(quoted).add(inAscii(quoted));
-}
-
-/** Languages differ in which signs they escape, and whether a blank becomes a plus. */
-function inUrls(text: string): string[] {
-  const whole = encodeURIComponent(text);
-  const strict = whole.replace(
-    /[!'()*]/g,
-    (sign) => `%${sign.charCodeAt(0).toString(16).toUpperCase()}`,
-  );
-  const form = new URLSearchParams({ v: text }).toString().slice('v='.length);
-  const all = [whole, strict, encodeURI(text), form];
-  return [
-    ...all,
-    ...all.flatMap((one) => [one.replaceAll('%20', '+'), one.replaceAll('%2F', '/')]),
-  ];
-}
-
-/** JSON as those write it who keep to ASCII. */
-function inAscii(quoted: string): string {
-  return quoted.replace(
-    /[^\0-\x7f]/g,
-    (sign) => `\\u${sign.charCodeAt(0).toString(16).padStart(4, '0')}`,
-  );
-}
-
-/** The signs that encode these bytes and nothing else when `before` bytes (modulo three) stand in front of them. */
-function within(bytes: Buffer, before: number, encoding: 'base64' | 'base64url'): string {
-  const text = Buffer.concat([Buffer.alloc(before), bytes]).toString(encoding);
-  const first = Math.ceil((before * 8) / 6);
-  const last = Math.floor(((before + bytes.length) * 8) / 6);
-  const inner = text.slice(first, last);
-  // Short ones would be found by chance.
-  return inner.length < SHORTEST_ENCODED ? '' : inner;
-}
+const ENCODED_END = /[A-Za-z0-9+/_-]+$/;
+const NOTHING_SOUGHT = new SoughtTexts([]);
+const NOTHING_WRAPPED = new WrappedSecrets([]);
 
 export class Mask {
-  readonly #texts: readonly string[];
-  readonly #pattern: RegExp | undefined;
+  #secrets: readonly string[];
+  #texts = NOTHING_SOUGHT;
+  #wrapped = NOTHING_WRAPPED;
+  isEmpty = true;
 
   constructor(secrets: readonly string[]) {
-    this.#texts = spellings(secrets);
-    const escaped = this.#texts.map((text) => text.replace(/[\\^$.*+?()[\]{}|/]/g, '\\$&'));
-    this.#pattern = escaped.length === 0 ? undefined : new RegExp(escaped.join('|'), 'g');
+    this.#secrets = secrets;
+    if (secrets.length > 0) this.#compile();
   }
 
-  get isEmpty(): boolean {
-    return this.#pattern === undefined;
+  /**
+   * Hides a text that was made from a secret as well: `split(secret.PAIR, ':')[1]`. Text in which a secret stands whole is left as it is,
+   * because the secret itself is hidden there.
+   */
+  learn(text: string): void {
+    if (text.length < limits.secretLeast) return;
+    if (this.#secrets.some((secret) => text.includes(secret))) return;
+    this.#secrets = [...this.#secrets, text];
+    this.#compile();
   }
 
   text(text: string): string {
-    return this.#pattern === undefined ? text : text.replace(this.#pattern, MASK);
+    if (this.isEmpty) return text;
+    const masked = without(text, this.#texts.in(text));
+    return without(masked, this.#wrapped.in(masked));
   }
 
   json(value: Json): Json {
-    if (this.#pattern === undefined) return value;
+    if (this.isEmpty) return value;
     if (typeof value === 'string') return this.text(value);
+    if (typeof value === 'number') return this.#number(value);
     if (value === null || typeof value !== 'object') return value;
     if (isList(value)) return value.map((item) => this.json(item));
     return Object.fromEntries(
@@ -98,47 +51,70 @@ export class Mask {
 
   /** A mask for text that comes in pieces: what may be the beginning of a secret is held back until more is known. */
   stream(): MaskStream {
-    return new MaskStream(this, this.#texts);
+    return new MaskStream(this);
   }
+
+  /** From where on the text must be held back: there something begins that may be a secret, or one that is not whole yet. */
+  holdFrom(text: string): number {
+    const begun = this.#texts.beginning(text);
+    const hold = beforeCrossing(this.#texts.in(text), begun);
+    if (this.#wrapped.isEmpty) return hold;
+    const run = ENCODED_END.exec(text.slice(-SURE))?.[0].length ?? 0;
+    const earlier = beforeCrossing(this.#texts.in(text), Math.min(hold, text.length - run));
+    return beforeCrossing(this.#wrapped.in(text), earlier);
+  }
+
+  /** A number that is a secret is a text once it is hidden. */
+  #number(value: number): Json {
+    const text = String(value);
+    return this.text(text) === text ? value : MASK;
+  }
+
+  #compile(): void {
+    const texts = spellings(this.#secrets);
+    this.isEmpty = texts.length === 0;
+    this.#texts = new SoughtTexts(texts);
+    this.#wrapped = new WrappedSecrets(this.#secrets);
+  }
+}
+
+/** What crosses the place is held back whole. */
+function beforeCrossing(found: readonly Found[], place: number): number {
+  const crossing = found.find(({ start, end }) => start < place && end > place);
+  return crossing?.start ?? place;
+}
+
+function without(text: string, parts: readonly Found[]): string {
+  if (parts.length === 0) return text;
+  let from = 0;
+  let out = '';
+  for (const { start, end } of parts) {
+    out += text.slice(from, start) + MASK;
+    from = end;
+  }
+  return out + text.slice(from);
 }
 
 export class MaskStream {
   readonly #mask: Mask;
-  readonly #texts: readonly string[];
   #held = '';
 
-  constructor(mask: Mask, texts: readonly string[]) {
+  constructor(mask: Mask) {
     this.#mask = mask;
-    this.#texts = texts;
   }
 
   push(text: string): string {
     if (this.#mask.isEmpty) return text;
     const all = this.#held + text;
-    const masked = this.#mask.text(all);
-    const hold = this.#beginning(masked);
-    this.#held = masked.slice(masked.length - hold);
-    return masked.slice(0, masked.length - hold);
+    const hold = this.#mask.holdFrom(all);
+    this.#held = all.slice(hold);
+    return this.#mask.text(all.slice(0, hold));
   }
 
   end(): string {
     const rest = this.#mask.text(this.#held);
     this.#held = '';
     return rest;
-  }
-
-  /** How many of the last characters may begin a secret. */
-  #beginning(text: string): number {
-    let longest = 0;
-    for (const secret of this.#texts) {
-      for (let size = Math.min(secret.length - 1, text.length); size > longest; size -= 1) {
-        if (text.endsWith(secret.slice(0, size))) {
-          longest = size;
-          break;
-        }
-      }
-    }
-    return longest;
   }
 }
 

@@ -2,13 +2,14 @@
 import { readFileSync } from 'node:fs';
 import path from 'node:path';
 import { parseTemplate } from '#core/expression/parse.ts';
-import { renderCommand } from '#core/expression/shell.ts';
+import { type Hidden, renderCommand } from '#core/expression/shell.ts';
 import { renderBinding, renderTemplate } from '#core/expression/template.ts';
 import type { Evaluated, Known, Variables } from '#core/expression/types.ts';
 import { limits } from '#schemas/limits.ts';
 import { fileValue, type Json, type Outputs, outputs, refValue } from '#schemas/values.ts';
 import type { OrderScope } from '#schemas/work-order.ts';
 import { StepFailure } from './failure.ts';
+import type { Mask } from './mask.ts';
 
 export type Inputs = { readonly [name: string]: Json };
 
@@ -16,6 +17,8 @@ export interface Rendering {
   readonly dataDir: string;
   readonly scope: OrderScope;
   readonly secrets: Readonly<Record<string, string>>;
+  /** Learns what is made from secrets. */
+  readonly mask?: Mask;
   /** Outputs of steps that completed, by id. */
   readonly steps: ReadonlyMap<string, Outputs>;
 }
@@ -64,10 +67,10 @@ export function renderText(text: string, what: string, step: StepRendering): str
   return textOf(value, step.rendering.dataDir);
 }
 
-/** The command line; every `{{ }}` in it is one quoted word. */
-export function renderCommandLine(text: string, step: StepRendering): string {
+/** The command line; every `{{ }}` in it is one quoted word. `hidden` takes the variables by which it names secrets. */
+export function renderCommandLine(text: string, step: StepRendering, hidden: Hidden): string {
   if (!text.includes('{{')) return text;
-  return String(decided(renderCommand(text, variablesOf(step)), 'the command'));
+  return String(decided(renderCommand(text, variablesOf(step), hidden), 'the command'));
 }
 
 /** The value, or the failure of the step. */
@@ -97,6 +100,7 @@ export function variablesOf({ rendering, inputs }: StepRendering): Variables {
     payload: (event) => knownPayload(event, scope),
     secret: (name) =>
       Object.hasOwn(rendering.secrets, name) ? rendering.secrets[name] : undefined,
+    derived: (text) => rendering.mask?.learn(text),
     file: {
       path: (value) => pathOf(value, dataDir) ?? '',
       uri: (value) => `file://${encodeURI(pathOf(value, dataDir) ?? '')}`,

@@ -61,6 +61,7 @@ export function prepareSteps(
     dataDir: world.dataDir,
     scope: work.scope,
     secrets: node.secrets,
+    mask: node.mask,
     steps,
   };
   const inputs = renderInputs(work.inputs, rendering);
@@ -142,13 +143,15 @@ async function startStep(
     environment,
     contractVariables({ ...node, files, inputs: prepared.inputsFile, step: step.label ?? step.id }),
   );
+  const hidden: Variables = {};
+  const command = renderCommandLine(root.command, prepared, hidden);
   return runStep(world, {
     ...node,
     step,
     files,
-    environment,
+    environment: { ...environment, ...hidden },
     folder: root.folder,
-    command: renderCommandLine(root.command, prepared),
+    command,
   });
 }
 

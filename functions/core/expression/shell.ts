@@ -5,22 +5,31 @@
 // opened again. Where only a shell could tell what surrounds a value, it goes into a variable set before the command:
 // what a variable expands to is never parsed again.
 import { limits } from '#schemas/limits.ts';
-import { evaluateWithin } from './evaluate.ts';
 import { undecided } from './operators.ts';
 import { parseTemplate } from './parse.ts';
 import { IN_ARITHMETIC, type Place, ShellScanner } from './shell-context.ts';
+import { evaluatePart, namesSecret } from './template.ts';
 import type { Evaluated, Template, Variables } from './types.ts';
 import { asText, error, value } from './values.ts';
 
 const VARIABLE = '_millrace_';
+const HIDDEN = 'MILLRACE_SECRET_';
 
 /** A text as one word of a POSIX shell. The text must not hold NUL. */
 export function quoteWord(text: string): string {
   return `'${text.replaceAll("'", `'\\''`)}'`;
 }
 
-/** A command with every `{{ }}` as a quoted word. A NUL in a value, and a place where no value is safe, are errors. */
-export function renderCommand(text: string, variables: Variables): Evaluated {
+/** Variables of the environment that a command names, with their values. */
+export type Hidden = Record<string, string>;
+
+/**
+ * A command with every `{{ }}` as a quoted word. A NUL in a value, and a place where no value is safe, are errors.
+ *
+ * @param hidden takes the values that are made with secrets: in the command they stand as variables of the environment, because
+ *   everybody on the machine may read the words of a command. Without it they stand there as they are.
+ */
+export function renderCommand(text: string, variables: Variables, hidden?: Hidden): Evaluated {
   const parsed = parseTemplate(text);
   if (!parsed.ok) {
     return error(parsed.problem.message);
@@ -30,7 +39,7 @@ export function renderCommand(text: string, variables: Variables): Evaluated {
     if (typeof part === 'string') {
       return value(part);
     }
-    const result = evaluateWithin(part.expr, variables, budget);
+    const result = evaluatePart(part, variables, budget);
     return result.is === 'value' ? asText(result.value, variables, budget) : result;
   });
   const open = undecided(results);
@@ -38,10 +47,10 @@ export function renderCommand(text: string, variables: Variables): Evaluated {
     return open;
   }
   const texts = results.map((result) => (result.is === 'value' ? String(result.value) : ''));
-  return joined(parsed.value, texts);
+  return joined(parsed.value, texts, hidden);
 }
 
-function joined(template: Template, texts: readonly string[]): Evaluated {
+function joined(template: Template, texts: readonly string[], hidden?: Hidden): Evaluated {
   const scanner = new ShellScanner();
   const set: string[] = [];
   let command = '';
@@ -56,7 +65,10 @@ function joined(template: Template, texts: readonly string[]): Evaluated {
     if (trouble !== undefined) {
       return error(`{{ ${part.text} }} in a command: ${trouble}`);
     }
-    command += placed(text, scanner.place(), set);
+    command +=
+      hidden !== undefined && namesSecret(part)
+        ? standIn(hide(text, hidden), scanner.place())
+        : placed(text, scanner.place(), set);
     scanner.value();
   }
   const assignments = set.map((word, index) => `${VARIABLE}${index + 1}=${word}`).join(' ');
@@ -82,7 +94,20 @@ function placed(text: string, place: Place, set: string[]): string {
     return text.startsWith('-') ? ` ${text}` : text;
   }
   set.push(word);
-  const variable = `\${${VARIABLE}${set.length}}`;
+  return standIn(`${VARIABLE}${set.length}`, place);
+}
+
+function hide(text: string, hidden: Hidden): string {
+  const name = `${HIDDEN}${Object.keys(hidden).length + 1}`;
+  hidden[name] = text;
+  return name;
+}
+
+/** A variable in the place of a value: what it expands to is one word, and is never parsed again. */
+function standIn(name: string, place: Place): string {
+  const variable = `\${${name}}`;
+  // A space, because a minus before it and its own would be another operator.
+  if (place.trouble === IN_ARITHMETIC) return ` ${variable}`;
   const bare = place.inside !== 'nothing' && place.inside !== 'single';
   return bare ? variable : reopened(`"${variable}"`, place.inside);
 }

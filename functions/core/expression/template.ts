@@ -4,6 +4,7 @@ import type { Json } from '#schemas/values.ts';
 import { evaluateWithin } from './evaluate.ts';
 import { undecided } from './operators.ts';
 import { parseTemplate } from './parse.ts';
+import { references } from './references.ts';
 import type { Evaluated, Template, Variables } from './types.ts';
 import {
   asText,
@@ -28,13 +29,13 @@ export function renderTemplate(template: Template, variables: Variables): Evalua
 function renderWithin(template: Template, variables: Variables, budget: Budget): Evaluated {
   const [only] = template.parts;
   if (template.parts.length === 1 && only !== undefined) {
-    return typeof only === 'string' ? value(only) : evaluateWithin(only.expr, variables, budget);
+    return typeof only === 'string' ? value(only) : evaluatePart(only, variables, budget);
   }
   const texts = template.parts.map((part) => {
     if (typeof part === 'string') {
       return value(part);
     }
-    const result = evaluateWithin(part.expr, variables, budget);
+    const result = evaluatePart(part, variables, budget);
     return result.is === 'value' ? asText(result.value, variables, budget) : result;
   });
   const open = undecided(texts);
@@ -44,6 +45,23 @@ function renderWithin(template: Template, variables: Variables, budget: Budget):
   const text = texts.map((part) => (part.is === 'value' ? String(part.value) : '')).join('');
   const most = limits.expressionTextLength + template.text.length;
   return text.length > most ? error(tooLong(text.length)) : value(text);
+}
+
+type Part = Exclude<Template['parts'][number], string>;
+
+/** One `{{ }}`. What is made from a secret is told to whoever has to hide it. */
+export function evaluatePart(part: Part, variables: Variables, budget: Budget): Evaluated {
+  const result = evaluateWithin(part.expr, variables, budget);
+  if (variables.derived === undefined || result.is !== 'value') return result;
+  // One of two texts that the pipeline names tells little of the secret, and may be a word that logs are full of.
+  const told = typeof result.value === 'string' && part.expr.kind !== 'choice' && namesSecret(part);
+  if (told) variables.derived(result.value);
+  return result;
+}
+
+/** Whether a `{{ }}` is made with a secret. */
+export function namesSecret(part: Part): boolean {
+  return references(part.expr).secrets.length > 0;
 }
 
 /** A JSON value whose texts are templates, at any depth; the names of members are taken as they are. */

@@ -115,6 +115,8 @@ export interface Variables {
   /** What an external event carried. */
   payload?(event: string): Known;
   readonly secret?: (name: string) => string | undefined;
+  /** Told of each text that was made with a secret: it is to be hidden like the secret itself. */
+  readonly derived?: (text: string) => void;
   /** `item`, `index` and the node's own inputs. */
   readonly local?: { readonly [name: string]: Json };
   /** Members of a file value (`.uri`, `.path`, `.name`, `.size`, `.sha256`, `.metadata`) and its text form; a file is its local path where it is bound. */
