@@ -207,6 +207,7 @@ export const PROBLEM_MESSAGES = {
   unknown_variable: {
     instances:
       '{subject} names {node}.{name}, but "{node}" has one instance per element: its only output is "items", a list of theirs{hint}',
+    sql: '{subject} names {node}.{name}, but the query of "{node}" gives {known}{hint}',
     join: '{subject} names {node}.{name}, but "{node}" runs nothing and has no outputs',
     attempt: '{subject} names system.attempt, which is not known before the node starts',
     system: '{subject} names system.{name}, which is not there; there are {known}{hint}',
@@ -215,7 +216,7 @@ export const PROBLEM_MESSAGES = {
     name: '{subject} names "{name}", which nothing provides{hint}',
     node: '{subject} names "{name}", which nothing provides: it is a node; its outputs are named {name}.OUTPUT{hint}',
     own_input:
-      '{subject} names "{name}", which nothing provides: inputs of the node are known in its "env" and "command" only{hint}',
+      '{subject} names "{name}", which nothing provides: inputs of the node are known in its "env", "command" and "sql" only{hint}',
   },
   unknown_event: {
     pipeline:

@@ -5,6 +5,7 @@ import { hint, type Message, message, nearHint } from '#core/messages.ts';
 import type { Binding, ConditionUse, Draft, ScalarPlace } from './draft.ts';
 import { subjectOf } from './findings.ts';
 import { listed, nearest } from './nearest.ts';
+import { sqlOutputs } from './sql.ts';
 import { sourceOffset } from './texts.ts';
 import { member } from './tree.ts';
 import type { World } from './world.ts';
@@ -99,7 +100,29 @@ function checkOutput(world: World, text: NamedText, output: References['outputs'
   ) {
     const filling = { subject: subjectOf(text.place), node, name };
     say(world, text, { at, said: message('unknown_variable', 'join', filling) });
+  } else if (draft.node.forEach === undefined) {
+    checkSqlOutput(world, text, { ...output, known: sqlOutputs(draft.node.executor) });
   }
+}
+
+/** What a program will hand over nobody knows before it ran; of a query it is written. */
+function checkSqlOutput(
+  world: World,
+  text: NamedText,
+  output: References['outputs'][number] & { readonly known: readonly string[] | undefined },
+): void {
+  const { node, name, at, known } = output;
+  if (known === undefined || known.length === 0 || known.includes(name)) return;
+  const near = nearest(name, known);
+  const suggestion = near === undefined ? undefined : `${node}.${near}`;
+  const filling = {
+    subject: subjectOf(text.place),
+    node,
+    name,
+    known: listed(known),
+    hint: nearHint(suggestion),
+  };
+  say(world, text, { at, said: message('unknown_variable', 'sql', filling), suggestion });
 }
 
 function unknownNode(world: World, text: NamedText, output: References['outputs'][number]): void {

@@ -4,6 +4,7 @@ import { readSql } from '#core/expression/sql.ts';
 import { message } from '#core/messages.ts';
 import { nodesSql } from '#schemas/dialect-nodes.ts';
 import { limits } from '#schemas/limits.ts';
+import type { Executor } from '#schemas/plan.ts';
 import { SQL_RESULT, sqlFormat } from '#schemas/sql.ts';
 import type { Binding } from './draft.ts';
 import { type Findings, subjectOf } from './findings.ts';
@@ -61,6 +62,14 @@ export function sqlNode(findings: Findings, place: Place, element: boolean): Ste
     bindings: [...main.bindings, ...wanted.bindings],
     operators: [],
   };
+}
+
+/** The names of what a query hands over; undefined when the executor is none. */
+export function sqlOutputs(executor: Executor): readonly string[] | undefined {
+  const step = executor.kind === 'steps' ? executor.plan.nodes[0]?.executor : undefined;
+  if (step?.kind !== 'sql') return undefined;
+  const file = step.into === undefined ? [] : [stemOf(step.into)];
+  return [...file, ...Object.keys(step.outputs ?? {})];
 }
 
 function stemOf(name: string): string {

@@ -90,6 +90,28 @@ describe('what is wrong with it', () => {
     });
   });
 
+  test('an output that the query does not give, with those that it does', () => {
+    const text = pipeline(
+      'id: a, sql: { query: select 1, into: rows.csv, outputs: { row_count: select 1 } }',
+      'id: b, needs: [a], steps: [{ command: "x {{ a.row_cout }} {{ a.rows }} {{ a.row_count }}" }]',
+    );
+    expect(onlyProblem(text)).toMatchObject({
+      code: 'unknown_variable',
+      suggestion: 'a.row_count',
+      message: expect.stringContaining(
+        'names a.row_cout, but the query of "a" gives "rows" and "row_count"; did you mean "a.row_count"?',
+      ),
+    });
+  });
+
+  test('of instances only the list is known', () => {
+    const text = pipeline(
+      'id: a, forEach: [1], sql: { query: select 1, outputs: { n: select 1 } }',
+      'id: b, needs: [a], steps: [{ command: "x {{ a.items }}" }]',
+    );
+    expect(codes(text)).toEqual([]);
+  });
+
   test('every value that stands where none can is said, each at its place in the file', () => {
     const text = [
       'id: p',
