@@ -8,10 +8,21 @@ import type { Context } from '../context.ts';
 import { EXIT, type ExitCode } from '../exit-codes.ts';
 import { readAll, readHidden } from '../read-stdin.ts';
 
-export async function setSecret(context: Context, name: string): Promise<ExitCode> {
+/** @param shown a value was given as an argument */
+export async function setSecret(context: Context, name: string, shown: boolean): Promise<ExitCode> {
+  if (shown)
+    throw new Rejected(
+      'invalid',
+      `secret "${name}": its value is read from standard input and never taken as an argument, which others see in lists of processes and the shell keeps in its history. What was just given has been seen: change it, then \`millrace secret set ${name} < FILE\``,
+    );
   const value = await valueFor(context, name);
   if (value === '')
     throw new Rejected('invalid', `secret "${name}": nothing came on standard input`);
+  if (value.trim().length < limits.secretLeast)
+    throw new Rejected(
+      'invalid',
+      `secret "${name}": ${value.trim().length} characters; wanted are at least ${limits.secretLeast}, or it could not be hidden in logs`,
+    );
   await secretsOf(context).put(NAMESPACE, name, value);
   context.note(`secret ${name} is set`);
   return EXIT.done;

@@ -62,8 +62,12 @@ function defineSecret(program: Command, act: Act): void {
     .command('set')
     .description('store a secret; its value is read from standard input')
     .argument('<name>', 'letters, digits and _')
-    .action((name: string) =>
-      act(async (context) => (await import('../commands/secret.ts')).setSecret(context, name)),
+    // Taken so that it can be said why it is not.
+    .allowExcessArguments()
+    .action((name: string, _options: unknown, command: Command) =>
+      act(async (context) =>
+        (await import('../commands/secret.ts')).setSecret(context, name, command.args.length > 1),
+      ),
     );
   examples(set, [
     ['millrace secret set API_KEY', 'asks for it, without showing it'],

@@ -38,12 +38,26 @@ function printed(shell: string, command: string, x: Json): string {
   return stdout;
 }
 
-function run(shell: string, command: string) {
+/** As `printed`, with a secret in the place of the value. */
+function printedSecret(shell: string, command: string, secret: string): string {
+  const hidden: Record<string, string> = {};
+  const variables = someVariables({ secret: () => secret });
+  const asked = command.replaceAll(X, '{{ secret.X }}');
+  const result = renderCommand(asked, variables, hidden);
+  if (result.is !== 'value') throw new TypeError(JSON.stringify(result));
+  expect(Object.values(hidden)).toContain(secret);
+  if (secret.length > 4) expect(String(result.value)).not.toContain(secret);
+  const { stdout, stderr } = run(shell, String(result.value), hidden);
+  expect(stderr.split('\n')).not.toContain('ran');
+  return stdout;
+}
+
+function run(shell: string, command: string, more: Record<string, string> = {}) {
   return spawnSync(shell, ['-c', command], {
     encoding: 'utf8',
     input: '',
     timeout: 10_000,
-    env: { PATH: '/usr/bin:/bin' },
+    env: { PATH: '/usr/bin:/bin', ...more },
   });
 }
 
@@ -80,6 +94,21 @@ describe.each(SHELLS)('in %s', (shell) => {
         `<${value}>`.replace(/\n>$/, '>'),
       );
     }
+  });
+
+  test.each(CONTEXTS)('a secret is one word, and does not stand in the command: %s', (command) => {
+    for (const value of HOSTILE) {
+      expect(printedSecret(shell, command, value).replace(/\n>$/, '>')).toBe(
+        `<${value}>`.replace(/\n>$/, '>'),
+      );
+    }
+  });
+
+  test('a secret stands in here-documents and in arithmetic as well', () => {
+    for (const value of HOSTILE)
+      expect(printedSecret(shell, `cat <<EOF\n[${X}] it's\nEOF`, value)).toBe(`[${value}] it's\n`);
+    expect(printedSecret(shell, `echo $((10 -${X}))`, '-5')).toBe('15\n');
+    expect(printedSecret(shell, `A=1 ; B=${X} sh -c 'printf %s "$B"'`, 'a  b')).toBe('a  b');
   });
 
   test('a here-document takes a value without its quotes', () => {
