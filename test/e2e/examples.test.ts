@@ -10,6 +10,7 @@ import { type Ended, jsonLines, Place, ROOT } from '#support/millrace.ts';
 const FLIGHTS = join(ROOT, 'examples', 'flights', 'pipeline.yaml');
 const OPERATORS = join(ROOT, 'examples', 'operators', 'pipeline.yaml');
 const HELLO = join(ROOT, 'examples', 'hello', 'pipeline.yaml');
+const SUB = join(ROOT, 'examples', 'subpipelines');
 const SQL = join(ROOT, 'examples', 'sql', 'pipeline.yaml');
 const PNG = Buffer.from([0x89, 0x50, 0x4e, 0x47, 0x0d, 0x0a, 0x1a, 0x0a]);
 
@@ -176,5 +177,36 @@ describe('sql', () => {
     ]);
     const late = completed(await place.run('run', SQL, '-i', 'since=2026-01-01', '--json'));
     expect(late.nodes['by_region']).toMatchObject({ status: 'skipped', reason: 'skip_when' });
+  });
+});
+
+describe('subpipelines', () => {
+  test('a run for each region and one that publishes; each can be looked at, and each pipeline run by itself', async () => {
+    const report = completed(await place.run('run', join(SUB, 'pipeline.yaml'), '--json'));
+    const run = report.run;
+    expect(report.outputs).toMatchObject({ total: 300 });
+    expect(report.nodes['region']?.outputs['items']).toEqual([
+      { name: 'north', orders: 2, total: 150 },
+      { name: 'south', orders: 2, total: 95 },
+      { name: 'west', orders: 1, total: 55 },
+    ]);
+    expect(readFileSync(pathOf(report, 'publish', 'page'), 'utf8')).toBe(
+      '# March\n- north: 150\n- south: 95\n- west: 55\n',
+    );
+    const publish = report.nodes['publish']?.subRun ?? '';
+    expect((await place.run('show', run)).stdout).toContain(`run ${publish}`);
+    expect((await place.run('show', publish)).stdout).toContain(`part of ${run} publish`);
+    expect((await place.run('logs', publish)).stdout).toContain('- north: 150');
+    expect((await place.run('runs')).stdout).not.toContain(publish);
+    expect((await place.run('runs', '--all')).stdout).toContain(`part of ${run}`);
+    const events = (await place.run('events', run, '--children')).stdout;
+    expect(events).toMatch(/ region\[1\]\/sum completed\n/);
+    expect(events.indexOf('publish started')).toBeLessThan(events.indexOf('publish/page started'));
+
+    const alone = await place.run(
+      ...['run', join(SUB, 'region.yaml'), '--json', '-i', 'name=south'],
+      ...['-i', `orders=${join(SUB, 'orders.csv')}`],
+    );
+    expect(completed(alone).outputs).toEqual({ name: 'south', orders: 2, total: 95 });
   });
 });

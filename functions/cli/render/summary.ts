@@ -1,5 +1,6 @@
 // How a run ended: where its outputs lie, and what went wrong with the last words of each program.
 import type { NodeReport, RunReport } from '#schemas/report.ts';
+import type { Json } from '#schemas/values.ts';
 import { mark, statusWord } from './marks.ts';
 import type { Palette } from './palette.ts';
 import { filePath, plain, showValue, spell } from './words.ts';
@@ -60,8 +61,23 @@ function failureLines(report: RunReport, options: SummaryOptions): readonly stri
   return [...environments, ...nodes];
 }
 
-function outputLines(report: RunReport, options: SummaryOptions): readonly string[] {
-  const named = Object.entries(report.nodes).flatMap(([id, node]) =>
+interface Output {
+  readonly name: string;
+  readonly value: Json;
+  readonly isFile: boolean;
+}
+
+/** What the pipeline says that it gives; what it gives without saying so are the outputs of its nodes. */
+function ownOutputs(report: RunReport, options: SummaryOptions): readonly Output[] {
+  return Object.entries(report.outputs ?? {}).flatMap(([name, value]) =>
+    Object.hasOwn(report.nodes, name)
+      ? []
+      : [{ name, value, isFile: filePath(value, options) !== undefined }],
+  );
+}
+
+function nodeOutputs(report: RunReport, options: SummaryOptions): readonly Output[] {
+  return Object.entries(report.nodes).flatMap(([id, node]) =>
     node.instances === undefined
       ? Object.entries(node.outputs).map(([name, value]) => ({
           name: `${node.label ?? id}.${name}`,
@@ -70,6 +86,10 @@ function outputLines(report: RunReport, options: SummaryOptions): readonly strin
         }))
       : [],
   );
+}
+
+function outputLines(report: RunReport, options: SummaryOptions): readonly string[] {
+  const named = [...ownOutputs(report, options), ...nodeOutputs(report, options)];
   const values = named.filter(({ isFile }) => !isFile).slice(0, VALUES);
   const shown = named.filter((output) => output.isFile || values.includes(output));
   if (shown.length === 0) return [];

@@ -1,0 +1,171 @@
+// Pipelines that run pipelines, as a user has them: files that name each other, kill -9 in the middle, cancel.
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { afterEach, expect, test } from 'vitest';
+import { jsonLines, Place } from '#support/millrace.ts';
+
+let here: Place;
+afterEach(() => here.remove());
+
+const effect = (name: string, rest = ''): string =>
+  `steps: [{ command: 'echo ${name} >> "$MILLRACE_PIPELINE_DIR/effects"; ${rest}' }]`;
+const PARENT = `id: parent
+nodes:
+  - { id: first, ${effect('first')} }
+  - { id: below, needs: [first], pipeline: { id: middle } }
+  - id: last
+    needs: [below]
+    inputs: { y: "{{ below.y }}" }
+    steps: [{ command: 'echo last {{ y }} >> "$MILLRACE_PIPELINE_DIR/effects"' }]
+`;
+const MIDDLE = `id: middle
+outputs: { y: "{{ deep.slow.y }}" }
+nodes:
+  - { id: deep, pipeline: { file: ./leaf.yaml } }
+`;
+const LEAF = `id: leaf
+nodes:
+  - { id: slow, ${effect('slow', 'sleep 2; echo y=2 >> "$MILLRACE_OUTPUTS"')} }
+  - { id: after, needs: [slow], ${effect('after')} }
+`;
+const FILES = { 'pipeline.yaml': PARENT, 'middle.yaml': MIDDLE, 'leaf.yaml': LEAF };
+const effects = (): string => readFileSync(join(here.folder, 'effects'), 'utf8');
+
+test('kill -9 while a run two levels down works: resume of the top takes all of it up, and each effect is there once', async () => {
+  here = new Place(FILES);
+  const running = here.start('run', '--json');
+  await running.line((line) => line.includes('"below.started"'));
+  await expect.poll(effects, { timeout: 10_000 }).toContain('slow');
+  running.child.kill('SIGKILL');
+  await running.ended;
+
+  const resumed = await here.run('resume', 'latest', '--json');
+
+  expect(resumed.code, resumed.stderr).toBe(0);
+  const { report } = jsonLines(resumed.stdout);
+  expect(report.nodes['below']).toMatchObject({ attempts: 1, outputs: { y: 2 } });
+  expect(effects()).toBe('first\nslow\nafter\nlast 2\n');
+});
+
+test('SIGTERM parks a run with all below it, and resume goes on', async () => {
+  here = new Place(FILES);
+  const running = here.start('run', '--json');
+  await running.line((line) => line.includes('"below.started"'));
+  await expect.poll(effects, { timeout: 10_000 }).toContain('slow');
+  running.child.kill('SIGTERM');
+  expect((await running.ended).code).toBe(4);
+
+  const resumed = await here.run('resume', 'latest', '--json');
+
+  expect(resumed.code, resumed.stderr).toBe(0);
+  expect(effects()).toBe('first\nslow\nafter\nlast 2\n');
+});
+
+test('SIGINT cancels what runs below, and no program is left', async () => {
+  here = new Place({ ...FILES, 'leaf.yaml': LEAF.replace('sleep 2', 'sleep 60') });
+  const running = here.start('run', '--json');
+  await running.line((line) => line.includes('"below.started"'));
+  await expect.poll(effects, { timeout: 10_000 }).toContain('slow');
+  running.child.kill('SIGINT');
+  const ended = await running.ended;
+
+  expect(ended.code).toBe(1);
+  const { report } = jsonLines(ended.stdout);
+  expect(report).toMatchObject({ status: 'cancelled', nodes: { below: { status: 'cancelled' } } });
+  const runs = (await here.run('runs', '--all', '--json')).stdout.trim().split('\n');
+  expect(runs.map((line): unknown => JSON.parse(line))).toMatchObject(
+    Array.from({ length: 3 }, () => ({ status: 'cancelled' })),
+  );
+  expect(here.programs).toEqual([]);
+});
+
+test('problems of a sub-pipeline are told with its own file, and a cycle as the chain of files', async () => {
+  here = new Place({
+    'pipeline.yaml':
+      'id: top\nnodes:\n  - { id: a, pipeline: { file: sub/broken.yaml } }\n  - { id: b, pipeline: { file: ./loop.yaml } }\n  - { id: c, pipeline: { id: lop } }\n',
+    'loop.yaml': 'id: loop\nnodes: [{ id: a, pipeline: { file: back.yaml } }]\n',
+    'back.yaml': 'id: back\nnodes: [{ id: a, pipeline: { id: loop } }]\n',
+  });
+  mkdirSync(join(here.folder, 'sub'));
+  writeFileSync(
+    join(here.folder, 'sub', 'broken.yaml'),
+    `id: broken\nnodes:\n  - { id: x, needs: [y], ${effect('x')} }\n`,
+  );
+
+  const { code, stderr, stdout } = await here.run('validate');
+
+  expect(code).toBe(2);
+  expect(stdout).toBe('');
+  expect(stderr).toMatch(/^sub\/broken\.yaml:3:\d+: error: .*"y"/m);
+  expect(stderr).toContain('loop.yaml → back.yaml → loop.yaml');
+  expect(stderr).toMatch(
+    /^pipeline\.yaml:5:\d+: error: .*"lop".*Published pipelines come in a later version/m,
+  );
+  expect(stderr).toMatch(/try: loop/);
+  const json: unknown = JSON.parse((await here.run('validate', '--json')).stdout);
+  expect(json).toMatchObject({
+    problems: expect.arrayContaining([
+      expect.objectContaining({ file: 'sub/broken.yaml', line: 3 }),
+    ]),
+  });
+  expect((await here.run('run')).code).toBe(2);
+});
+
+test('a sub-pipeline in another folder has that folder, and files are found from where they are written', async () => {
+  here = new Place({
+    'pipeline.yaml': `id: top
+nodes:
+  - { id: default, pipeline: { file: shared/sub.yaml } }
+  - { id: written, pipeline: { file: shared/sub.yaml, inputs: { data: own.txt } } }
+`,
+    'own.txt': 'of the parent\n',
+  });
+  mkdirSync(join(here.folder, 'shared'));
+  writeFileSync(join(here.folder, 'shared', 'default.txt'), 'of the child\n');
+  writeFileSync(
+    join(here.folder, 'shared', 'sub.yaml'),
+    `id: sub
+inputs: { data: { type: file, default: default.txt } }
+outputs: { text: "{{ read.text }}", folder: "{{ read.folder }}" }
+nodes:
+  - id: read
+    steps:
+      - command: |
+          echo "text=$(cat {{ pipeline.input.data }})" >> "$MILLRACE_OUTPUTS"
+          echo "folder=$(basename "$MILLRACE_PIPELINE_DIR")" >> "$MILLRACE_OUTPUTS"
+`,
+  );
+  const ended = await here.run('run', '--json');
+  expect(ended.code, ended.stderr).toBe(0);
+  expect(jsonLines(ended.stdout).report.nodes).toMatchObject({
+    default: { outputs: { text: 'of the child', folder: 'shared' } },
+    written: { outputs: { text: 'of the parent', folder: 'shared' } },
+  });
+
+  writeFileSync(join(here.folder, 'own.txt'), '');
+  const gone = (await here.run('run', '-i', 'x=1')).stderr;
+  expect(gone).toContain('x');
+});
+
+test('cancel of a sub-run alone fails its node, which explain and show account for', async () => {
+  here = new Place({ ...FILES, 'leaf.yaml': LEAF.replace('sleep 2', 'sleep 60') });
+  const running = here.start('run', '--json');
+  await running.line((line) => line.includes('"below.started"'));
+  await expect.poll(effects, { timeout: 10_000 }).toContain('slow');
+  const why = await here.run('explain', 'latest', 'below');
+  expect(why.stdout).toMatch(
+    /waits for run \w{26} \(middle\), which is running; there "deep" is running/,
+  );
+  const child = /run (\w{26})/.exec(why.stdout)?.[1] ?? '';
+  expect((await here.run('cancel', child)).code).toBe(0);
+
+  const ended = await running.ended;
+
+  expect(ended.code).toBe(1);
+  expect(jsonLines(ended.stdout).report.nodes['below']).toMatchObject({
+    status: 'failed',
+    reason: 'cancelled',
+    message: `run ${child} (middle) was cancelled`,
+  });
+  expect(here.programs).toEqual([]);
+});
