@@ -20,7 +20,8 @@ export function queryFailure(failure: SqlFailure, queries: Queries): Told {
   if (query === undefined) return told(subject, failure.message);
   const statement = query.statements[failure.statement ?? 0];
   const message = inTerms(failure.message, query, statement?.parameters ?? []);
-  if (failure.at === undefined || statement === undefined) return told(subject, message);
+  if (failure.at === undefined || statement === undefined)
+    return told(subject, `${message}${meantBy(message, query, failure.statement ?? 0)}`);
   const { text } = query.template;
   const at = placeInTemplate(statement, Math.min(failure.at, statement.text.length));
   const before = text.slice(0, at).split('\n');
@@ -45,6 +46,19 @@ function inTerms(message: string, query: Query, parameters: readonly number[]): 
     const term = terms[parameters[Number(number) - 1] ?? -1];
     return term === undefined ? whole : `{{ ${term} }}`;
   });
+}
+
+/** Which `{{ }}` gave a value that the database complains of without its place. */
+function meantBy(message: string, query: Query, index: number): string {
+  const values = query.request[index]?.parameters ?? [];
+  const at = values.findIndex(
+    (value) =>
+      typeof value === 'string' &&
+      (message.includes(`"${value}"`) || message.includes(`'${value}'`)),
+  );
+  return at < 0
+    ? ''
+    : inTerms(` (the value of $${at + 1})`, query, query.statements[index]?.parameters ?? []);
 }
 
 /** The line with the character, and a caret below it. */

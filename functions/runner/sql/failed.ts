@@ -71,7 +71,7 @@ function inWords({ type, message }: Told): string {
   if (type === 'Permission' && message.startsWith('Loading external extensions'))
     return 'the query loads an extension, which is not allowed; CSV, JSON and Parquet are there without';
   if (type === 'Out of Memory')
-    return `the query needs more memory than it may use: ${shortened(message)}`;
+    return `the query needs more memory than it may use (${shortened(message)}); give the node more, with resources.limits.memory, or let it do less at once`;
   return shortened(message);
 }
 
