@@ -32,6 +32,7 @@ export const runRequest = z.strictObject({
   file: z.string().exactOptional(),
   allowEnv: z.array(z.string()).exactOptional(),
   offline: z.boolean().exactOptional(),
+  anew: z.literal(true).exactOptional(),
   timeout: z.int().nonnegative().max(limits.longestDuration).exactOptional(),
   run: runId.exactOptional(),
 });

@@ -152,6 +152,8 @@ export const nodeExplanation = z.strictObject({
   start: explanation.optional(),
   stop: explanation.optional(),
   skip: explanation.optional(),
+  /** Of a cached node: where its result came from, or what changed since it was kept last. */
+  cache: z.string().optional(),
   attempts: z.array(attemptItem),
 });
 export type NodeExplanation = z.infer<typeof nodeExplanation>;

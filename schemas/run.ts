@@ -272,6 +272,8 @@ export const runStart = z.strictObject({
   /** Nodes that count as completed, with the run that holds their results. */
   seeds: z.array(seed).optional(),
   timeout: duration.optional(),
+  /** Nodes whose earlier results are not taken over although they are cached; true for all. */
+  anew: z.union([z.literal(true), z.array(nodeId)]).optional(),
   /** Of a sub-run: the attempt that it is the work of. */
   parent: z.strictObject({ run: runId, address, attempt: z.int().positive() }).optional(),
 });

@@ -18,6 +18,8 @@ export interface RunRequest {
   readonly file?: string;
   readonly allowEnv?: readonly string[];
   readonly offline?: boolean;
+  /** Nothing is taken over from earlier runs, although nodes are cached. */
+  readonly anew?: true;
   readonly timeout?: number;
   /** The id it shall have, chosen by whoever asks: asked twice because an answer was lost, it is still one run. */
   readonly run?: string;

@@ -11,6 +11,7 @@ import { REASONS } from '#schemas/reasons.ts';
 import type { Explanation, NodeExplanation, NodeReport } from '#schemas/report.ts';
 import type { Fact } from '#schemas/run.ts';
 import { type Json, type Outputs, outputs as outputsSchema } from '#schemas/values.ts';
+import { explainCache } from './cache.ts';
 import { conditionReferences } from './dependencies.ts';
 import type { Notices } from './desk.ts';
 import type { RunRef } from './keys.ts';
@@ -70,6 +71,7 @@ export async function explainNode(
   const start = node === undefined ? undefined : explainStart(about, node);
   const status = shown?.status ?? 'pending';
   const deciding = start === undefined ? undefined : decidingOf(start);
+  const cache = await explainCache(held, state, id);
   return {
     run: ref.run,
     node: id,
@@ -81,6 +83,7 @@ export async function explainNode(
     ...(start === undefined ? {} : { start }),
     ...textExplanation('stop', about, node),
     ...textExplanation('skip', about, node),
+    ...(cache === undefined ? {} : { cache }),
     attempts: [...(await attemptsOf(service, ref, id))],
   };
 }

@@ -11,6 +11,7 @@ import { limits } from '#schemas/limits.ts';
 import { REASONS } from '#schemas/reasons.ts';
 import type { Command, RunEnd, WalkEvent } from '#schemas/run.ts';
 import type { AttemptName, WorkOrder } from '#schemas/work-order.ts';
+import { takeOver } from './cache.ts';
 import { isDirect } from './direct.ts';
 import {
   activeKey,
@@ -104,12 +105,13 @@ export async function startAttempts(
     ? await service.jobs.adopt(open.map((offer) => nameOf(ref, offer.address, offer.attempt)))
     : [];
   const taken = new Set(known.map((name) => `${name.address}#${name.attempt}`));
+  const free = open.filter(({ address, attempt }) => !taken.has(`${address}#${attempt}`));
+  const left = await takeOver(held, state, free, (node) =>
+    isDirect(service, held.memory.linked, node),
+  );
   const orders: WorkOrder[] = [];
   const shared: SharedScopes = new Map();
-  for (const offer of open) {
-    if (taken.has(`${offer.address}#${offer.attempt}`)) continue;
-    orders.push(await buildOrder(held, state, offer, shared));
-  }
+  for (const offer of left) orders.push(await buildOrder(held, state, offer, shared));
   if (orders.length > 0) await service.jobs.start(orders);
 }
 

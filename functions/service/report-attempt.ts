@@ -4,6 +4,7 @@ import { Conflict } from '#errors/families.ts';
 import { FORMAT } from '#schemas/ids.ts';
 import type { AttemptReport, WalkEvent } from '#schemas/run.ts';
 import type { AttemptName } from '#schemas/work-order.ts';
+import { cacheWrites } from './cache.ts';
 import { directItem } from './direct.ts';
 import { attemptKey, outcomeKey, type RunRef, splitAddress } from './keys.ts';
 import { hold, loadRun } from './load-run.ts';
@@ -75,11 +76,11 @@ async function keepReport(
     report,
   };
   try {
-    await service.table.update(
-      key,
-      { set: { status: 'reported', attempt } },
-      { equals: { status: 'claimed', job } },
-    );
+    const changes = { set: { status: 'reported', attempt } };
+    const condition = { equals: { status: 'claimed', job } };
+    const kept = await cacheWrites(service, ref, told);
+    if (kept.length === 0) await service.table.update(key, changes, condition);
+    else await service.table.transact([{ write: 'update', key, changes, if: condition }, ...kept]);
     return report;
   } catch (error) {
     if (!(error instanceof Conflict)) throw error;

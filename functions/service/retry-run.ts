@@ -43,19 +43,23 @@ export async function retryRun(
   const again = plan.nodes
     .filter((node) => node.executor.kind !== 'prepare' && !completed.has(node.id))
     .map((node) => node.id);
-  if (options.from !== undefined) again.push(nodeNamed(plan, options.from));
+  const from = options.from === undefined ? [] : [nodeNamed(plan, options.from)];
+  // What is asked for again is done again; what only hangs on it may be taken over where nothing changed for it.
+  const anew = [
+    ...again.filter((id) => nodeView(memory.linked.graph, state, id).attempt > 0),
+    ...from,
+  ];
+  again.push(...from);
   if (again.length === 0)
     throw new Rejected(
       'wrong_state',
       `every node of run ${ref.run} completed: say where to begin with --from NODE`,
     );
   for (const node of reachable(plan, again)) completed.delete(node);
-  return startRun(
-    service,
-    ref.namespace,
-    requestOf(memory),
-    await originOf(service, ref, completed),
-  );
+  return startRun(service, ref.namespace, requestOf(memory), {
+    ...(await originOf(service, ref, completed)),
+    anew,
+  });
 }
 
 const sourceOf = (memory: RunMemory, ref: RunRef, node: string): string =>
@@ -106,6 +110,7 @@ function requestOf(memory: RunMemory): Parameters<typeof startRun>[2] {
     ...(start.allowEnv === undefined ? {} : { allowEnv: start.allowEnv }),
     ...(start.offline === undefined ? {} : { offline: start.offline }),
     ...(start.timeout === undefined ? {} : { timeout: start.timeout }),
+    ...(start.anew === true ? { anew: true } : {}),
   };
 }
 

@@ -6,6 +6,7 @@ import { FORMAT } from '#schemas/ids.ts';
 import { limits } from '#schemas/limits.ts';
 import type { Command } from '#schemas/run.ts';
 import { undecidedWrites } from './approvals.ts';
+import { keptWrites } from './cache.ts';
 import { directItem, isDirect } from './direct.ts';
 import { attemptKey, chunkKey, headKey, logKey, type RunRef } from './keys.ts';
 import type { LoadedRun } from './load-run.ts';
@@ -49,6 +50,7 @@ export async function saveWalk(held: Held, saving: Saving): Promise<number | und
     ...taken.inbox.map((item): Write => ({ write: 'delete', key: item, if: { exists: true } })),
     ...taken.fresh.map((fresh): Write => reportWrite(ref, fresh)),
     ...undecidedWrites(held, result.facts, result.events),
+    ...(await keptWrites(held, taken.fresh)),
   ];
   if (result.facts.length > 0)
     writes.push({

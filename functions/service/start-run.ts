@@ -27,6 +27,8 @@ import type { Linked, Service } from './service.ts';
 /** What a retry adds to a request. */
 export interface Origin {
   readonly retryOf?: string;
+  /** Nodes that are worked anew although they are cached. */
+  readonly anew?: readonly string[];
   readonly seeds?: readonly { readonly node: string; readonly run: string }[];
   /** External events that happened in the earlier run. */
   readonly external?: readonly { name: string; payload?: Json; key?: string }[];
@@ -117,6 +119,7 @@ function startOf(
     file: request.file,
     allowEnv: request.allowEnv === undefined ? undefined : [...request.allowEnv],
     offline: request.offline,
+    anew: request.anew ?? (origin.anew === undefined ? undefined : [...origin.anew]),
     timeout: request.timeout,
     retryOf: origin.retryOf,
     seeds: origin.seeds === undefined ? undefined : [...origin.seeds],

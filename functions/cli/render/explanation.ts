@@ -23,7 +23,8 @@ export function renderExplanation(told: NodeExplanation, paint: Palette): string
   const trees = conditions.flatMap(([title, tree]) =>
     tree === undefined ? [] : [paint.dim(title), ...branch(tree, 1, told.deciding, paint)],
   );
-  return [head, ...trees, ...attempts(told, paint)].join('\n');
+  const cache = told.cache === undefined ? [] : [`${paint.dim('cache')} ${told.cache}`];
+  return [head, ...trees, ...cache, ...attempts(told, paint)].join('\n');
 }
 
 function branch(
