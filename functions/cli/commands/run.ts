@@ -31,9 +31,12 @@ export async function run(
   }
   if (prepared.warnings.length > 0 && !context.quiet && !context.json)
     context.host.stderr.write(renderProblems(prepared.warnings, file, context.paintError));
-  if (options.detach === true) return leaveRun(context, prepared.request);
+  // Commander makes `cache: false` of --no-cache.
+  const request =
+    options.cache === false ? { ...prepared.request, anew: true as const } : prepared.request;
+  if (options.detach === true) return leaveRun(context, request);
   const session = await (early ?? openSession(context));
-  const started = await startIn(context, session, prepared.request);
+  const started = await startIn(context, session, request);
   return foreground(context, { ...started, output: context.host.stdout });
 }
 

@@ -20,6 +20,8 @@ export interface ServeOptions {
 
 export interface RunOptions extends GivenOptions {
   readonly detach?: boolean;
+  /** False: nothing is taken over from earlier runs. */
+  readonly cache?: boolean;
 }
 
 export function defineRunCommands(program: Command, act: Act): void {
@@ -38,6 +40,7 @@ function defineRun(program: Command, act: Act): void {
       .argument('[file]', 'default: pipeline.yaml, .pipeline.yaml or .go-idp/pipeline.yaml'),
   )
     .option('--detach', 'print the run id and leave; an engine in the background goes on')
+    .option('--no-cache', 'work every node, cached or not; what they give is kept')
     .action((file: string | undefined, options: RunOptions) =>
       act(async (context) => (await import('../commands/run.ts')).run(context, file, options)),
     );
