@@ -140,11 +140,7 @@ function details(node: PlanNode): string {
     resources?.gpu === undefined || resources.gpu === 0 ? '' : `${resources.gpu} gpu`,
   ];
   return [
-    executor.kind === 'steps'
-      ? count(executor.plan.nodes.length, 'step')
-      : executor.kind === 'pipeline'
-        ? `pipeline ${executor.id}`
-        : executor.kind,
+    workOf(executor),
     node.forEach === undefined ? '' : 'for each',
     retry === undefined ? '' : `up to ${retry.maxAttempts} attempts`,
     timeout === undefined ? '' : `within ${formatDuration(timeout)}`,
@@ -152,6 +148,14 @@ function details(node: PlanNode): string {
   ]
     .filter((part) => part !== '')
     .join(', ');
+}
+
+function workOf(executor: PlanNode['executor']): string {
+  if (executor.kind === 'pipeline') return `pipeline ${executor.id}`;
+  if (executor.kind !== 'steps') return executor.kind;
+  const [first] = executor.plan.nodes;
+  if (first?.executor.kind !== 'sql') return count(executor.plan.nodes.length, 'step');
+  return first.executor.into === undefined ? 'sql' : `sql into ${first.executor.into}`;
 }
 
 function count(many: number, what: string): string {
