@@ -1,4 +1,4 @@
-// Kills the engine, the runner or both at random moments of a run of 30 nodes, resumes, and checks what must hold after it.
+// Kills the engine, the runner or both at random moments of a run of 30 nodes, some of which are runs with runs in them, resumes, and checks what must hold after it.
 // Real processes, real files; a round is given by its seed, though the machine decides what a moment finds.
 import { type ChildProcess, spawn } from 'node:child_process';
 import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
@@ -11,8 +11,8 @@ import { initialState } from '#core/walk/state.ts';
 import { openTable } from '#embedded/table.ts';
 import { readSpool } from '#runner/spool.ts';
 import { limits } from '#schemas/limits.ts';
-import { plan as planSchema } from '#schemas/plan.ts';
-import { type Fact, fact, runStart } from '#schemas/run.ts';
+import { type Plan, plan as planSchema } from '#schemas/plan.ts';
+import { type Fact, fact, type RunStart, runStart } from '#schemas/run.ts';
 import { planObject } from '#service/keys.ts';
 
 const ROOT = new URL('../..', import.meta.url).pathname;
@@ -41,14 +41,31 @@ export interface Round {
   readonly effects: number;
 }
 
+/** The work of every so many nodes is a run of another pipeline, which runs a third one. */
+const SUB_RUNS = 6;
+const work = (random: () => number, output: string): string => {
+  const pause = (random() * 0.12).toFixed(3);
+  const command = `echo "$MILLRACE_RUN $MILLRACE_NODE $MILLRACE_ATTEMPT" >> "$MILLRACE_PIPELINE_DIR/effects"; sleep ${pause}; echo "${output}" >> "$MILLRACE_OUTPUTS"`;
+  return `steps: [{ command: ${JSON.stringify(command)} }]`;
+};
+
+/** File by file. */
+function pipelines(random: () => number): Readonly<Record<string, string>> {
+  return {
+    'child.yaml': `id: child\nnodes:\n  - { id: c0, ${work(random, 'at=0')} }\n  - { id: c1, pipeline: { id: grandchild } }\n  - { id: c2, needs: [c0, c1], ${work(random, 'at=2')} }\n`,
+    'grandchild.yaml': `id: grandchild\nnodes:\n  - { id: g0, ${work(random, 'at=0')} }\n`,
+    'pipeline.yaml': pipeline(random),
+  };
+}
+
 function pipeline(random: () => number): string {
   const nodes = Array.from({ length: NODES }, (_, index) => {
     const needs = Array.from({ length: index }, (_unused, other) => `n${other}`).filter(
       () => random() < 1.6 / (index + 1),
     );
-    const pause = (random() * 0.12).toFixed(3);
-    const command = `echo "$MILLRACE_NODE $MILLRACE_ATTEMPT" >> "$MILLRACE_PIPELINE_DIR/effects"; sleep ${pause}; echo "at=${index}" >> "$MILLRACE_OUTPUTS"`;
-    return `  - id: n${index}\n    needs: [${needs.join(', ')}]\n    steps: [{ command: ${JSON.stringify(command)} }]`;
+    const does =
+      index % SUB_RUNS === SUB_RUNS - 1 ? 'pipeline: { id: child }' : work(random, `at=${index}`);
+    return `  - id: n${index}\n    needs: [${needs.join(', ')}]\n    ${does}`;
   });
   return `id: crash\nnodes:\n${nodes.join('\n').replaceAll('\n    needs: []', '')}\n`;
 }
@@ -101,7 +118,8 @@ function runnerPids(dataDir: string): number[] {
 export async function crashRound(seed: number): Promise<Round> {
   const random = chance(seed);
   const folder = mkdtempSync(join(tmpdir(), 'millrace-crash-'));
-  writeFileSync(join(folder, 'pipeline.yaml'), pipeline(random));
+  for (const [name, text] of Object.entries(pipelines(random)))
+    writeFileSync(join(folder, name), text);
   const dataDir = join(folder, '.millrace');
   const kills: string[] = [];
   const faults: string[] = [];
@@ -134,7 +152,7 @@ export async function crashRound(seed: number): Promise<Round> {
     if (code !== null && life === MOST_KILLS)
       faults.push(`ended with ${code}: ${engine.output.slice(-2_000)}`);
     args =
-      existsSync(join(dataDir, 'millrace.db')) && hasRun(dataDir)
+      existsSync(join(dataDir, 'millrace.db')) && (await hasRun(dataDir))
         ? ['resume', 'latest', '--json']
         : ['run', 'pipeline.yaml', '--json'];
   }
@@ -145,12 +163,15 @@ export async function crashRound(seed: number): Promise<Round> {
   return { seed, kills, faults, effects };
 }
 
-function hasRun(dataDir: string): boolean {
+/** Plans lie in the data directory before their run is in the table. */
+async function hasRun(dataDir: string): Promise<boolean> {
   try {
     const table = openTable(join(dataDir, 'millrace.db'), { readOnly: true });
-    const rows = (table as { close(): void }) !== undefined;
-    table.close();
-    return rows && existsSync(join(dataDir, 'objects', 'NS'));
+    try {
+      return (await table.query({ pk: 'NS#default#MONTHS' })).items.length > 0;
+    } finally {
+      table.close();
+    }
   } catch {
     return false;
   }
@@ -169,30 +190,16 @@ async function check(folder: string, dataDir: string): Promise<string[]> {
     const found = (
       await Promise.all(runs.map((month) => table.query({ pk: `NS#default#RUNS#${month.sk}` })))
     ).flatMap((page) => page.items);
-    const last = found.at(-1);
+    const tops = found.filter((item) => item['parent'] === undefined);
+    const last = tops.at(-1);
     if (last === undefined) return ['no run is in the list'];
-    const pk = `NS#default#RUN#${last.sk}`;
-    const { start, facts } = await readRun(table, pk);
-    faults.push(...checkEffects(effectsOf(folder), facts, found.length));
-    faults.push(...checkLog(facts));
-    const text = readFileSync(join(dataDir, 'objects', planObject('default', start.plan)), 'utf8');
-    const graph = link(planSchema.parse(JSON.parse(text)));
-    const folded = fold(
-      graph,
-      initialState(graph, { timeout: start.timeout ?? limits.runTimeout, seeds: [] }),
-      facts,
-    );
-    const head = (await table.get({ pk, sk: 'HEAD' }))?.['head'];
-    if (JSON.stringify(encode(folded).head) !== JSON.stringify(head))
-      faults.push('folding the log does not give the stored head');
-    for (const item of (await table.query({ pk, prefix: 'CHUNK#' })).items) {
-      const same =
-        JSON.stringify(encodeChunk(folded, item.sk.slice('CHUNK#'.length))) ===
-        JSON.stringify(item['data']);
-      if (!same) faults.push(`folding the log does not give ${item.sk}`);
-    }
-    if ((await table.query({ pk, prefix: 'IN#' })).items.length > 0)
-      faults.push('the inbox is not empty');
+    const all = await Promise.all(found.map(({ sk }) => readRun(table, sk)));
+    const tree = below(all, last.sk);
+    if (tops.length === 1) faults.push(...checkEffects(effectsOf(folder), tree));
+    faults.push(...checkNodes(tree[0]?.facts ?? []), ...checkSubRuns(tree, dataDir));
+    for (const run of tree) faults.push(...(await checkRun(table, run, dataDir)));
+    for (const { sk } of (await table.query({ pk: 'NS#default#ACTIVE' })).items)
+      if (tree.some(({ run }) => run === sk)) faults.push(`run ${sk} still counts as active`);
   } finally {
     table.close();
   }
@@ -204,34 +211,112 @@ async function check(folder: string, dataDir: string): Promise<string[]> {
   return [...faults, ...left];
 }
 
-async function readRun(
-  table: ReturnType<typeof openTable>,
-  pk: string,
-): Promise<{ start: ReturnType<typeof runStart.parse>; facts: Fact[] }> {
+type Table = ReturnType<typeof openTable>;
+
+interface ReadRun {
+  readonly run: string;
+  readonly start: RunStart;
+  readonly facts: readonly Fact[];
+}
+
+const runPk = (run: string): string => `NS#default#RUN#${run}`;
+
+async function readRun(table: Table, run: string): Promise<ReadRun> {
+  const pk = runPk(run);
   const start = runStart.parse((await table.get({ pk, sk: 'START' }))?.['start']);
   const facts = (await table.query({ pk, prefix: 'LOG#' })).items.flatMap((item) =>
     fact.array().parse(item['facts']),
   );
-  return { start, facts };
+  return { run, start, facts };
 }
 
-/** At most once for each attempt; exactly once for the one that completed. */
-function checkEffects(effects: readonly string[], facts: readonly Fact[], runs: number): string[] {
-  if (runs !== 1) return [];
+/** A run and all runs below it, the run first. */
+function below(all: readonly ReadRun[], top: string): readonly ReadRun[] {
+  const tree = all.filter(({ run }) => run === top);
+  // What is found is looked through as well.
+  for (const { run } of tree) tree.push(...all.filter(({ start }) => start.parent?.run === run));
+  return tree;
+}
+
+function planOf(dataDir: string, start: RunStart): Plan {
+  const text = readFileSync(join(dataDir, 'objects', planObject('default', start.plan)), 'utf8');
+  return planSchema.parse(JSON.parse(text));
+}
+
+/** It has ended once, nothing waits for it, and its log makes its state. */
+async function checkRun(table: Table, of: ReadRun, dataDir: string): Promise<string[]> {
+  const { run, start, facts } = of;
+  const pk = runPk(run);
+  const faults: string[] = [];
+  const graph = link(planOf(dataDir, start));
+  const timeout = start.timeout ?? limits.runTimeout;
+  const folded = fold(graph, initialState(graph, { timeout, seeds: [] }), facts);
+  const head = (await table.get({ pk, sk: 'HEAD' }))?.['head'];
+  if (JSON.stringify(encode(folded).head) !== JSON.stringify(head))
+    faults.push(`folding the log of ${run} does not give the stored head`);
+  for (const item of (await table.query({ pk, prefix: 'CHUNK#' })).items) {
+    const same =
+      JSON.stringify(encodeChunk(folded, item.sk.slice('CHUNK#'.length))) ===
+      JSON.stringify(item['data']);
+    if (!same) faults.push(`folding the log of ${run} does not give ${item.sk}`);
+  }
+  if ((await table.query({ pk, prefix: 'IN#' })).items.length > 0)
+    faults.push(`the inbox of ${run} is not empty`);
+  const ends = facts.filter((fact) => fact.fact === 'run.ended').length;
+  if (ends !== 1) faults.push(`run ${run} ended ${ends} times`);
+  return faults;
+}
+
+/** At most once for each attempt; exactly once for the one that completed and has a program. */
+function checkEffects(effects: readonly string[], tree: readonly ReadRun[]): string[] {
   const faults: string[] = [];
   const counts = new Map<string, number>();
   for (const effect of effects) counts.set(effect, (counts.get(effect) ?? 0) + 1);
   for (const [effect, count] of counts)
     if (count > 1) faults.push(`the effect of ${effect} happened ${count} times`);
-  for (const fact of facts) {
-    if (fact.fact !== 'ended' || fact.status !== 'completed') continue;
-    if (counts.get(`${fact.node} ${fact.attempt}`) !== 1)
-      faults.push(`${fact.node} completed with attempt ${fact.attempt}, which had no effect`);
+  for (const { run, facts } of tree) {
+    const isSubRun = (node: string): boolean =>
+      tree.some(({ start }) => start.parent?.run === run && start.parent.address === node);
+    for (const fact of facts) {
+      if (fact.fact !== 'ended' || fact.status !== 'completed' || isSubRun(fact.node)) continue;
+      if (counts.get(`${run} ${fact.node} ${fact.attempt}`) !== 1)
+        faults.push(
+          `${fact.node} of ${run} completed with attempt ${fact.attempt}, which had no effect`,
+        );
+    }
   }
   return faults;
 }
 
-function checkLog(facts: readonly Fact[]): string[] {
+/** Each attempt of a node that runs a pipeline has one run, which completed if the attempt did. */
+function checkSubRuns(tree: readonly ReadRun[], dataDir: string): string[] {
+  const faults: string[] = [];
+  for (const { run, start, facts } of tree) {
+    const nodes = planOf(dataDir, start).nodes.filter(
+      ({ executor }) => executor.kind === 'pipeline',
+    );
+    for (const { id } of nodes) {
+      const attempts = facts.filter((fact) => fact.fact === 'started' && fact.node === id);
+      const children = tree.filter(
+        (each) => each.start.parent?.run === run && each.start.parent.address === id,
+      );
+      if (attempts.length !== children.length)
+        faults.push(`${id} of ${run} has ${attempts.length} attempts and ${children.length} runs`);
+      const completed = children.filter((child) =>
+        child.facts.some((fact) => fact.fact === 'run.ended' && fact.status === 'completed'),
+      );
+      const ended = facts.some(
+        (fact) => fact.fact === 'ended' && fact.node === id && fact.status === 'completed',
+      );
+      if (completed.length !== (ended ? 1 : 0))
+        faults.push(`${id} of ${run} ended otherwise than its run`);
+    }
+  }
+  return faults;
+}
+
+/** Of the top: each node has ended once. */
+function checkNodes(facts: readonly Fact[]): string[] {
   const faults: string[] = [];
   const ended = new Map<string, number>();
   for (const fact of facts)
@@ -240,8 +325,6 @@ function checkLog(facts: readonly Fact[]): string[] {
     if (ended.get(`n${index}`) !== 1)
       faults.push(`n${index} ended ${ended.get(`n${index}`) ?? 0} times`);
   }
-  if (facts.filter((fact) => fact.fact === 'run.ended').length !== 1)
-    faults.push('the run did not end exactly once');
   return faults;
 }
 
