@@ -58,6 +58,7 @@ export function checkBindings(
   for (const { where, value } of bindingsOf(plan, node)) {
     if (where.startsWith('inputs.') || !holdsBraces(value)) continue;
     if (ofInstance(value, skipped) !== each || namesInside(plan, node, value)) continue;
+    if (isMadeOfSecrets(value)) continue;
     const result = renderBinding(value, scope);
     if (result.is !== 'value') return told(where, result);
   }
@@ -139,6 +140,21 @@ function ofInstance(value: Json, inputs: ReadonlySet<string>): boolean {
   return namedIn(value).some(({ locals }) =>
     locals.some(({ name }) => name === 'item' || name === 'index' || inputs.has(name)),
   );
+}
+
+/** Does something with a secret: what comes of it only the runner can know. A secret as it is only has to be there. */
+function isMadeOfSecrets(value: Json): boolean {
+  return textsIn(value).some((text) => {
+    if (!text.includes('secret')) return false;
+    const parsed = parseTemplate(text);
+    if (!parsed.ok) return false;
+    return parsed.value.parts.some(
+      (part) =>
+        typeof part !== 'string' &&
+        part.expr.kind !== 'secret' &&
+        references(part.expr).secrets.length > 0,
+    );
+  });
 }
 
 /** Names a step of the node's own plan: only the runner can know its outputs. */
