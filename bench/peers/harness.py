@@ -3,9 +3,9 @@
     python with-NAME.py FOLDER LENGTH WIDTH
 
 A node is a function that gives back its input plus one. `chain` is LENGTH of them, each fed by the one before, from 0; `fan`
-is WIDTH of them beside each other, fed with 0, 1, 2, …, and one more node that adds up what they gave. Each is run once to
-warm up and once for the clock, from the call that submits it to the result in hand. Starting Python and importing the
-library are not measured. `recorded` is when the peer had written down all of it, which may be later than the result. All that
+is WIDTH of them beside each other, fed with 0, 1, 2, …, and one more node that adds up what they gave. Each is run for a
+second to warm up, and once for the clock, from the call that submits it to the result in hand. Starting Python and importing
+the library are not measured. `recorded` is when the peer had written down all of it, which may be later than the result. All that
 is kept lies in FOLDER.
 """
 
@@ -19,6 +19,8 @@ folder = Path(sys.argv[1])
 length = int(sys.argv[2])
 width = int(sys.argv[3])
 
+WARMUP = 1  # seconds, and at least one run
+
 
 def main(
     chain: Callable[[], int],
@@ -28,7 +30,7 @@ def main(
     """Measures both. `settle` waits until nothing of a run is written in the background any more, and says since when."""
     work = {"chain": (chain, length), "fan": (fan, width * (width + 1) // 2)}
     for run, wanted in work.values():
-        check(run(), wanted)
+        warm_up(run, wanted)
     settle()
     found = {}
     for name, (run, wanted) in work.items():
@@ -39,6 +41,12 @@ def main(
         recorded = settle()
         found[name] = {"seconds": seconds, "recorded": recorded - began}
     print(json.dumps(found), flush=True)
+
+
+def warm_up(run: Callable[[], int], wanted: int) -> None:
+    began = time.perf_counter()
+    while time.perf_counter() - began < WARMUP:
+        check(run(), wanted)
 
 
 def check(result: int, wanted: int) -> None:
