@@ -28,7 +28,7 @@ import { activeRuns } from '#service/find-run.ts';
 import { type RunRef, runKey } from '#service/keys.ts';
 import { hold } from '#service/load-run.ts';
 import { reportAttempt } from '#service/report-attempt.ts';
-import { createService, type Service } from '#service/service.ts';
+import { createService, forget, type Service } from '#service/service.ts';
 import { statusOf } from '#service/status.ts';
 import { joinJobs } from './all-jobs.ts';
 import { createControl } from './control.ts';
@@ -50,6 +50,10 @@ export interface EngineOptions {
   readonly adopt?: 'all' | 'none';
   /** Answer clients on the data directory's socket. */
   readonly serve?: boolean;
+  /** Keep what is known of runs in memory: nothing of it outlives the engine. What is too large for that lies in `dataDir`. */
+  readonly forget?: boolean;
+  /** Start the runner with the first program that there is to run, not ahead of it. */
+  readonly lazy?: boolean;
   /** The runner's program; the one beside this engine by default. */
   readonly runner?: string;
   /** What may be given to programs at once; this machine's by default. */
@@ -63,6 +67,8 @@ export interface Engine {
   readonly commits: number;
   /** Goes on with a run that another engine left. */
   adopt(run: string): Promise<void>;
+  /** Whether a run, by its id, is walked here: started or taken up, and not over. */
+  walks(run: string): boolean;
   /** Resolves with the report when the run has ended or is halted. */
   wait(run: string): Promise<RunReport>;
   /** Registers a handler for `function` nodes; what waits for it starts at once. Answers how to take it back. */
@@ -112,7 +118,7 @@ export async function openEngine(options: EngineOptions): Promise<Engine> {
     // What an earlier runner still does is known before anything is started.
     await made.jobs.settle();
     // The runner comes up while the rest is made ready.
-    made.jobs.warm();
+    if (options.lazy !== true) made.jobs.warm();
     const own = made.service.takeUp;
     const control = createControl({
       service: made.service,
@@ -123,7 +129,7 @@ export async function openEngine(options: EngineOptions): Promise<Engine> {
       own,
     });
     if (options.serve !== false) {
-      server = await serveControl(directory.engineSocket, control);
+      server = await serveControl(directory.engineSocket, control, namespace);
       lock.describe({ ...holder, socket: directory.engineSocket });
     }
     if (options.adopt === 'all') {
@@ -136,6 +142,7 @@ export async function openEngine(options: EngineOptions): Promise<Engine> {
         return made.table.commits;
       },
       adopt: async (run) => own({ namespace, run: await control.find(run) }, 'adopt'),
+      walks: (run) => made.loops.owns({ namespace, run }),
       wait: async (run) => {
         const ref = { namespace, run: await control.find(run) };
         await made.watchers.rest(ref, made.service);
@@ -173,8 +180,13 @@ function sayLeaving(lock: Lock, holder: LockHolder, handOver: boolean): void {
 }
 
 async function unfinished({ loops, service }: Parts): Promise<string[]> {
+  // Sub-runs go on with the run that they belong to, unless they were taken up without it.
+  const refs = loops.refs.filter((ref) => {
+    const parent = parentOf(service, ref);
+    return parent === undefined || !loops.owns(parent);
+  });
   const known = await Promise.all(
-    loops.refs.map(async (ref) => ({ run: ref.run, status: await statusOf(service, ref) })),
+    refs.map(async (ref) => ({ run: ref.run, status: await statusOf(service, ref) })),
   );
   return known.filter(({ status }) => UNFINISHED.has(status)).map(({ run }) => run);
 }
@@ -208,11 +220,15 @@ function createParts(directory: DataDirectory, options: EngineOptions): Parts {
   const loops = new RunLoops({
     rested: (ref, how) => {
       watchers.rested(ref, how);
-      if (how === 'done' || how === 'gone') loops.forget(ref);
+      if (how === 'done' || how === 'gone') {
+        loops.forget(ref);
+        // A run may have very many below it, of which nobody asks again.
+        if (parentOf(theService(), ref) !== undefined) forget(theService(), ref);
+      }
     },
     fatal: fail,
   });
-  const table = openTable(directory.database);
+  const table = openTable(options.forget === true ? ':memory:' : directory.database);
   const alarms = createAlarms({
     clock: systemClock,
     ring: (namespace, run) => loops.wake({ namespace, run }),
