@@ -1,4 +1,4 @@
-// Bundles the command line, the runner and its program for queries into dist/. Importing a main.ts runs it.
+// Bundles the command line, the library, the runner and its program for queries into dist/. Importing a main.ts runs it.
 
 import {
   existsSync,
@@ -15,6 +15,7 @@ import { entry, root } from './toolbox.mjs';
 
 const ENTRIES = {
   millrace: 'functions/cli/main.ts',
+  library: 'functions/local/library.ts',
   runner: 'functions/runner/main.ts',
   sql: 'functions/runner/sql/main.ts',
 };

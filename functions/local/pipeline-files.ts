@@ -32,6 +32,8 @@ export type CompiledPipeline =
 export interface CompileFileOptions {
   /** The folder that `file` is relative to. */
   readonly cwd: string;
+  /** What stands in the file, where it is none on the disk: other files are still looked for beside it. */
+  readonly text?: string;
   /** Names of operators whose code comes from working trees. */
   readonly with?: readonly string[];
 }
@@ -73,7 +75,8 @@ class PipelineFiles {
 
   main(full: string): Compiled | Refused {
     const shown = path.basename(full);
-    const decoded = decodeSource(readFileSync(full));
+    const { text } = this.#options;
+    const decoded = decodeSource(text === undefined ? readFileSync(full) : Buffer.from(text));
     if (!decoded.ok) return { ok: false, problems: decoded.problems };
     const names = this.#options.with ?? [];
     this.#chain.push({ full, shown });

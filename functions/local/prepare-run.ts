@@ -24,11 +24,17 @@ export interface PrepareOptions {
   /** `key=value` */
   readonly inputs: readonly string[];
   readonly inputsFile?: string;
+  /** Inputs as values, in place of those from elsewhere. */
+  readonly values?: Readonly<Record<string, Json>>;
+  /** What stands in the file, where it is none on the disk. */
+  readonly text?: string;
   /** Working trees in place of operators: operator → folder. */
   readonly with: Readonly<Record<string, string>>;
   readonly allowEnv: readonly string[];
   readonly offline: boolean;
   readonly dataDir: string;
+  readonly namespace?: string;
+  readonly cacheDir?: string;
   readonly timeout?: number;
 }
 
@@ -44,18 +50,33 @@ export type Prepared =
 
 /** The request for a run of a pipeline file, or every problem that was found. */
 export async function prepareRun(options: PrepareOptions): Promise<Prepared> {
+  const { text } = options;
   const compiled = compilePipeline(options.file, {
     cwd: process.cwd(),
     with: Object.keys(options.with),
+    ...(text === undefined ? {} : { text }),
   });
   if (!compiled.ok) return { problems: compiled.problems };
   const plans = await plansOfRun(compiled, options.with);
+  return preparePlans(
+    plans,
+    { warnings: compiled.warnings, secrets: secretsIn(compiled) },
+    options,
+  );
+}
+
+/** The same for what was compiled before. */
+export async function preparePlans(
+  plans: RunPlans,
+  compiled: { readonly warnings: readonly Problem[]; readonly secrets: readonly string[] },
+  options: PrepareOptions,
+): Promise<Prepared> {
   const { plan } = plans.main;
   const all = [plans.main, ...plans.below];
   const [inputs, secrets, resolved] = await Promise.all([
     runInputs(plan, options),
-    missingSecrets(secretsIn(compiled), options.dataDir),
-    operatorsOf(all, options.offline),
+    missingSecrets(compiled.secrets, options),
+    operatorsOf(all, options),
   ]);
   const problems = [
     ...plans.problems,
@@ -90,11 +111,11 @@ function secretsIn({ main, files }: Extract<CompiledPipeline, { ok: true }>): re
 /** Tags of all plans together; paths are relative to the folder of each file. */
 async function operatorsOf(
   plans: readonly FilePlan[],
-  offline: boolean,
+  { offline, cacheDir = cacheDirectory() }: PrepareOptions,
 ): Promise<ResolvedOperators> {
   const found = await Promise.all(
     plans.map(({ plan, file }) =>
-      resolveOperators(plan, { folder: dirname(file), offline, cacheDir: cacheDirectory() }),
+      resolveOperators(plan, { folder: dirname(file), offline, cacheDir }),
     ),
   );
   return {
@@ -120,7 +141,8 @@ function requestOf({ main, below }: RunPlans, found: Found): RunRequest {
     inputs: found.inputs,
     sources: found.sources,
     folder: found.folder,
-    file: found.file,
+    // What stands nowhere on the disk is not said to.
+    ...(options.text === undefined ? { file: found.file } : {}),
     ...(options.allowEnv.length === 0 ? {} : { allowEnv: options.allowEnv }),
     ...(options.offline ? { offline: true } : {}),
     ...(options.timeout === undefined ? {} : { timeout: options.timeout }),
@@ -135,9 +157,12 @@ function missingTrees(folders: Readonly<Record<string, string>>): Problem[] {
     );
 }
 
-async function missingSecrets(names: readonly string[], dataDir: string): Promise<Problem[]> {
+async function missingSecrets(
+  names: readonly string[],
+  { dataDir, namespace = NAMESPACE }: PrepareOptions,
+): Promise<Problem[]> {
   if (names.length === 0) return [];
-  const known = new Set(await knownSecrets(dataDir));
+  const known = new Set(await knownSecrets(dataDir, namespace));
   return names
     .filter((name) => !known.has(name))
     .map((name) =>
@@ -149,10 +174,10 @@ async function missingSecrets(names: readonly string[], dataDir: string): Promis
     );
 }
 
-async function knownSecrets(dataDir: string): Promise<readonly string[]> {
+async function knownSecrets(dataDir: string, namespace: string): Promise<readonly string[]> {
   if (!existsSync(dataDir)) return [];
   const directory = readDataDirectory(dataDir);
-  return createSecrets({ file: directory.secrets, keyFile: directory.secretKey }).names(NAMESPACE);
+  return createSecrets({ file: directory.secrets, keyFile: directory.secretKey }).names(namespace);
 }
 
 const gib = (bytes: number): string => `${(bytes / 2 ** 30).toFixed(1)} GiB`;

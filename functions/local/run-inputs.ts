@@ -18,6 +18,8 @@ export interface InputOptions {
   /** `key=value` */
   readonly inputs: readonly string[];
   readonly inputsFile?: string;
+  /** Values that were never text. */
+  readonly values?: Readonly<Record<string, Json>>;
 }
 
 export interface RunInputs {
@@ -35,6 +37,7 @@ export async function runInputs(plan: Plan, options: InputOptions): Promise<RunI
     problems.push(...read.problems);
     for (const [name, json] of Object.entries(read.values)) given.set(name, { json });
   }
+  for (const [name, json] of Object.entries(options.values ?? {})) given.set(name, { json });
   for (const text of options.inputs) {
     const at = text.indexOf('=');
     if (at < 1) problems.push(problemOf(message('wrong_input', 'option', { text }), `-i ${text}`));

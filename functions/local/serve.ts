@@ -4,6 +4,7 @@ import { chmodSync, rmSync } from 'node:fs';
 import { createServer, type Server, type Socket } from 'node:net';
 import { limits } from '#schemas/limits.ts';
 import type { Control } from '#service/control.ts';
+import { NAMESPACE } from './names.ts';
 
 export interface EngineServer {
   readonly clients: Clients;
@@ -18,7 +19,11 @@ export interface Clients {
 }
 
 /** Listens at `path`; what an earlier engine left there is removed, since the caller holds the data directory. */
-export async function serveControl(path: string, control: Control): Promise<EngineServer> {
+export async function serveControl(
+  path: string,
+  control: Control,
+  namespace: string = NAMESPACE,
+): Promise<EngineServer> {
   rmSync(path, { force: true });
   const sockets = new Set<Socket>();
   let last = Date.now();
@@ -33,7 +38,7 @@ export async function serveControl(path: string, control: Control): Promise<Engi
       sockets.delete(socket);
       last = Date.now();
     });
-    http ??= httpOver(control);
+    http ??= httpOver(control, namespace);
     http.then(
       (answering) => answering.emit('connection', socket),
       () => socket.destroy(),
@@ -57,13 +62,13 @@ export async function serveControl(path: string, control: Control): Promise<Engi
 }
 
 /** A server that never listens: it is handed its connections. */
-async function httpOver(control: Control): Promise<Server> {
+async function httpOver(control: Control, namespace: string): Promise<Server> {
   const [{ createAdaptorServer }, { createApplication }] = await Promise.all([
     import('@hono/node-server'),
     import('#http/application.ts'),
   ]);
-  return createAdaptorServer({
-    fetch: createApplication(control),
+  const server = createAdaptorServer({
+    fetch: createApplication(control, { namespace }),
     serverOptions: {
       // A cursor into the logs is part of the request's line.
       maxHeaderSize: limits.cursorLength * 2,
@@ -71,6 +76,9 @@ async function httpOver(control: Control): Promise<Server> {
       keepAliveTimeout: limits.clientSilence,
     },
   });
+  // Or a connection would lose its bound with the first answer.
+  server.setTimeout(limits.clientSilence);
+  return server;
 }
 
 async function listen(server: Server, path: string): Promise<void> {

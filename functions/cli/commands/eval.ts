@@ -1,6 +1,6 @@
+import { type Judged, judgeText } from '#local/judge-text.ts';
 import type { Context } from '../context.ts';
 import { EXIT, type ExitCode } from '../exit-codes.ts';
-import { type Judged, judgeText } from '../judge-text.ts';
 import { readValues } from '../read-values.ts';
 
 /** Prints the value as JSON; of a condition `true`, `"never"` or `"not_yet"`. */
