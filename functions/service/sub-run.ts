@@ -40,6 +40,8 @@ import { CLAIM, subRunOf } from './sub-run-view.ts';
 const ALPHABET = '0123456789ABCDEFGHJKMNPQRSTVWXYZ';
 /** Letters of a ULID that tell the time. */
 const TIME = 10;
+/** Sub-runs that are made at once. */
+const AT_ONCE = 32;
 
 /** The run that is the work of an attempt: it sorts with its parent, and the same attempt always names the same one. */
 export function subRunId(ref: RunRef, address: string, attempt: number): string {
@@ -65,17 +67,29 @@ export async function startSubRuns(
     service.table,
     offers.map(({ address, attempt }) => attemptKey(ref, address, attempt)),
   );
-  for (const [index, offer] of offers.entries()) {
-    const child = { ...ref, run: subRunId(ref, offer.address, offer.attempt) };
-    const status = items[index]?.['status'];
-    const isNew = status === undefined || status === 'offered';
-    const claims = isNew
-      ? await createSubRun(held, state, { offer, child })
-      : status === 'claimed' && subRunOf(items[index]?.['job']) === child.run;
-    if (!claims) continue;
-    await service.takeUp(child, 'new');
-    await service.bells.ring(child);
+  // Asked for together, so that the table can make them durable together.
+  for (let from = 0; from < offers.length; from += AT_ONCE) {
+    const some = offers.slice(from, from + AT_ONCE);
+    await Promise.all(some.map((offer, at) => startSubRun(held, state, offer, items[from + at])));
   }
+}
+
+async function startSubRun(
+  held: Held,
+  state: State,
+  offer: Offer,
+  item: Item | undefined,
+): Promise<void> {
+  const { service, ref } = held;
+  const child = { ...ref, run: subRunId(ref, offer.address, offer.attempt) };
+  const status = item?.['status'];
+  const claims =
+    status === undefined || status === 'offered'
+      ? await createSubRun(held, state, { offer, child })
+      : status === 'claimed' && subRunOf(item?.['job']) === child.run;
+  if (!claims) return;
+  await service.takeUp(child, 'new');
+  await service.bells.ring(child);
 }
 
 interface Making {
