@@ -65,6 +65,8 @@ export const PROBLEM_MESSAGES = {
     approval_retry:
       '{subject} has a "retry", but what a person decided is not asked again; wanted no "retry" on an approval',
     approval_unused: '{subject} has "{key}", which means nothing on an approval: no program runs',
+    pipeline_unused:
+      '{subject} has "{key}" beside "pipeline", where it means nothing: give values as inputs of the pipeline',
     approver: '{subject} is "{came}"; wanted the name of a user, or one of {known}',
     on_deadline: '{subject} has "onDeadline" without "deadline", where it means nothing',
     cache_executor:

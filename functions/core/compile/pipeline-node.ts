@@ -18,12 +18,15 @@ export interface PipelineRead {
 }
 
 const KEYS = Object.keys(nodesSubPipeline.shape);
+/** Keys of a node that only a program could mind. */
+const FOR_PROGRAMS = ['env', 'resources'];
 /** Until the look-up has been made. */
 const OPEN = '0'.repeat(64);
 
 /** The member `pipeline` of a node; which plan it is, is found out by `linkPipelines`. */
 export function pipelineNode(findings: Findings, place: Place, element: boolean): PipelineRead {
   const open: Executor = { kind: 'pipeline', id: '', digest: OPEN };
+  if (place.up !== undefined) checkNode(findings, place.up);
   const map = mapping(findings, place, KEYS);
   if (map === undefined) return { executor: open, bindings: [], use: undefined };
   const inputs = anyMapping(findings, member(map, 'inputs'));
@@ -37,6 +40,15 @@ export function pipelineNode(findings: Findings, place: Place, element: boolean)
     bindings,
     use: reference === undefined ? undefined : { place: map, reference },
   };
+}
+
+/** No program runs for the node itself: its run has its own variables, its nodes ask for their own resources. */
+function checkNode(findings: Findings, node: Place): void {
+  for (const key of FOR_PROGRAMS) {
+    if (member(node, key) === undefined) continue;
+    const subject = subjectOf(node);
+    findings.warn(message('wrong_value', 'pipeline_unused', { subject, key }), node, { key });
+  }
 }
 
 function bound(inputs: MapPlace): Record<string, Json> {

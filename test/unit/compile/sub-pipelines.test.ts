@@ -112,6 +112,14 @@ describe('what is wrong is said with its place', () => {
     ).toEqual([]);
   });
 
+  test('what only a program could mind is a warning', () => {
+    const node = ', env: { A: b }, resources: { cpu: 1 }, retry: 2, timeout: 5m';
+    expect(wrong('{ id: child, inputs: { path: a } }', node)).toEqual([
+      expect.stringMatching(/^wrong_value nodes\[1\]\.env: .*means nothing/),
+      expect.stringMatching(/^wrong_value nodes\[1\]\.resources: /),
+    ]);
+  });
+
   test('a node has one executor', () => {
     expect(wrong('{ id: child, inputs: { path: a } }', ', steps: [{ command: "true" }]')).toEqual([
       expect.stringMatching(
