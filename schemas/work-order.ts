@@ -79,5 +79,7 @@ export const workOrder = z.strictObject({
   allowEnv: z.array(z.string()).optional(),
   offline: z.boolean().optional(),
   offeredAt: instant,
+  /** Of work in the engine's own process: it had to wait, so it was offered and must be claimed. */
+  offered: z.boolean().optional(),
 });
 export type WorkOrder = z.infer<typeof workOrder>;
