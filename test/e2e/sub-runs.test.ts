@@ -169,3 +169,57 @@ test('cancel of a sub-run alone fails its node, which explain and show account f
   });
   expect(here.programs).toEqual([]);
 });
+
+test('a sub-run can be resumed alone, and its parent hears of it when it is resumed itself', async () => {
+  here = new Place(FILES);
+  const running = here.start('run', '--json');
+  await running.line((line) => line.includes('"below.started"'));
+  await expect.poll(effects, { timeout: 10_000 }).toContain('slow');
+  running.child.kill('SIGTERM');
+  const ended = await running.ended;
+  expect(ended.stderr.match(/millrace resume/g)).toHaveLength(1);
+  const shown = await here.run('show', 'latest', '--json');
+  const child = jsonLines(shown.stdout).report.nodes['below']?.subRun ?? '';
+
+  const alone = await here.run('resume', child, '--json');
+  expect(alone.code, alone.stderr).toBe(0);
+  expect(jsonLines(alone.stdout).report.outputs).toEqual({ y: 2 });
+  expect(effects()).toBe('first\nslow\nafter\n');
+
+  const resumed = await here.run('resume', 'latest', '--json');
+  expect(resumed.code, resumed.stderr).toBe(0);
+  expect(jsonLines(resumed.stdout).report.nodes['below']).toMatchObject({ attempts: 1 });
+  expect(effects()).toBe('first\nslow\nafter\nlast 2\n');
+});
+
+test('operators and secrets of a sub-pipeline are looked at before anything runs, and --with takes its operators', async () => {
+  here = new Place({
+    'pipeline.yaml': 'id: top\nnodes: [{ id: a, pipeline: { id: sub } }]\n',
+    'sub.yaml': `id: sub
+nodes:
+  - id: x
+    env: { KEY: "{{ secret.SUB_KEY }}" }
+    resources: { cpu: 4000 }
+    steps:
+      - operator: { git: ./nowhere/clean.git, tag: v1 }
+        command: cat said.txt; echo "key=\${#KEY}" >> "$MILLRACE_OUTPUTS"
+`,
+  });
+  const { code, stderr } = await here.run('run');
+  expect(code).toBe(2);
+  expect(stderr).toContain('SUB_KEY');
+  expect(stderr).toContain('nowhere/clean.git');
+  expect(stderr).toContain('4000 cores');
+
+  const sub = join(here.folder, 'sub.yaml');
+  writeFileSync(sub, readFileSync(sub, 'utf8').replace('    resources: { cpu: 4000 }\n', ''));
+  mkdirSync(join(here.folder, 'clean'));
+  writeFileSync(join(here.folder, 'clean', 'said.txt'), 'by the working tree\n');
+  await here.feed('12345', 'secret', 'set', 'SUB_KEY');
+  const ended = await here.run('run', '--json', '--with', 'clean=clean');
+  expect(ended.code, ended.stderr + ended.stdout).toBe(0);
+  const { report } = jsonLines(ended.stdout);
+  expect(report.nodes['a']?.outputs).toEqual({ x: { key: 5 } });
+  const logs = await here.run('logs', report.nodes['a']?.subRun ?? '');
+  expect(logs.stdout).toContain('by the working tree');
+});
