@@ -91,12 +91,14 @@ class Handlers implements Functions {
   }
 
   async start(orders: readonly WorkOrder[]): Promise<void> {
+    /** What has no handler, and what was offered because it had none. */
     const without: WorkOrder[] = [];
     for (const order of orders) {
       const name = nameOf(order);
       const key = keyOf(order.name);
       if (this.#known.has(key)) continue;
-      if (this.#registered.has(name)) this.#add({ order, name, key, claimed: false });
+      if (order.offered !== true && this.#registered.has(name))
+        this.#add({ order, name, key, claimed: false });
       else without.push(order);
     }
     if (without.length > 0) await this.#park(without);

@@ -51,6 +51,7 @@ export async function buildOrder(
     ...given(memory.start, node),
     grace: node.grace ?? limits.stopGrace,
     offeredAt: held.service.clock.now(),
+    ...(offer.offered === true ? { offered: true } : {}),
   };
 }
 

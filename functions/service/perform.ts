@@ -37,6 +37,8 @@ export interface Offer {
   readonly address: string;
   readonly instance?: number;
   readonly attempt: number;
+  /** Of direct work: it waits as an offer, and must be claimed. */
+  readonly offered?: boolean;
 }
 
 /** The item of an attempt that nobody has claimed. */
@@ -129,7 +131,8 @@ async function openOffers(
       const found = how.again
         ? await service.table.get(attemptKey(ref, offer.address, offer.attempt))
         : undefined;
-      if (found === undefined || found['status'] === 'offered') open.push(offer);
+      if (found === undefined) open.push(offer);
+      else if (found['status'] === 'offered') open.push({ ...offer, offered: true });
       continue;
     }
     const item = offeredAttempt(ref, offer.address, offer.attempt);

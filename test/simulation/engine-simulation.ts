@@ -29,6 +29,8 @@ export interface EngineOptions {
   readonly faults: EngineFaults;
   readonly bounds?: { readonly advanceOutcomes: number; readonly advanceStarts: number };
   readonly wild?: boolean;
+  /** Handlers are registered only at some moment of the run. */
+  readonly late?: boolean;
   readonly trace?: (line: string) => void;
 }
 
@@ -43,7 +45,11 @@ export function simulateEngine(
   const wishes: Wish[] = dice.chance(0.3) ? ['pause'] : [];
   if (dice.chance(0.3)) wishes.push('cancel');
   if (dice.chance(0.1)) wishes.push('pause', 'cancel');
-  return simulateEngineRun({ ...random, seeds: new Map() }, new RandomChooser(dice), {
+  const nodes = random.nodes.map((node) =>
+    node.kind === 'steps' && dice.chance(0.4) ? { ...node, direct: true } : node,
+  );
+  return simulateEngineRun({ ...random, nodes, seeds: new Map() }, new RandomChooser(dice), {
+    late: dice.chance(0.3),
     faults: {
       engines: dice.chance(0.3) ? 0 : dice.between(1, 4),
       runners: dice.chance(0.6) ? 0 : dice.between(1, 2),
@@ -65,6 +71,7 @@ export async function simulateEngineRun(
   options: EngineOptions,
 ): Promise<EngineRun> {
   const world = await EngineWorld.open(sketch, { ...options.bounds });
+  world.registered = options.late !== true;
   try {
     return await new EngineDrive(world, sketch, { ...options, chooser }).run();
   } finally {
@@ -129,6 +136,9 @@ class EngineDrive {
       options.push({ kind: 'emit', label: 'OPEN', take: () => world.openEngine() });
     } else if (this.#left.engines > 0) options.push(this.#killEngine());
     if (this.#left.runners > 0) options.push(this.#killRunner());
+    if (!world.registered) {
+      options.push({ kind: 'emit', label: 'REGISTER', take: () => world.register() });
+    }
     const [wish] = this.#left.wishes;
     if (wish !== undefined) {
       const take = async (): Promise<void> => {
@@ -157,6 +167,8 @@ class EngineDrive {
   #killEngine(): Option {
     const take = async (): Promise<void> => {
       this.#left.engines--;
+      // What it did itself is interrupted, as by a runner that dies.
+      this.#disturbed ||= this.#sketch.nodes.some((node) => node.direct === true);
       this.#world.killEngine();
     };
     return { kind: 'crashes', label: 'KILL ENGINE', take };
@@ -182,6 +194,7 @@ class EngineDrive {
     if (this.#unsent.length > 0) return this.#emit();
     const [decidable] = world.decisions.open;
     if (decidable !== undefined) return world.decide(decidable);
+    if (!world.registered) return world.register();
     if (world.paused) return world.person('resume');
     const next = Math.min(...world.alarms);
     this.#options.trace?.(`alarm ${next}`);

@@ -1,8 +1,9 @@
 // The world of one machine: an engine with its loops that may be killed at any call and opened again on the same table, and a runner that
 // outlives it, may be killed itself, and keeps in a spool what was not acknowledged. The counterpart of service-world.ts.
 import { Defect } from '#errors/families.ts';
+import { joinJobs } from '#local/all-jobs.ts';
 import { RunLoops } from '#local/run-loops.ts';
-import type { AttemptDesk, Jobs } from '#ports/jobs.ts';
+import type { AttemptDesk, DirectDesk, Jobs } from '#ports/jobs.ts';
 import type { Table } from '#ports/table.ts';
 import type { AttemptReport, AttemptResult } from '#schemas/run.ts';
 import type { AttemptName } from '#schemas/work-order.ts';
@@ -11,11 +12,13 @@ import { memoryBells, tableBells } from '#service/bell.ts';
 import { cancelRun, emitEvent, pauseRun, resumeRun } from '#service/command-run.ts';
 import { decideApproval } from '#service/decide-approval.ts';
 import { createDesk, refOf } from '#service/desk.ts';
+import { createDirectDesk } from '#service/direct.ts';
 import type { RunRef } from '#service/keys.ts';
 import { reportAttempt } from '#service/report-attempt.ts';
 import { createService, type Service } from '#service/service.ts';
 import type { Sketch } from '#support/sketch.ts';
 import { type Decidable, Decisions, unlessDecided } from './decisions.ts';
+import { DirectWork } from './direct-work.ts';
 import {
   gatedAlarms,
   gatedJobs,
@@ -54,7 +57,8 @@ interface Engine {
   readonly process: Process;
   readonly service: Service;
   readonly loops: RunLoops;
-  readonly desk: AttemptDesk;
+  readonly direct: DirectWork;
+  readonly desk: AttemptDesk & DirectDesk;
 }
 
 /** Something asked of whatever engine there is, and asked again of the next one until it is answered. */
@@ -102,6 +106,8 @@ export class EngineWorld {
   failure: unknown;
   engines = 0;
   runners = 0;
+  /** Whether the program has registered its handlers; it does so again in every engine. */
+  registered = true;
   readonly #table: Table;
   readonly #asked = new Set<Asked>();
   #spool: Spooled[] = [];
@@ -142,9 +148,9 @@ export class EngineWorld {
     await this.scheduler.start(async () => {
       try {
         for (const job of this.#gone) this.#inherit(engine, job);
-        engine.loops.own(this.ref);
+        engine.loops.own(this.ref, { asleep: true });
         await adoptRun(engine.service, this.ref);
-        engine.loops.wake(this.ref);
+        engine.loops.rouse(this.ref);
       } catch (error) {
         this.fail(error);
       }
@@ -163,23 +169,37 @@ export class EngineWorld {
       },
       fatal: (error) => this.fail(error),
     });
+    const direct = new DirectWork({
+      job: process.name,
+      gate,
+      scheduler: this.scheduler,
+      effects: this.effects,
+      desk: () => made.desk,
+      now: () => this.ports.clock.now(),
+      ready: () => this.registered,
+      fail: (error) => this.fail(error),
+    });
     const service = createService({
       ...this.ports,
       table,
       bells: memoryBells(table, (ref) => loops.wake(ref)),
       objects: gatedObjects(this.ports.objects, gate),
-      jobs: afterClearing(gatedJobs(this.#jobs(), gate), () => made.clearing),
+      jobs: joinJobs(
+        afterClearing(gatedJobs(this.#jobs(), gate), () => made.clearing),
+        direct,
+      ),
       alarms: gatedAlarms({ wake: async (_, __, at) => void this.alarms.push(at) }, gate),
     });
     loops.attach(service);
     const clearing = Promise.resolve();
     const desk = this.#desk(service, loops);
-    const made: Engine = { process, service, loops, desk, clearing, heir: Promise.resolve() };
+    const heir = Promise.resolve();
+    const made: Engine = { process, service, loops, direct, desk, clearing, heir };
     return made;
   }
 
-  #desk(service: Service, loops: RunLoops): AttemptDesk {
-    return createDesk(service, {
+  #desk(service: Service, loops: RunLoops): AttemptDesk & DirectDesk {
+    const desk = createDesk(service, {
       submit: async (job, name, report) => {
         if (loops.owns(refOf(name))) await loops.submit(job, name, report);
         else await reportAttempt(service, { job, name, report });
@@ -187,10 +207,12 @@ export class EngineWorld {
       notices: new Map(),
       noticed: () => {},
       lost: async () => {
-        for (const ref of loops.refs) await adoptRun(service, ref);
+        for (const ref of loops.refs) await adoptRun(service, ref, 'runner');
       },
       allowedSecrets: async () => new Set(),
     });
+    const done: DirectDesk['done'] = (name, report) => loops.submit(undefined, name, report);
+    return { ...desk, ...createDirectDesk(service, { submit: done }) };
   }
 
   /** What a runner that is gone left behind: first its reports, then the rest is lost. */
@@ -204,6 +226,12 @@ export class EngineWorld {
       this.#gone.delete(job);
     });
     engine.heir.catch((error: unknown) => this.fail(error));
+  }
+
+  /** The program registers its handlers: what waited for them starts. */
+  async register(): Promise<void> {
+    this.registered = true;
+    await this.scheduler.start(async () => this.engine?.direct.register());
   }
 
   /** Its timers and whatever it was about to do are gone with it. */

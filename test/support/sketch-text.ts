@@ -85,6 +85,7 @@ const STEP: Plan = {
 
 function executorOf(node: SketchNode): Executor {
   if (node.kind === 'join') return { kind: 'join' };
+  if (node.direct === true) return { kind: 'function', name: 'handler' };
   if (node.kind === 'steps') return { kind: 'steps', plan: STEP };
   if (node.kind === 'approval') {
     const { deadline, onDeadline = 'reject' } = node;

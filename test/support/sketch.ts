@@ -63,6 +63,8 @@ export interface SketchNode {
   readonly id: string;
   readonly group: number;
   readonly kind: 'join' | 'steps' | 'prepare' | 'approval';
+  /** Steps that a handler inside the engine's own process does instead. */
+  readonly direct?: boolean;
   /** Of an approval. An ending `timed_out` of it means that nobody decides. */
   readonly deadline?: number;
   readonly onDeadline?: 'reject' | 'approve';
