@@ -16,7 +16,8 @@ const OVER = 'x';
 /** A run of the tree, parents before their children. */
 interface Member {
   readonly ref: RunRef;
-  readonly depth: number;
+  /** The runs above it, each with its node that this run is below of. */
+  readonly above: ReadonlyMap<string, string>;
 }
 
 /**
@@ -32,9 +33,9 @@ export async function readMergedEvents(
   const most = Math.min(options.limit ?? limits.page, limits.page);
   const places = placesOf(options.after ?? '');
   const streams: Stream[] = [];
-  for (const { ref: run, depth } of await membersOf(service, ref)) {
+  for (const { ref: run, above } of await membersOf(service, ref)) {
     const after = places.get(run.run) ?? '';
-    if (after !== OVER) streams.push(await Stream.open(service, run, { after, depth }));
+    if (after !== OVER) streams.push(await Stream.open(service, run, { after, above }));
   }
   const events: EventLine[] = [];
   for (let next = first(streams); next !== undefined; next = first(streams)) {
@@ -50,15 +51,17 @@ export async function readMergedEvents(
 
 /** The run, the runs of its nodes, and so on down. */
 async function membersOf(service: Service, ref: RunRef): Promise<readonly Member[]> {
-  const found: Member[] = [{ ref, depth: 0 }];
+  const found: Member[] = [{ ref, above: new Map() }];
   // What is found is looked through as well.
-  for (const { ref: run, depth } of found) {
+  for (const { ref: run, above } of found) {
     const { plan } = (await hold(service, run)).memory.linked;
     for (const { id, executor } of plan.nodes) {
       if (executor.kind !== 'pipeline') continue;
-      for (const { job } of await attemptsOf(service, run, id)) {
+      for (const { job, address } of await attemptsOf(service, run, id)) {
         const child = subRunOf(job);
-        if (child !== undefined) found.push({ ref: { ...ref, run: child }, depth: depth + 1 });
+        if (child === undefined) continue;
+        const way = new Map(above).set(run.run, address);
+        found.push({ ref: { ...ref, run: child }, above: way });
       }
     }
     if (found.length > limits.mergedRuns)
@@ -73,14 +76,14 @@ async function membersOf(service: Service, ref: RunRef): Promise<readonly Member
 /** Events of one run behind a place, one at a time. */
 class Stream {
   readonly run: string;
-  readonly depth: number;
+  readonly above: Member['above'];
   readonly #events: AsyncGenerator<PlacedEvent>;
   #cursor: string;
   #next: PlacedEvent | undefined;
 
   private constructor(run: string, events: AsyncGenerator<PlacedEvent>, from: From) {
     this.run = run;
-    this.depth = from.depth;
+    this.above = from.above;
     this.#cursor = from.after;
     this.#events = events;
   }
@@ -115,10 +118,10 @@ class Stream {
 
 interface From {
   readonly after: string;
-  readonly depth: number;
+  readonly above: Member['above'];
 }
 
-/** The stream whose next event comes first; at the same time a node starts before its run, and ends after it. */
+/** The stream whose next event comes first. */
 function first(streams: readonly Stream[]): Stream | undefined {
   let best: Stream | undefined;
   for (const stream of streams)
@@ -127,12 +130,15 @@ function first(streams: readonly Stream[]): Stream | undefined {
   return best;
 }
 
+/** At the same time what a run says comes before what those below it say, but for the end of the node that they are the work of. */
 function comesFirst(stream: Stream, than: Stream): boolean {
   const [own, other] = [stream.event, than.event];
   if (own === undefined || other === undefined) return false;
   if (own.at !== other.at) return own.at < other.at;
-  // Streams come parents first: this one is the deeper or the later one.
-  return stream.depth > than.depth && !other.event.endsWith('.started');
+  const node = stream.above.get(than.run);
+  if (node !== undefined) return other.node === node && !other.event.endsWith('.started');
+  const below = than.above.get(stream.run);
+  return below !== undefined && (own.node !== below || own.event.endsWith('.started'));
 }
 
 function placesOf(cursor: string): Map<string, string> {

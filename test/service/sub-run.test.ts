@@ -2,8 +2,10 @@
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { adoptRun } from '#service/adopt-run.ts';
 import { cancelRun, pauseRun, resumeRun } from '#service/command-run.ts';
+import { explainNode } from '#service/explain-node.ts';
 import { findRun, listRuns } from '#service/find-run.ts';
 import type { RunRef } from '#service/keys.ts';
+import { readMergedEvents } from '#service/merge-events.ts';
 import { retryRun } from '#service/retry-run.ts';
 import { RunningService } from '#support/running-service.ts';
 import { requestOf, type Texts } from '#support/sub-pipelines.ts';
@@ -292,4 +294,64 @@ test('performing an outbox again makes no second child', async () => {
   await adoptRun(here.service, child);
   await here.settle();
   expect((await here.report(parent)).status).toBe('completed');
+});
+
+test('events of a run and those below it are one stream, the same page by page', async () => {
+  const { parent, child } = await started();
+  const read = async (options: { after?: string; limit?: number }) =>
+    readMergedEvents(here.service, parent, options);
+  const early = await read({});
+  expect(early.last).toBe(false);
+  await here.complete('load', { rows: 1 });
+  // What is waiting after the first read comes behind its cursor.
+  const late = await read({ after: early.cursor });
+  const whole = await read({});
+  expect([...early.events, ...late.events]).toEqual(whole.events);
+  expect(whole.last).toBe(true);
+  const names = whole.events.map(({ run, event }) =>
+    run === child.run ? `below ${event}` : event,
+  );
+  expect(names).toEqual([
+    'pipeline.started',
+    'extract.started',
+    'extract.completed',
+    'publish.started',
+    'below pipeline.started',
+    'below load.started',
+    'below load.completed',
+    'below maybe.skipped',
+    'below pipeline.completed',
+    'publish.completed',
+    'after.skipped',
+    'pipeline.completed',
+  ]);
+  expect((await read({ after: whole.cursor })).last).toBe(true);
+
+  const paged: unknown[] = [];
+  let page = await read({ limit: 2 });
+  for (; !page.last; page = await read({ limit: 2, after: page.cursor }))
+    paged.push(...page.events);
+  expect([...paged, ...page.events]).toEqual(whole.events);
+  await expect(read({ after: 'x' })).rejects.toThrow(/no cursor/);
+});
+
+test('explain says which run a node waits for, and what that waits for', async () => {
+  const { parent, child } = await started();
+  const { answer } = await explainNode(here.service, parent, 'publish');
+  expect(answer).toBe(
+    `It waits for run ${child.run} (child), which is running; there "load" is running.`,
+  );
+});
+
+test('a sub-run can be retried as a run of its own', async () => {
+  const { parent, child } = await started();
+  await cancelRun(here.service, child);
+  await here.settle();
+  const again = await retryRun(here.service, child);
+  await here.settle();
+  await here.complete('load', { rows: 2 });
+  const report = await here.report(again);
+  expect(report).toMatchObject({ status: 'completed', retryOf: child.run, outputs: { rows: 2 } });
+  expect(report.parent).toBeUndefined();
+  expect((await here.report(parent)).status).toBe('failed');
 });

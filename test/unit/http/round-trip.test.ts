@@ -36,15 +36,22 @@ afterEach(async () => {
 });
 
 test('every call of Control arrives as it was made, and its answer comes back', async () => {
-  const wanted = { plan: { id: 'x' }, inputs: { year: 2013 }, sources: {}, allowEnv: ['A'] };
+  const wanted = {
+    plan: { id: 'x' },
+    plans: [{ id: 'y' }],
+    inputs: { year: 2013 },
+    sources: {},
+    allowEnv: ['A'],
+  };
   await expect(client.start(wanted)).resolves.toEqual({ run: RUN });
   await expect(client.find('latest')).resolves.toBe(RUN);
   await expect(client.report(RUN)).resolves.toEqual(engine.shown);
-  await expect(client.runs({ limit: 5, status: 'running' })).resolves.toHaveLength(1);
+  await expect(client.runs({ limit: 5, status: 'running', all: true })).resolves.toHaveLength(1);
   await expect(client.variables(RUN)).resolves.toEqual(await engine.variables(RUN));
   await expect(client.explain(RUN, 'per_region[3]')).resolves.toMatchObject({
     node: 'per_region[3]',
   });
+  await client.events(RUN, { children: true });
   await client.pause(RUN);
   await client.resume(RUN);
   await client.cancel(RUN, { force: true });
@@ -54,8 +61,9 @@ test('every call of Control arrives as it was made, and its answer comes back', 
     `start ${JSON.stringify(wanted)}`,
     'find "latest"',
     `report "${RUN}"`,
-    'runs {"limit":5,"status":"running"}',
+    'runs {"limit":5,"status":"running","all":true}',
     'explain "per_region[3]"',
+    'events {"children":true}',
     `pause "${RUN}"`,
     `resume "${RUN}"`,
     'cancel {"force":true}',
