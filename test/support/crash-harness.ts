@@ -1,4 +1,5 @@
 // Kills the engine, the runner or both at random moments of a run of 30 nodes, some of which are runs with runs in them, resumes, and checks what must hold after it.
+// A client follows the run all the while.
 // Real processes, real files; a round is given by its seed, though the machine decides what a moment finds.
 import { type ChildProcess, spawn } from 'node:child_process';
 import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
@@ -20,6 +21,7 @@ const BIN = join(ROOT, 'bin', 'millrace.js');
 const NODES = 30;
 const MOST_KILLS = 3;
 const LONGEST = 90_000;
+const FOLLOWER_LATE = 15_000;
 
 /** mulberry32: small, and the same everywhere. */
 export function chance(seed: number): () => number {
@@ -95,6 +97,46 @@ function millrace(folder: string, args: readonly string[]): Engine {
   return engine;
 }
 
+/** Somebody who follows the run from its first event to its end, whatever becomes of its engine. */
+interface Follower {
+  readonly run: string;
+  readonly client: Engine;
+}
+
+/** Undefined when the engine ended before it began a run. */
+async function followerOf(folder: string, engine: Engine): Promise<Follower | undefined> {
+  const over = engine.ended.then(() => 'over' as const);
+  for (;;) {
+    const run = /"run":"([0-9A-Z]{26})"/.exec(engine.output)?.[1];
+    if (run !== undefined)
+      return { run, client: millrace(folder, ['events', run, '-f', '--json']) };
+    if ((await Promise.race([over, pause(20)])) === 'over') return undefined;
+  }
+}
+
+/** Every event came to the client, once and in order, though its engine went away. */
+async function checkFollower(folder: string, { run, client }: Follower): Promise<string[]> {
+  const late = pause(FOLLOWER_LATE).then(() => 'late' as const);
+  const code = await Promise.race([client.ended, late]);
+  kill(client.child.pid);
+  if (code !== 0) return [`its follower ends with ${code}: ${client.output.slice(-1_000)}`];
+  const all = millrace(folder, ['events', run, '--json']);
+  await all.ended;
+  const seen = eventsIn(client.output);
+  return seen.join() === eventsIn(all.output).join()
+    ? []
+    : [`its follower saw other events: ${seen.join(' ')}`];
+}
+
+/** Without what is in no log: that something waits for room. */
+function eventsIn(output: string): string[] {
+  return output
+    .split('\n')
+    .filter((line) => line.startsWith('{'))
+    .map((line): string => JSON.parse(line).event)
+    .filter((event) => !event.endsWith('.queued'));
+}
+
 const pause = (milliseconds: number): Promise<void> =>
   new Promise((resolve) => setTimeout(resolve, milliseconds));
 
@@ -123,10 +165,12 @@ export async function crashRound(seed: number): Promise<Round> {
   const dataDir = join(folder, '.millrace');
   const kills: string[] = [];
   const faults: string[] = [];
+  const followers: Promise<Follower | undefined>[] = [];
   let args = ['run', 'pipeline.yaml', '--json'];
   let code: number | null = null;
   for (let life = 0; life <= MOST_KILLS; life += 1) {
     const engine = millrace(folder, args);
+    if (args[0] === 'run') followers.push(followerOf(folder, engine));
     const target =
       life === MOST_KILLS
         ? 'none'
@@ -156,7 +200,15 @@ export async function crashRound(seed: number): Promise<Round> {
         ? ['resume', 'latest', '--json']
         : ['run', 'pipeline.yaml', '--json'];
   }
-  if (code === 0) faults.push(...(await check(folder, dataDir)));
+  // The run that counts is the last one that was begun.
+  const followed = await Promise.all(followers);
+  const last = followed.pop();
+  for (const early of followed) kill(early?.client.child.pid);
+  if (code !== 0) kill(last?.client.child.pid);
+  else {
+    if (last !== undefined) faults.push(...(await checkFollower(folder, last)));
+    faults.push(...(await check(folder, dataDir)));
+  }
   const effects = effectsOf(folder).length;
   if (faults.length > 0) faults.push(`kept in ${folder}`);
   else rmSync(folder, { recursive: true, force: true });
