@@ -80,7 +80,10 @@ async function takeTurn(
   progress.saved = true;
   await performOutbox(held, result.state, result.commands, { again: false }); // 7
   progress.performed = next;
-  return 'again';
+  // What was left, by the bounds of a walk or of a batch, is looked at in another round; what came meanwhile rings.
+  const full = inbox.length + taken.fresh.length >= batchOf(service, bell);
+  if (result.more || full) return 'again';
+  return { performed: next, end: view(memory.linked.graph, result.state).end };
 }
 
 interface Parking {

@@ -68,14 +68,24 @@ export async function loadRun(held: Held): Promise<LoadedRun> {
   const item = await service.table.get(headKey(ref));
   if (item === undefined) throw new NotFound(`run ${ref.run} is not there`, { run: ref.run });
   const sequence = sequenceOf(item);
-  const outbox = commandSchema.array().parse(item['outbox']);
-  if (memory.saved?.sequence === sequence) return { sequence, state: memory.saved.state, outbox };
+  if (memory.saved?.sequence === sequence) return loaded(item, sequence, memory.saved.state);
   const state = decode(memory.linked.graph, item['head'] as Json, await loadChunks(service, ref));
   // A save may have come between the two reads: then the chunks belong to a later head.
   const after = await service.table.get(headKey(ref));
   if (after === undefined || sequenceOf(after) !== sequence) return loadRun(held);
   memory.saved = { sequence, state };
-  return { sequence, state, outbox };
+  return loaded(item, sequence, state);
+}
+
+/** The outbox is read by few: whoever saved it has performed it. */
+function loaded(item: Item, sequence: number, state: State): LoadedRun {
+  return {
+    sequence,
+    state,
+    get outbox() {
+      return commandSchema.array().parse(item['outbox']);
+    },
+  };
 }
 
 const sequenceOf = (item: Item): number => {
