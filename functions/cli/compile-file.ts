@@ -7,8 +7,8 @@ export type Compiled =
   | {
       readonly ok: true;
       readonly plan: Plan;
-      /** Plans of the pipelines that its nodes run, and of those that these run. */
-      readonly below: readonly Plan[];
+      /** Plans of the pipelines that its nodes run, and of those that these run, each with its file. */
+      readonly below: readonly { readonly plan: Plan; readonly file: string }[];
       readonly digest: string;
       readonly problems: readonly Problem[];
     }
@@ -19,6 +19,9 @@ export async function compileFile(cwd: string, file: string): Promise<Compiled> 
   const compiled = compilePipeline(file, { cwd });
   if (!compiled.ok) return compiled;
   const { plan, digest } = compiled.main.compiled;
-  const below = [...compiled.files.values()].map((each) => each.compiled.plan);
+  const below = [...compiled.files.values()].map((each) => ({
+    plan: each.compiled.plan,
+    file: each.file,
+  }));
   return { ok: true, plan, below, digest, problems: compiled.warnings };
 }

@@ -5,9 +5,11 @@ import { limits } from '#schemas/limits.ts';
 import type { RunStatus } from '#schemas/run.ts';
 import type { Json } from '#schemas/values.ts';
 import { externalKey, INBOX, type RunRef, runKey } from './keys.ts';
+import { hold, loadRun } from './load-run.ts';
 import { stopAgain } from './perform.ts';
 import type { Service } from './service.ts';
 import { statusOf } from './status.ts';
+import { liveSubRuns } from './sub-run.ts';
 
 const ENDED: ReadonlySet<RunStatus> = new Set(['completed', 'failed', 'timed_out', 'cancelled']);
 const EVENT = /^external\.[\p{L}_][\p{L}\p{N}_.]*$/u;
@@ -87,6 +89,17 @@ export async function resumeRun(service: Service, ref: RunRef): Promise<void> {
   await demandUnfinished(service, ref, 'resumed');
   await service.bells.clear(ref);
   await service.bells.want(ref, 'run');
+  for (const child of await haltedBelow(service, ref)) await resumeRun(service, child);
+}
+
+/** Sub-runs that wait for a person; whoever goes on with their parent is one. */
+async function haltedBelow(service: Service, ref: RunRef): Promise<readonly RunRef[]> {
+  const held = await hold(service, ref);
+  const { state } = await loadRun(held);
+  const found: RunRef[] = [];
+  for (const child of await liveSubRuns(held, state))
+    if ((await service.bells.read(child))?.halted !== undefined) found.push(child);
+  return found;
 }
 
 /** Stops what runs and starts nothing more; with `force` without a grace period. */

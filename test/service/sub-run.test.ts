@@ -355,3 +355,14 @@ test('a sub-run can be retried as a run of its own', async () => {
   expect(report.parent).toBeUndefined();
   expect((await here.report(parent)).status).toBe('failed');
 });
+
+test('a sub-run that was halted goes on when its parent is resumed', async () => {
+  const { parent, child } = await started();
+  await here.service.bells.fail(child, 'it failed again and again');
+  expect((await here.report(parent)).nodes['publish']?.progressText).toBe('0 of 2 nodes, halted');
+  await resumeRun(here.service, parent);
+  await here.settle();
+  expect((await here.report(child)).status).toBe('running');
+  await here.complete('load', { rows: 1 });
+  expect((await here.report(parent)).status).toBe('completed');
+});

@@ -12,7 +12,7 @@ describe('a child and its parent agree, an attempt has one child, and nothing is
     ));
 
   test('one engine, killed at any call', () =>
-    overSeeds({ name: 'sub-runs of an engine', from: 0, count: SEEDS }, (seed) =>
+    overSeeds({ name: 'sub-runs-engine', from: 0, count: SEEDS }, (seed) =>
       simulateSubRuns('engine', seed),
     ));
 });

@@ -1,4 +1,4 @@
-// `npm run soak -- crash [rounds] [first seed]`: real processes killed at random moments. `npm run soak -- [walk|file|service|priorities|engine|search] [--seed N] [--from N] [--seconds N] [--trace]`: the simulations with other seeds than the tests', for as
+// `npm run soak -- crash [rounds] [first seed]`: real processes killed at random moments. `npm run soak -- [walk|file|service|priorities|engine|sub-runs|sub-runs-engine|search] [--seed N] [--from N] [--seconds N] [--trace]`: the simulations with other seeds than the tests', for as
 // long as one likes. `--seed` replays one.
 import { parseArgs } from 'node:util';
 import { Defect } from '#errors/families.ts';
@@ -12,6 +12,7 @@ import {
   type PlanName,
   searchOrders,
 } from '../simulation/service-search.ts';
+import { simulateSubRuns } from '../simulation/sub-run-simulation.ts';
 import { simulateFile, simulateWalk } from '../simulation/walk-verdict.ts';
 
 type Kind = (seed: number, trace?: (line: string) => void) => unknown;
@@ -21,6 +22,8 @@ const KINDS: Readonly<Record<string, Kind>> = {
   file: (seed, trace) => simulateFile(seed, trace === undefined ? {} : { trace }),
   service: (seed, trace) => simulateService(seed, trace === undefined ? {} : { trace }),
   priorities: (seed, trace) => simulatePriorities(seed, trace === undefined ? {} : { trace }),
+  'sub-runs': (seed, trace) => simulateSubRuns('cloud', seed, trace),
+  'sub-runs-engine': (seed, trace) => simulateSubRuns('engine', seed, trace),
   engine: (seed, trace) => simulateEngine(seed, trace === undefined ? {} : { trace }),
 };
 

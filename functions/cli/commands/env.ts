@@ -47,11 +47,13 @@ export async function buildEnvironments(
     printProblems(context, compiled.problems, file);
     return EXIT.rejected;
   }
-  const folder = path.dirname(path.resolve(context.host.cwd, file));
-  const around = { folder, offline, sources: {} };
+  const main = { plan: compiled.plan, file: path.resolve(context.host.cwd, file) };
   let failed = 0;
-  for (const preparation of preparationsOf(compiled.plan))
-    if (!(await buildOne(context, preparation, around))) failed += 1;
+  for (const each of [main, ...compiled.below]) {
+    const around = { folder: path.dirname(each.file), offline, sources: {} };
+    for (const preparation of preparationsOf(each.plan))
+      if (!(await buildOne(context, preparation, around))) failed += 1;
+  }
   return failed === 0 ? EXIT.done : EXIT.failed;
 }
 

@@ -13,7 +13,7 @@ export async function validate(context: Context, named: string | undefined): Pro
   if (!compiled.ok) return EXIT.rejected;
   if (!context.json && !context.quiet) {
     const nodes = compiled.plan.nodes.filter(({ executor }) => executor.kind !== 'prepare').length;
-    const runs = compiled.below.map(({ id }) => id).join(', ');
+    const runs = compiled.below.map(({ plan }) => plan.id).join(', ');
     const below = runs === '' ? '' : `, runs ${runs}`;
     context.say(
       `${file}: ${compiled.plan.id}, ${nodes} node${nodes === 1 ? '' : 's'}${below}, valid`,
