@@ -1,10 +1,8 @@
 // Millrace: the same work as in with-*.py, by an engine that keeps all of it in a data directory, each commit on disk.
 import path from 'node:path';
-import { fileURLToPath } from 'node:url';
 import * as z from 'zod';
-import { compile } from '#core/compile/compile.ts';
 import { Defect } from '#errors/families.ts';
-import { type Engine, openEngine } from '#local/engine.ts';
+import { createEngine, type Engine } from '#local/library.ts';
 import type { Json } from '#schemas/values.ts';
 
 /** Milliseconds, as in harness.py. */
@@ -40,10 +38,7 @@ nodes:
 
 /** From the text of the pipeline to what its last node gave. */
 async function resultOf(engine: Engine, text: string, last: string): Promise<Json | undefined> {
-  const compiled = compile({ text });
-  if (!compiled.ok) throw new Defect(JSON.stringify(compiled.problems));
-  const request = { plan: compiled.plan as Json, inputs: {}, sources: {} };
-  const { run } = await engine.control.start(request);
+  const { run } = await engine.submit({ source: text });
   const report = await engine.wait(run);
   if (report.status !== 'completed')
     throw new Defect(JSON.stringify({ ...report, nodes: report.nodes[last] }));
@@ -76,10 +71,9 @@ async function main(engine: Engine): Promise<void> {
   console.log(JSON.stringify(found));
 }
 
-const engine = await openEngine({
+const engine = await createEngine({
   dataDir: path.join(folder, 'millrace'),
   cacheDir: path.join(folder, 'cache'),
-  runner: fileURLToPath(new URL('../../dist/runner.mjs', import.meta.url)),
 });
 const numbered = z.object({ number: z.number() });
 const listed = z.object({ numbers: z.array(numbered) });
