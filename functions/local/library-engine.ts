@@ -306,6 +306,7 @@ class Embedded implements library.Engine {
         reject(error);
       };
       this.#waiting.add(fail);
+      if (signal?.aborted === true) stop();
       signal?.addEventListener('abort', stop, { once: true });
       promise.then((value) => {
         done();

@@ -57,6 +57,11 @@ export class Place {
     return this.#begin(input, args).ended;
   }
 
+  /** A program of the place's own, by its file. */
+  program(file: string, ...args: readonly string[]): Running {
+    return this.#begin('', args, file);
+  }
+
   /** Programs of runs of this place that live, and what they started. */
   get programs(): number[] {
     return allProcesses()
@@ -81,8 +86,8 @@ export class Place {
       .map(({ pid }) => pid);
   }
 
-  #begin(input: string, args: readonly string[]): Running {
-    const child = spawn(process.execPath, [BIN, ...args], {
+  #begin(input: string, args: readonly string[], file = BIN): Running {
+    const child = spawn(process.execPath, [file, ...args], {
       cwd: this.folder,
       env: this.env,
       stdio: ['pipe', 'pipe', 'pipe'],
@@ -94,7 +99,8 @@ export class Place {
   }
 }
 
-function commandOf(pid: number): string {
+/** With what a process was started; empty for one that is gone. */
+export function commandOf(pid: number): string {
   try {
     return readFileSync(`/proc/${pid}/cmdline`, 'utf8');
   } catch {
