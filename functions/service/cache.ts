@@ -22,7 +22,7 @@ const cacheOf = (namespace: Namespace, pipeline: string): string =>
   `NS#${namespace}#CACHE#${pipeline}`;
 
 /** What a key was met with. */
-const entryKey = ({ ref, memory }: Held, node: string, key: string): Key => ({
+export const entryKey = ({ ref, memory }: Held, node: string, key: string): Key => ({
   pk: cacheOf(ref.namespace, memory.linked.plan.id),
   sk: `KEY#${node}#${key}`,
 });

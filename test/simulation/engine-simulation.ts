@@ -8,7 +8,7 @@ import { randomSketch } from '#support/random-plans.ts';
 import type { Sketch, SketchExternal } from '#support/sketch.ts';
 import { checkDecisions } from './decisions.ts';
 import { EngineWorld, type Wish } from './engine-world.ts';
-import { checkFinished } from './service-checks.ts';
+import { checkFinished, withKept } from './service-checks.ts';
 import { RandomChooser } from './service-random.ts';
 import type { Chooser, Option } from './service-simulation.ts';
 
@@ -48,7 +48,8 @@ export function simulateEngine(
   const nodes = random.nodes.map((node) =>
     node.kind === 'steps' && dice.chance(0.4) ? { ...node, direct: true } : node,
   );
-  return simulateEngineRun({ ...random, nodes, seeds: new Map() }, new RandomChooser(dice), {
+  const sketch = withKept({ ...random, nodes, seeds: new Map() }, dice);
+  return simulateEngineRun(sketch, new RandomChooser(dice), {
     late: dice.chance(0.3),
     faults: {
       engines: dice.chance(0.3) ? 0 : dice.between(1, 4),

@@ -7,11 +7,15 @@ import { Defect } from '#errors/families.ts';
 import type { Jobs } from '#ports/jobs.ts';
 import type { Alarms } from '#ports/small.ts';
 import type { Item, Table } from '#ports/table.ts';
+import { FORMAT } from '#schemas/ids.ts';
 import { limits } from '#schemas/limits.ts';
-import { type AttemptResult, command, fact } from '#schemas/run.ts';
+import { type AttemptReport, type AttemptResult, command, fact } from '#schemas/run.ts';
 import type { Json } from '#schemas/values.ts';
 import type { AttemptName } from '#schemas/work-order.ts';
 import { tableBells } from '#service/bell.ts';
+import { entryKey } from '#service/cache.ts';
+import { cacheKeyOf } from '#service/cache-key.ts';
+import { directItem } from '#service/direct.ts';
 import {
   activeKey,
   chunkKey,
@@ -22,9 +26,11 @@ import {
   summaryKey,
 } from '#service/keys.ts';
 import { hold, loadRun } from '#service/load-run.ts';
-import { createService } from '#service/service.ts';
+import { createService, type Service } from '#service/service.ts';
 import { startRun } from '#service/start-run.ts';
-import type { Sketch } from '#support/sketch.ts';
+import type { Dice } from '#support/dice.ts';
+import { randomOutputs } from '#support/random-conditions.ts';
+import type { Sketch, SketchNode } from '#support/sketch.ts';
 import { toPlan } from '#support/sketch-text.ts';
 import type { Ledger } from './walk-ledger.ts';
 import { checkEnds, compare } from './walk-verdict.ts';
@@ -46,7 +52,47 @@ export async function startedRun(sketch: Sketch, ports: WorldPorts): Promise<Run
   const service = createService({ ...ports, bells, jobs: IDLE_JOBS, alarms: NO_ALARMS });
   const plan: Json = JSON.parse(JSON.stringify(toPlan(sketch)));
   const timeout = sketch.timeout === undefined ? {} : { timeout: sketch.timeout };
-  return startRun(service, 'default', { plan, inputs: sketch.inputs, sources: {}, ...timeout });
+  const ref = await startRun(service, 'default', {
+    plan,
+    inputs: sketch.inputs,
+    sources: {},
+    ...timeout,
+  });
+  await keepEarlier(service, ref, sketch);
+  return ref;
+}
+
+/** What an earlier run has kept of nodes that are cached. */
+async function keepEarlier(service: Service, ref: RunRef, sketch: Sketch): Promise<void> {
+  const earlier: RunRef = { ...ref, run: `${'0'.repeat(25)}1` };
+  for (const { id, kept, endings } of sketch.nodes) {
+    if (kept !== true) continue;
+    const held = await hold(service, ref);
+    const { state } = await loadRun(held);
+    const key = await cacheKeyOf(held, state, { node: id, address: id });
+    if (key === undefined || 'why' in key) throw new Defect(`"${id}" has no key`);
+    const result = endings[0]?.[0] ?? { result: 'completed', outputs: {} };
+    const report: AttemptReport = { result, endedAt: 1 };
+    const name = { ...earlier, address: id, attempt: 1 };
+    const entry = { run: earlier.run, address: id, attempt: 1 };
+    await service.table.transact([
+      { write: 'put', item: directItem(earlier, name, report) },
+      { write: 'put', item: { ...entryKey(held, id, key.key), v: FORMAT, entry } },
+    ]);
+  }
+}
+
+/** Some nodes of a random sketch complete as an earlier run did; those that it names stay as they are. */
+export function withKept(sketch: Sketch, dice: Dice): Sketch {
+  const nodes = sketch.nodes.map((node): SketchNode => {
+    if (node.kind !== 'steps' || node.forEach !== undefined || !dice.chance(0.2)) return node;
+    return {
+      ...node,
+      kept: true,
+      endings: [[{ result: 'completed', outputs: randomOutputs(dice) }]],
+    };
+  });
+  return { ...sketch, nodes };
 }
 
 /** A table whose saves of a run's state go through the ledger. What the ledger says against them goes to `fail`, not to who saves. */
@@ -93,6 +139,8 @@ export class Effects {
     this.#done.add(text);
     const { node, instance } = splitAddress(name.address);
     const index = this.#sketch.nodes.findIndex((each) => each.id === node);
+    if (this.#sketch.nodes[index]?.kept === true)
+      throw new Defect(`${text} is worked, though its result was kept`);
     const live = this.#ledger.live.get(
       instance === undefined ? `${index}` : `${index}[${instance}]`,
     );

@@ -2,6 +2,7 @@
 import { Dice } from '#support/dice.ts';
 import { randomSketch } from '#support/random-plans.ts';
 import type { Process } from './scheduler.ts';
+import { withKept } from './service-checks.ts';
 import {
   type Chooser,
   type Faults,
@@ -17,7 +18,8 @@ export async function simulateService(
   const dice = new Dice(seed ^ 0x0b5e55ed);
   const wild = seed % 4 === 3;
   const random = randomSketch(seed, { maxNodes: 6, mode: wild ? 'wild' : 'settled' });
-  return simulateRun({ ...random, seeds: new Map() }, new RandomChooser(dice), {
+  const sketch = withKept({ ...random, seeds: new Map() }, dice);
+  return simulateRun(sketch, new RandomChooser(dice), {
     faults: randomFaults(dice),
     wild,
     bounds: {

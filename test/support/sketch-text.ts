@@ -124,6 +124,7 @@ function planNodeOf(sketch: Sketch, node: SketchNode): PlanNode {
     ...(node.forEach && { forEach: [...node.forEach] }),
     ...(node.maxParallel !== undefined && { maxParallel: node.maxParallel }),
     ...(node.inputs && { inputs: bindings(sketch, node.inputs) }),
+    ...(node.kept === true && { cache: "{{ 'always' }}" }),
     ...(node.retry && { retry: node.retry }),
     ...(node.timeout !== undefined && { timeout: node.timeout }),
   };

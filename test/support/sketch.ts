@@ -76,6 +76,8 @@ export interface SketchNode {
   readonly forEach?: readonly Json[];
   readonly maxParallel?: number;
   readonly inputs?: { readonly [name: string]: Expr };
+  /** An earlier run kept how it ends, under a key that is always the same: nobody works it. */
+  readonly kept?: boolean;
   readonly retry?: Retry;
   readonly timeout?: number;
   /** How the attempts of each instance end; the last one repeats. One list where the node has no `forEach`. */

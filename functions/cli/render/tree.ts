@@ -121,7 +121,13 @@ function instancesOf(node: NodeReport): string {
   const counts = tally(instances.map(({ status }) => status));
   const done = counts.get('completed') ?? 0;
   const others = [...counts].filter(([status]) => status !== 'completed').map(spellCount);
-  return [`${bar(done, instances.length)} ${done} of ${instances.length}`, ...others].join(', ');
+  const reused = instances.filter(({ reusedFrom }) => reusedFrom !== undefined).length;
+  const taken = reused === 0 ? [] : [`${reused} reused`];
+  return [
+    `${bar(done, instances.length)} ${done} of ${instances.length}`,
+    ...taken,
+    ...others,
+  ].join(', ');
 }
 
 function progressOf(node: NodeReport): string {
