@@ -102,8 +102,8 @@ test('beside a run other commands are clients of its engine', async () => {
 test('a second run beside the first goes on by itself when the first one ends', async () => {
   const first = await held();
   const second = await held();
-  first.running.child.kill('SIGTERM');
-  expect((await first.running.ended).code).toBe(4);
+  first.running.child.kill('SIGINT');
+  expect((await first.running.ended).code).toBe(1);
   go();
   const { code, stdout } = await second.running.ended;
   expect(code).toBe(0);
@@ -119,7 +119,7 @@ test('following events and logs outlasts the engine, and ends with the run', asy
   const logs = place.start('logs', run, '-f');
   await events.line((text) => text.includes('held.started'));
   await logs.line((text) => text.endsWith('held waiting'));
-  running.child.kill('SIGTERM');
+  running.child.kill('SIGKILL');
   await running.ended;
   go();
   expect((await place.run('resume', run)).code).toBe(0);
