@@ -21,7 +21,7 @@ export interface Verdict {
 }
 
 /**
- * Makes a decision durable and rings.
+ * Makes a decision durable and rings. The same word of the same person, said again, is the same decision.
  *
  * @param name the node, by id or label, or an instance of it: `review[3]`
  * @throws NotFound for an unknown node; Rejected `wrong_state` when it is no approval, does not wait, or was decided before (and by whom);
@@ -36,22 +36,28 @@ export async function decideApproval(
   if ((verdict.comment ?? '').length > limits.messageLength)
     throw new Rejected('too_large', `the comment is over ${limits.messageLength} characters`);
   for (let round = 0; round < limits.advanceConflicts; round += 1) {
-    const { address, attempt, sequence } = await waitingFor(service, ref, {
-      name,
-      by: verdict.by,
-    });
+    const waiting = await waitingFor(service, ref, { name, verdict });
+    if (waiting === undefined) return;
     try {
-      await service.table.transact(
-        decisionWrites(service, ref, { address, attempt, sequence, verdict }),
-      );
-      await service.bells.ring(ref);
-      return;
+      await service.table.transact(decisionWrites(service, ref, { ...waiting, verdict }));
     } catch (error) {
       // The run went on, or somebody else decided: look again.
       if (!(error instanceof Conflict)) throw error;
+      continue;
     }
+    await service.bells.ring(ref);
+    return;
   }
   throw new Conflict('busy', `run ${ref.run} is being advanced by somebody else`);
+}
+
+/** Who got no answer asks again: the same word of the same person is the same decision. */
+function isSame(report: AttemptReport | undefined, verdict: Verdict): boolean {
+  const decision = report?.decision;
+  if (decision === undefined) return false;
+  const approved = decision.decision === 'approved';
+  const { by, comment } = decision;
+  return approved === verdict.approve && by === verdict.by && comment === verdict.comment;
 }
 
 /** The first decision stands; whoever comes second is told whose it was. */
@@ -87,11 +93,12 @@ interface Waiting {
   readonly sequence: number;
 }
 
+/** Undefined when just this was decided before. */
 async function waitingFor(
   service: Service,
   ref: RunRef,
-  { name, by }: { readonly name: string; readonly by: string },
-): Promise<Waiting> {
+  { name, verdict }: { readonly name: string; readonly verdict: Verdict },
+): Promise<Waiting | undefined> {
   const held = await hold(service, ref);
   const { plan, graph } = held.memory.linked;
   const { node: given, instance } = splitAddress(name);
@@ -112,7 +119,9 @@ async function waitingFor(
   if (item !== undefined) {
     // Whoever made the decision may have died before they rang (H4).
     if (place.status === 'running') await service.bells.ring(ref);
-    refuseSecond(ref, name, attemptOf(item).report);
+    const { report } = attemptOf(item);
+    if (isSame(report, verdict)) return undefined;
+    refuseSecond(ref, name, report);
   }
   if (place.status !== 'running')
     throw new Rejected(
@@ -120,7 +129,7 @@ async function waitingFor(
       `"${name}" of run ${ref.run} is ${place.status}: it waits for no decision`,
       { status: place.status },
     );
-  demandApprover(name, node.executor.approvers, by);
+  demandApprover(name, node.executor.approvers, verdict.by);
   return { address, attempt: place.attempt, sequence };
 }
 

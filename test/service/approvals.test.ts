@@ -124,6 +124,17 @@ test('the second to decide is told who was first, before and after the run took 
   });
 });
 
+test('who asks again because no answer came is answered as before', async () => {
+  const run = await waiting();
+  const again = (): Promise<void> =>
+    decideApproval(here.service, run, 'review', { approve: true, by: 'ana' });
+  await again();
+  await again();
+  await here.settle();
+  await again();
+  expect((await here.report(run)).nodes['review']).toMatchObject({ status: 'completed' });
+});
+
 test('of two who decide at once one wins, and the other is told', async () => {
   const run = await waiting();
   const both = await Promise.allSettled([
