@@ -1,5 +1,5 @@
 // The same work in Millrace and in its peers, side by side: they take turns, each in a process of its own that warms up first.
-// `npm run bench:peers-setup` makes what the peers run in. Takes about seven minutes.
+// `npm run bench:peers-setup` makes what the peers run in. Takes about ten minutes.
 import { fileURLToPath } from 'node:url';
 import { environmentOf, isReady, PEERS, type Peer, versionOf } from './peers/environments.ts';
 import { LENGTH, type Measured, measure, type System, WIDTH } from './peers/measure.ts';
