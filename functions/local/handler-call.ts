@@ -193,9 +193,10 @@ export class FunctionCall {
     const { dataDir } = this.#around;
     for (const [name, value] of returned) {
       const masked = this.#mask.json(value);
-      kept[name] = isSmall(masked)
+      const shown = this.#mask.text(name);
+      kept[shown] = isSmall(masked)
         ? masked
-        : await keepLarge(name, masked, { dataDir, places: placesOf(this.order) });
+        : await keepLarge(shown, masked, { dataDir, places: placesOf(this.order) });
     }
     checkSize(kept);
     return kept;

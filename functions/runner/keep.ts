@@ -30,7 +30,9 @@ export async function keepOutputs(raw: RawOutputs, keeper: Keeper): Promise<Outp
   const kept: [string, Json][] = [];
   for (const [name, value] of raw) {
     const masked = keeper.mask.json(await keepFiles(value, name, { keeper, counter }));
-    kept.push([name, await keepLarge(name, masked, keeper)]);
+    // Somebody may call an output what should have been its value.
+    const shown = keeper.mask.text(name);
+    kept.push([shown, await keepLarge(shown, masked, keeper)]);
   }
   return Object.fromEntries(kept);
 }

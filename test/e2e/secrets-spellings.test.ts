@@ -3,6 +3,7 @@ import { createHash } from 'node:crypto';
 import { existsSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, expect, test } from 'vitest';
+import { createEngine } from '#local/library.ts';
 import { allProcesses } from '#runner/processes.ts';
 import { jsonLines, Place } from '#support/millrace.ts';
 
@@ -237,4 +238,46 @@ nodes:
   const logs = await here.run('logs', 'latest', '--json');
   expect(logs.stdout.trim().split('\n')).toHaveLength(20);
   expect(logs.stdout).not.toContain(big.slice(1_000, 1_100));
+});
+
+test('a handler of a function gets secrets, and what it logs, returns and throws holds none', async () => {
+  const here = new Place();
+  place = here;
+  const dataDir = join(here.folder, '.millrace');
+  const engine = await createEngine({ dataDir });
+  try {
+    for (const [name, text] of Object.entries(SECRETS)) await engine.secrets.set(name, text);
+    const got: unknown[] = [];
+    engine.register('says', ({ config, log }) => {
+      got.push(config['all'], config['pass']);
+      for (const text of [...Object.values(SECRETS), 'w0nder&land']) {
+        log(text);
+        log({ text, encoded: Buffer.from(`x${text}`).toString('base64') });
+        for (const spelled of spellings(text)) log.error(`<${spelled}>`);
+      }
+      return { said: config['all'] ?? null, [String(config['pass'])]: 1 };
+    });
+    engine.register('throws', ({ config }) => {
+      throw new TypeError(`no login with ${config['token']}`);
+    });
+    const all = Object.keys(SECRETS).map((name) => `"{{ secret.${name} }}"`);
+    const { run } = await engine.submit({
+      source: `
+id: handlers
+nodes:
+  - id: says
+    function: { name: says, config: { all: [${all.join(', ')}], pass: "{{ split(secret.PAIR, ':')[1] }}" } }
+  - id: throws
+    function: { name: throws, config: { token: "{{ secret.UNICODE }}" } }
+`,
+    });
+    const report = await engine.wait(run);
+    expect(got).toEqual([Object.values(SECRETS), 'w0nder&land']);
+    expect(report.nodes['says']).toMatchObject({ status: 'completed', outputs: { '***': 1 } });
+    expect(report.nodes['throws']?.message).toContain('no login with ***');
+    expect(told(JSON.stringify(report))).toEqual([]);
+  } finally {
+    await engine.close({ park: false });
+  }
+  expect(toldByFiles(dataDir)).toEqual([]);
 });
