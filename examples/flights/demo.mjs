@@ -10,7 +10,9 @@ const millrace = path.join(root, 'bin/millrace.js');
 const dataDirectory = path.resolve(root, process.env.MILLRACE_DATA_DIR ?? '.millrace');
 const inRoot = { cwd: root, env: { ...process.env, MILLRACE_DATA_DIR: dataDirectory } };
 
-const code = await runPipeline(process.argv.slice(2));
+const args = process.argv.slice(2);
+if (args.some((arg) => arg.startsWith('min_quality='))) sayHowToDecide();
+const code = await runPipeline(args);
 if (code === 0) printFiles(latestReport());
 process.exitCode = code;
 
@@ -28,6 +30,19 @@ function runPipeline(args) {
   });
 }
 
+/** Where the quality is too low the run waits for a person; nobody needs to come, for after its deadline it ends by itself. */
+function sayHowToDecide() {
+  const command = `npx millrace --data-dir ${dataDirectory}`;
+  console.log(
+    [
+      'If the quality is below that, the run waits for your decision, ten minutes at most. From another terminal, in this folder:',
+      `  ${command} approve latest`,
+      `  ${command} reject latest --comment "not good enough"`,
+      '',
+    ].join('\n'),
+  );
+}
+
 function latestReport() {
   const shown = spawnSync(process.execPath, [millrace, 'show', 'latest', '--json'], {
     ...inRoot,
@@ -43,6 +58,7 @@ function printFiles(report) {
   const files = [
     ['chart', report.nodes.chart?.outputs.chart],
     ['summary', report.nodes.summary?.outputs.summary],
+    ['weather', report.nodes.by_weather?.outputs.by_weather],
     ['quality report', report.nodes.quality_report?.outputs.report],
   ];
   console.log();

@@ -63,10 +63,32 @@ describe('flights', () => {
     expect(page).toContain('Hawaiian Airlines');
   });
 
+  /** A run that demands more of quality than there can be, up to where it waits for somebody. */
+  async function reviewed(...decision: readonly string[]): Promise<RunReport> {
+    const running = place.start('run', FLIGHTS, '-i', 'min_quality=1.01', '--json');
+    const queued = await running.line((line) => line.includes('"review.queued"'));
+    expect(queued).toContain('wanted was 1.01: go on all the same?');
+    const decided = await place.run(...decision);
+    expect(decided, decided.stderr).toMatchObject({ code: 0 });
+    return completed(await running.ended);
+  }
+
+  test('where somebody lets low quality pass, it goes on as if it were good', async () => {
+    const report = await reviewed('approve', 'latest', '--comment', 'good enough', '--by', 'ada');
+    expect(report.nodes['review']?.decision).toMatchObject({
+      decision: 'approved',
+      by: 'ada',
+      comment: 'good enough',
+    });
+    expect(report.nodes['summary']).toMatchObject({ status: 'completed' });
+    expect(report.nodes['by_weather']?.outputs['worst']).toBe('fog');
+    expect(report.nodes['kept_back']).toMatchObject({ status: 'skipped' });
+  });
+
   test('a second run uses the same environments, and with more demanded of quality the other branch, which explain accounts for', async () => {
-    const report = completed(await place.run('run', FLIGHTS, '-i', 'min_quality=1.01', '--json'));
+    const report = await reviewed('reject', 'latest', 'review');
     expect(built(report)).toEqual(Array.from({ length: 7 }, () => false));
-    for (const node of ['accepted', 'per_carrier', 'routes', 'chart', 'summary'])
+    for (const node of ['accepted', 'per_carrier', 'routes', 'by_weather', 'chart', 'summary'])
       expect(report.nodes[node], node).toMatchObject({ status: 'skipped', attempts: 0 });
     const told = readFileSync(pathOf(report, 'quality_report', 'report'), 'utf8');
     expect(told).toContain('at least 101.00% was wanted');
