@@ -1,7 +1,6 @@
 // One engine and many clients: second runs, runs that nobody watches, engines that leave, are killed, or were copied while they worked.
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { cp, mkdtemp, rm } from 'node:fs/promises';
-import { createServer } from 'node:net';
 import { hostname, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, expect, test } from 'vitest';
@@ -242,25 +241,18 @@ test('a command given while the engine starts or ends is answered, not refused',
     .toBe('completed');
 });
 
-test('a stale socket, a lock of a process that is no more, and one of a pid that is somebody else by now need no hand work', async () => {
+test('a socket without a listener, a lock of a process that was killed, and one of a pid that is somebody else by now need no hand work', async () => {
   const place = placeOf(HELD);
+  const { running, run } = await begun(place, 1);
+  running.child.kill('SIGKILL');
+  await running.ended;
+  expect(existsSync(join(dataDir(place), 'engine.sock'))).toBe(true);
+  const recycled = { ...holderOf(place), pid: process.pid };
+  writeFileSync(join(dataDir(place), 'lock.json'), JSON.stringify(recycled));
+  expect((await place.run('show', run)).code).toBe(0);
+  expect((await place.run('emit', run, 'external.ping', '--key', 'k')).code).toBe(0);
   go(place, '1');
-  expect((await place.run('run', '-i', 'n=1')).code).toBe(0);
-  const listener = createServer().listen(join(dataDir(place), 'engine.sock'));
-  await new Promise((resolve) => listener.once('listening', resolve));
-  // Closing would remove it; a copy of the name stays, as after `kill -9`.
-  await cp(join(dataDir(place), 'format'), join(dataDir(place), 'engine.sock.keep'));
-  listener.close();
-  const stale = {
-    pid: process.pid,
-    host: hostname(),
-    version: VERSION,
-    since: 0,
-    socket: join(dataDir(place), 'engine.sock'),
-  };
-  writeFileSync(join(dataDir(place), 'lock.json'), JSON.stringify(stale));
-  writeFileSync(join(dataDir(place), 'engine.sock'), '');
-  expect((await place.run('show', 'latest')).code).toBe(0);
+  expect((await place.run('resume', run)).code).toBe(0);
   expect((await place.run('run', '-i', 'n=1')).code).toBe(0);
 });
 
