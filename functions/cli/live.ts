@@ -1,6 +1,7 @@
 // A run as a tree that is drawn again and again. Events say that something changed; what it is now, the report says.
 import { createLogUpdate } from 'log-update';
 import type { RunReport } from '#schemas/report.ts';
+import { reportsBelow } from './below.ts';
 import type { Context } from './context.ts';
 import { renderTree } from './render/tree.ts';
 import { summaryOf, type Viewer, type ViewerOptions } from './view.ts';
@@ -19,14 +20,16 @@ export function liveViewer(context: Context, options: ViewerOptions): Viewer {
   const paint = output === host.stdout ? context.paint : context.paintError;
   const draw = createLogUpdate(output.stream, { showCursor: false });
   let report: RunReport | undefined;
-  const asking = asker(options, host.now, (fresh) => {
+  let below: ReadonlyMap<string, RunReport> = new Map();
+  const asking = asker(options, host.now, (fresh, under) => {
     report = fresh;
+    below = under;
   });
   const frame = (rows: number) => ({ now: host.now(), columns: output.columns, rows, paint });
   const timer = setInterval(() => {
     asking.tick();
     // A line stays free for the cursor, or the terminal would scroll at each drawing.
-    if (report !== undefined) draw(renderTree(report, frame(output.rows - 1)));
+    if (report !== undefined) draw(renderTree(report, { ...frame(output.rows - 1), below }));
   }, DRAW);
   let stopped = false;
   const stop = (): void => {
@@ -53,7 +56,7 @@ export function liveViewer(context: Context, options: ViewerOptions): Viewer {
 function asker(
   options: ViewerOptions,
   now: () => number,
-  take: (report: RunReport) => void,
+  take: (report: RunReport, below: ReadonlyMap<string, RunReport>) => void,
 ): { soon(): void; tick(): void } {
   let wanted = true;
   let busy = false;
@@ -62,7 +65,9 @@ function asker(
     const began = now();
     wanted = false;
     try {
-      take(await options.control().report(options.run));
+      const control = options.control();
+      const report = await control.report(options.run);
+      take(report, await reportsBelow(control, report));
     } catch {
       // Whoever follows the run deals with an engine that went away; the last picture stays.
       wanted = true;

@@ -1,4 +1,4 @@
-import type { LogEntry } from '#service/control.ts';
+import type { Control, LogEntry } from '#service/control.ts';
 import type { Context } from '../context.ts';
 import type { ExitCode } from '../exit-codes.ts';
 import { pages } from '../pages.ts';
@@ -16,15 +16,31 @@ export async function logs(
   options: LogsOptions,
 ): Promise<ExitCode> {
   const node = options.node === undefined ? {} : { node: options.node };
+  let told = false;
   return pages(context, {
     name,
     follow: options.follow,
     turn: async (control, run, place) => {
       const page = await control.logs(run, { ...node, ...place });
       for (const line of page.lines) printLine(context, line, options.node);
+      if (!told && page.lines.length === 0) await tellOfSubRun(context, control, { run, ...node });
+      told = true;
       return { cursor: page.cursor, last: page.last, empty: page.lines.length === 0 };
     },
   });
+}
+
+/** A node whose work is another run prints nothing itself. */
+async function tellOfSubRun(
+  context: Context,
+  control: Control,
+  { run, node }: { run: string; node?: string },
+): Promise<void> {
+  if (node === undefined) return;
+  const { nodes } = await control.report(run);
+  const subRun = (nodes[node] ?? Object.values(nodes).find(({ label }) => label === node))?.subRun;
+  if (subRun !== undefined)
+    context.note(`the work of ${node} is run ${subRun}: millrace logs ${subRun}`);
 }
 
 function printLine(context: Context, line: LogEntry, asked: string | undefined): void {

@@ -2,6 +2,7 @@ import { renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { Rejected } from '#errors/families.ts';
 import { VERSION } from '#local/version.ts';
+import { reportsBelow } from '../below.ts';
 import type { Context } from '../context.ts';
 import type { ShowOptions } from '../define/read.ts';
 import { EXIT, type ExitCode } from '../exit-codes.ts';
@@ -24,9 +25,9 @@ export async function show(
     }
     const { paint, dataDir, host } = context;
     const columns = host.stdout.isTerminal ? host.stdout.columns : 200;
-    context.say(
-      renderTree(report, { now: host.now(), columns, rows: Number.POSITIVE_INFINITY, paint }),
-    );
+    const below = await reportsBelow(control, report);
+    const rows = Number.POSITIVE_INFINITY;
+    context.say(renderTree(report, { now: host.now(), columns, rows, paint, below }));
     const tails = await tailsOf(control, report);
     host.stdout.write(
       renderSummary(report, { paint, dataDir, cwd: host.cwd, tails, headline: false }),

@@ -1,5 +1,6 @@
 // The tree of a run, from its report: one line a node, folded to what fits. Pure: the caller gives the time and the room.
 import type { NodeReport, RunReport, ShownStatus } from '#schemas/report.ts';
+import { subRunsOf } from '../below.ts';
 import { waitingIn } from '../waiting-approvals.ts';
 import { colourOf, mark, statusWord } from './marks.ts';
 import type { Palette } from './palette.ts';
@@ -11,6 +12,8 @@ export interface Frame {
   /** Lines that may be used, the headline included. */
   readonly rows: number;
   readonly paint: Palette;
+  /** Reports of runs below this one, whose nodes are drawn as well. */
+  readonly below?: ReadonlyMap<string, RunReport>;
 }
 
 /** Approvals that are listed with what to type. */
@@ -38,15 +41,39 @@ const WEIGHT: Readonly<Record<ShownStatus, number>> = {
 
 export function renderTree(report: RunReport, frame: Frame): string {
   const environments = environmentLines(report, frame);
-  const width = nameWidth(Object.entries(report.nodes), frame);
-  const nodes = Object.entries(report.nodes).map(([id, node]) => ({
+  const places = [...placesOf(report, frame, '')];
+  const width = nameWidth(places, frame);
+  const nodes = places.map(({ name, node }) => ({
     status: node.status,
-    text: nodeLine(node.label ?? id, node, width, frame),
+    text: nodeLine(name, node, width, frame),
   }));
-  const asked = decisionLines(report, frame);
-  const room = Math.max(3, frame.rows - 1 - asked.length);
+  const asked = [report, ...(frame.below?.values() ?? [])].flatMap((each) =>
+    decisionLines(each, frame),
+  );
+  const { parent } = report;
+  const part = parent === undefined ? '' : `  part of ${parent.run} ${parent.node}`;
+  const above = part === '' ? [] : [frame.paint.dim(shorten(part, frame.columns))];
+  const room = Math.max(3, frame.rows - 1 - above.length - asked.length);
   const shown = fold([...environments, ...nodes], room, frame.paint);
-  return [headline(report, frame), ...shown, ...asked].join('\n');
+  return [headline(report, frame), ...above, ...shown, ...asked].join('\n');
+}
+
+interface Place {
+  readonly name: string;
+  readonly node: NodeReport;
+}
+
+/** The nodes of a run, and below those that are runs themselves the nodes of these, where they are known. */
+function* placesOf(report: RunReport, frame: Frame, indent: string): Generator<Place> {
+  for (const [id, node] of Object.entries(report.nodes)) {
+    yield { name: `${indent}${node.label ?? id}`, node };
+    for (const { run, index } of subRunsOf(node)) {
+      const child = frame.below?.get(run);
+      if (child === undefined) continue;
+      const deeper = `${indent}  ${index === undefined ? '' : `[${index}] `}`;
+      yield* placesOf(child, frame, deeper);
+    }
+  }
 }
 
 /** What to type, where somebody is waited for. */
@@ -67,19 +94,17 @@ function headline(report: RunReport, frame: Frame): string {
   const done = Object.values(report.nodes).filter(({ endedAt }) => endedAt !== undefined).length;
   const all = Object.keys(report.nodes).length;
   const counted = report.endedAt === undefined ? `  ${done} of ${all} nodes` : '';
-  const part =
-    report.parent === undefined ? '' : `  part of ${report.parent.run} ${report.parent.node}`;
-  return `${mark(report.status, paint)} ${paint.bold(report.pipeline)} ${paint.dim(report.run)}  ${statusWord(report.status, paint)}  ${took}${paint.dim(counted)}${paint.dim(part)}`;
+  return `${mark(report.status, paint)} ${paint.bold(report.pipeline)} ${paint.dim(report.run)}  ${statusWord(report.status, paint)}  ${took}${paint.dim(counted)}`;
 }
 
 function endOf(endedAt: string | undefined, now: number): number {
   return endedAt === undefined ? now : Date.parse(endedAt);
 }
 
-function nameWidth(nodes: readonly (readonly [string, NodeReport])[], frame: Frame): number {
+function nameWidth(places: readonly Place[], frame: Frame): number {
   const most = Math.min(NAME_WIDTH, Math.max(8, Math.floor(frame.columns / 3)));
   let width = 0;
-  for (const [id, { label }] of nodes) width = Math.max(width, [...(label ?? id)].length);
+  for (const { name } of places) width = Math.max(width, [...name].length);
   return Math.min(most, width);
 }
 
@@ -106,12 +131,12 @@ function timeOf(node: NodeReport, now: number): string {
 
 function restOf(node: NodeReport): string {
   const attempt = node.attempts > 1 ? `attempt ${node.attempts}` : '';
-  const parts = [attempt, instancesOf(node), progressOf(node), whyOf(node), subRunOf(node)];
+  const parts = [attempt, instancesOf(node), progressOf(node), whyOf(node), runOf(node)];
   return parts.filter((part) => part !== '').join('  ');
 }
 
 /** The message of a node that failed names its run already. */
-function subRunOf({ subRun, message }: NodeReport): string {
+function runOf({ subRun, message }: NodeReport): string {
   return subRun === undefined || message?.includes(subRun) === true ? '' : `run ${subRun}`;
 }
 

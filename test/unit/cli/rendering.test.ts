@@ -215,3 +215,28 @@ test('sizes and texts are short and plain', () => {
   expect(shorten('日本語テキスト', 4)).toBe('日本語…');
   expect(plain('a\u001b[31mred\u001b[0m\r\n\u0007b')).toBe('ared   b');
 });
+
+test('below a node that is a run itself stand the nodes of that run, and what it asks to be typed', () => {
+  const running = { status: 'running', attempts: 1, startedAt: iso(0) } as const;
+  const [one, two] = [`${RUN.slice(0, -1)}1`, `${RUN.slice(0, -1)}2`];
+  const report = aReport({
+    publish: { ...running, subRun: one, progressText: '0 of 1 nodes' },
+    each: {
+      ...running,
+      instances: [{ index: 4, status: 'running', attempts: 1, outputs: {}, subRun: two }],
+    },
+  });
+  const review = { status: 'queued', reason: 'approval', waitsFor: 'ada' } as const;
+  const below = new Map([
+    [one, { ...aReport({ review }), run: one }],
+    [two, { ...aReport({ count: running }), run: two }],
+  ]);
+  const frame = { now: BEGAN + 20_000, columns: 120, rows: 30, paint, below };
+  expect(renderTree(report, frame).split('\n').slice(1)).toEqual([
+    `  ● publish          20 s  0 of 1 nodes  run ${one}`,
+    '  ◌   review               waits for ada',
+    '  ● each             20 s  ░░░░░░░░░░░░ 0 of 1, 1 running',
+    '  ●   [4] count      20 s',
+    `  → millrace approve ${one} review   (or reject)`,
+  ]);
+});
