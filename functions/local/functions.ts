@@ -151,7 +151,7 @@ class Handlers implements Functions {
       if (this.#lanes.size > 0 && this.#isTired()) return;
       const task = this.#lanes.take((name) => this.#hasPlace(name));
       if (task === undefined) return;
-      void this.#perform(task);
+      this.#perform(task);
     }
   }
 
@@ -182,11 +182,11 @@ class Handlers implements Functions {
     return registered === undefined || registered.running < registered.concurrency;
   }
 
-  async #perform(task: Task): Promise<void> {
+  #perform(task: Task): void {
     const registered = this.#registered.get(task.name);
     if (registered === undefined) {
       this.#known.delete(task.key);
-      if (!task.claimed) await this.#park([task.order]).catch(this.#options.problem);
+      if (!task.claimed) this.#park([task.order]).catch(this.#options.problem);
       return;
     }
     const { desk, dataDir, now } = this.#options;
@@ -194,7 +194,10 @@ class Handlers implements Functions {
     task.call = call;
     this.#running += 1;
     registered.running += 1;
-    const report = await call.perform(registered.handler);
+    void call.perform(registered.handler, (report) => this.#over(task, registered, report));
+  }
+
+  #over(task: Task, registered: Registered, report: AttemptReport | undefined): void {
     this.#running -= 1;
     registered.running -= 1;
     if (report !== undefined) this.#tell(task, report);

@@ -86,6 +86,8 @@ class Call implements HandlerCall {
   }
 }
 
+type Done = (report: AttemptReport | undefined) => void;
+
 export class FunctionCall {
   readonly order: WorkOrder;
   readonly #work: FunctionWork;
@@ -95,7 +97,8 @@ export class FunctionCall {
   #halt: Halt | undefined;
   #abort: AbortController | undefined;
   #timer: NodeJS.Timeout | undefined;
-  #giveUp: (() => void) | undefined;
+  #done: Done | undefined;
+  #startedAt = 0;
 
   constructor(order: WorkOrder, around: CallSurroundings) {
     if (order.work.kind !== 'function')
@@ -123,19 +126,29 @@ export class FunctionCall {
     this.#end({ kind: 'closed', message: 'the engine closes' }, grace);
   }
 
-  /** Never rejects. Undefined when the attempt is left as it is, because the engine closes. */
-  perform(handler: Handler): Promise<AttemptReport | undefined> {
-    const startedAt = this.#around.now();
-    return new Promise((resolve) => {
-      const end = (result: AttemptResult | undefined): void => {
-        clearTimeout(this.#timer);
-        this.#log?.close();
-        resolve(result && { result, startedAt, endedAt: this.#around.now() });
-      };
-      // Whichever comes first: the end of the handler, or of the patience with it.
-      this.#giveUp = () => end(this.#failed(undefined));
-      this.#result(handler).then(end, (error: unknown) => end(this.#failed(error)));
-    });
+  /**
+   * Tells `done` once what it came to: undefined when the attempt is left as it is, because the engine closes. Never rejects.
+   */
+  async perform(handler: Handler, done: Done): Promise<void> {
+    this.#done = done;
+    this.#startedAt = this.#around.now();
+    let result: AttemptResult | undefined;
+    try {
+      result = await this.#result(handler);
+    } catch (error) {
+      result = this.#failed(error);
+    }
+    this.#over(result);
+  }
+
+  /** Whichever comes first: the end of the handler, or of the patience with it. */
+  #over(result: AttemptResult | undefined): void {
+    const done = this.#done;
+    if (done === undefined) return;
+    this.#done = undefined;
+    if (this.#timer !== undefined) clearTimeout(this.#timer);
+    this.#log?.close();
+    done(result && { result, startedAt: this.#startedAt, endedAt: this.#around.now() });
   }
 
   async #result(handler: Handler): Promise<AttemptResult | undefined> {
@@ -217,8 +230,9 @@ export class FunctionCall {
     this.#halt ??= halt;
     clearTimeout(this.#timer);
     this.#controller().abort(new DOMException(halt.message, nameOf(halt)));
-    if (grace <= 0) this.#giveUp?.();
-    else this.#timer = setTimeout(() => this.#giveUp?.(), grace);
+    const giveUp = (): void => this.#over(this.#failed(undefined));
+    if (grace <= 0) giveUp();
+    else this.#timer = setTimeout(giveUp, grace);
   }
 
   #controller(): AbortController {

@@ -1,6 +1,6 @@
 // Walks a run, with the values that the walk asks for. Saves nothing.
 import type { WalkResult } from '#core/walk/types.ts';
-import { nodeView } from '#core/walk/view.ts';
+import { attemptAt, nodeView } from '#core/walk/view.ts';
 import { walk } from '#core/walk/walk.ts';
 import { Defect } from '#errors/families.ts';
 import { limits } from '#schemas/limits.ts';
@@ -88,7 +88,7 @@ function freshOutputs(
   for (const event of events) {
     if (event.event !== 'outcome' || event.result.result !== 'completed') continue;
     const { node, instance } = event;
-    if (nodeView(graph, loaded.state, node, instance).attempt !== event.attempt) continue;
+    if (attemptAt(graph, loaded.state, node, instance) !== event.attempt) continue;
     fresh.set(addressOf(node, instance), event.result.outputs);
   }
   return fresh;

@@ -23,7 +23,7 @@ export interface SqliteTable extends Table {
 }
 
 // A transaction of SQLite is bounded by the disk; these bound the memory of one advance.
-const BOUNDS = { transactItems: 5_000, advanceOutcomes: 1_000, advanceStarts: 1_000 };
+const BOUNDS = { transactItems: 5_000, advanceOutcomes: 256, advanceStarts: 256 };
 
 /**
  * Opens the table at `path` (`:memory:` for one that is forgotten), creating it unless `readOnly`.

@@ -74,7 +74,18 @@ function told(where: string, result: Evaluated): Evaluated {
   return result.is === 'error' ? { is: 'error', message: `${where}: ${result.message}` } : result;
 }
 
+const known = new WeakMap<PlanNode, readonly Binding[]>();
+
+/** Asked for every instance of a node: found once. */
 function bindingsOf(plan: Plan, node: PlanNode): readonly Binding[] {
+  const before = known.get(node);
+  if (before) return before;
+  const found = findBindings(plan, node);
+  known.set(node, found);
+  return found;
+}
+
+function findBindings(plan: Plan, node: PlanNode): readonly Binding[] {
   const found: Binding[] = [];
   const add = (prefix: string, texts: { readonly [name: string]: Json } | undefined) => {
     for (const name in texts) found.push({ where: `${prefix}${name}`, value: texts[name] ?? null });

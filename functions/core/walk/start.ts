@@ -352,9 +352,10 @@ function startChecked(
   const plan = nodeOf(graph, node);
   const [first, last] = what.range;
   const missing = walking.missing.size;
+  const common = scope(walking, node);
   for (let index = first; index <= last; index++) {
     const local = { item: what.list[index] ?? null, index };
-    const result = checkBindings(graph.plan, plan, { ...scope(walking, node), local }, true);
+    const result = checkBindings(graph.plan, plan, { ...common, local }, true);
     if (walking.missing.size > missing) return false;
     if (result.is === 'value') continue;
     if (index > first) startRange(walking, node, [first, index - 1]);

@@ -56,6 +56,13 @@ export function nodeView(graph: Graph, state: State, id: string, instance?: numb
   return { ...other(instance), retried: false, start, stop, prepares, instance: other };
 }
 
+/** The latest attempt of a node or an instance; 0 when there was none. For those who ask of many. */
+export function attemptAt(graph: Graph, state: State, id: string, instance?: number): number {
+  const record = recordAt(state.nodes, indexOf(graph, id));
+  if (instance === undefined) return record?.attempt ?? 0;
+  return (record?.each && recordAt(record.each.records, instance)?.attempt) ?? 0;
+}
+
 function wholeView(state: State, index: number, record: NodeRecord): NodeView {
   const { each } = record;
   const seeded = state.seeded.runs[(state.seeded.from[index] ?? 0) - 1];
