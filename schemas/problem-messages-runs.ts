@@ -34,6 +34,8 @@ export const RUN_MESSAGES = {
     gone: 'commit {commit}, which tag "{tag}" meant when this run began, is no longer in {repository}',
     mirror: 'no mirror of a repository can be made in {folder}: {why}',
     checkout: 'commit {commit} cannot be checked out: {why}',
+    two_folders:
+      'repository {git} is another one for {file} than for {other}, because its path is relative; wanted an absolute path or an address',
     no_folder: 'working tree {folder} is no folder',
   },
   tag_missing: {

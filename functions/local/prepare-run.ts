@@ -1,7 +1,7 @@
 // Prepares a run before it exists: compiles the file, resolves inputs, secrets, tags and room on this machine. What is wrong is
 // told all at once, and nothing has happened yet.
 import { existsSync } from 'node:fs';
-import { dirname } from 'node:path';
+import { basename, dirname } from 'node:path';
 import { type Message, message, problemOf } from '#core/messages.ts';
 import { readDataDirectory } from '#embedded/data-directory.ts';
 import { createSecrets } from '#embedded/secrets.ts';
@@ -120,9 +120,30 @@ async function operatorsOf(
   );
   return {
     sources: Object.assign({}, ...found.map(({ sources }) => sources)),
-    problems: found.flatMap(({ problems }) => problems),
+    problems: [...found.flatMap(({ problems }) => problems), ...twoFolders(plans, found)],
     warnings: found.flatMap(({ warnings }) => warnings),
   };
+}
+
+/** A run knows its repositories by how they are written: one text must not mean two of them. */
+function twoFolders(
+  plans: readonly FilePlan[],
+  found: readonly ResolvedOperators[],
+): readonly Problem[] {
+  const first = new Map<string, { commit: string; file: string }>();
+  const problems: Problem[] = [];
+  for (const [index, { sources }] of found.entries()) {
+    const file = basename(plans[index]?.file ?? '');
+    for (const [git, { commit }] of Object.entries(sources)) {
+      const other = first.get(git);
+      if (other === undefined) first.set(git, { commit, file });
+      else if (other.commit !== commit) {
+        const said = message('repository_missing', 'two_folders', { git, file, other: other.file });
+        problems.push(problemOf(said, `operator ${git}`));
+      }
+    }
+  }
+  return problems;
 }
 
 interface Found {

@@ -1,4 +1,5 @@
 // Pipelines that run pipelines, as a user has them: files that name each other, kill -9 in the middle, cancel.
+import { execFileSync } from 'node:child_process';
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, expect, test } from 'vitest';
@@ -222,4 +223,31 @@ nodes:
   expect(report.nodes['a']?.outputs).toEqual({ x: { key: 5 } });
   const logs = await here.run('logs', report.nodes['a']?.subRun ?? '');
   expect(logs.stdout).toContain('by the working tree');
+});
+
+test('one relative path that means two repositories is a problem', async () => {
+  here = new Place({});
+  const uses = (id: string, more: string): string =>
+    `id: ${id}\nnodes:\n  - id: x\n    steps: [{ operator: { git: ./op.git, tag: v1 }, command: cat said.txt }]\n${more}`;
+  for (const folder of ['.', 'sub']) {
+    const repository = join(here.folder, folder, 'op.git');
+    mkdirSync(repository, { recursive: true });
+    writeFileSync(join(repository, 'said.txt'), folder);
+    const git = (...args: readonly string[]): unknown =>
+      execFileSync('git', ['-c', 'user.name=a', '-c', 'user.email=a@b', ...args], {
+        cwd: repository,
+      });
+    git('init', '-q');
+    git('add', '.');
+    git('commit', '-qm', folder);
+    git('tag', 'v1');
+  }
+  writeFileSync(join(here.folder, 'sub', 'child.yaml'), uses('child', ''));
+  const main = join(here.folder, 'pipeline.yaml');
+  writeFileSync(main, uses('top', '  - { id: y, pipeline: { file: sub/child.yaml } }\n'));
+
+  const { code, stderr } = await here.run('run');
+
+  expect(code).toBe(2);
+  expect(stderr).toContain('op.git#v1 is another one for child.yaml than for pipeline.yaml');
 });
