@@ -11,6 +11,7 @@ import type { AttemptReport } from '#schemas/run.ts';
 import type { AttemptName, WorkOrder } from '#schemas/work-order.ts';
 import { FunctionCall, type Handler } from './handler-call.ts';
 import { Lanes } from './lanes.ts';
+import { RenewedMap } from './renewed-map.ts';
 
 export interface HandlerOptions {
   /** Calls at once, besides the bound that all handlers share. */
@@ -63,7 +64,7 @@ class Handlers implements Functions {
   readonly #registered = new Map<string, Registered>();
   readonly #lanes = new Lanes<Task>();
   /** What waits for a place, runs, or is being reported. */
-  readonly #known = new Map<string, Task>();
+  readonly #known = new RenewedMap<string, Task>();
   /** What waits for its handler, by name: offered, and known to nobody but the table. */
   readonly #parked = new Map<string, Map<string, WorkOrder>>();
   #running = 0;

@@ -33,15 +33,18 @@ export class Lanes<T> {
   /** The next one whose turn it is, of those names that have a place. */
   take(hasPlace: (name: string) => boolean): T | undefined {
     for (const [key, lane] of this.#open) {
-      this.#open.delete(key);
       if (!hasPlace(lane.name)) {
+        this.#open.delete(key);
         this.#shut.set(key, lane);
         continue;
       }
       const item = lane.items[lane.taken];
       lane.taken += 1;
       this.#size -= 1;
-      if (lane.taken < lane.items.length) this.#open.set(key, lane);
+      // To the end of the turns, unless it is alone.
+      const isLast = lane.taken >= lane.items.length;
+      if (isLast || this.#open.size > 1) this.#open.delete(key);
+      if (!isLast) this.#open.set(key, lane);
       forgetTaken(lane);
       return item;
     }

@@ -23,9 +23,10 @@ interface Loop {
   gen: number;
   /** What another engine left of it is being settled: it is walked when that is done. */
   asleep: boolean;
-  /** Reports by attempt, in the order in which they came. */
-  readonly waiting: Map<string, Waiting>;
-  readonly taken: Map<string, Waiting>;
+  /** Reports in the order in which they came; and those a runner may tell twice, by attempt. */
+  waiting: Waiting[];
+  taken: Waiting[];
+  readonly claimed: Map<string, Waiting>;
 }
 
 export interface LoopHooks {
@@ -38,36 +39,29 @@ export interface LoopHooks {
 const FIRST_PAUSE = 200;
 
 function take(loop: Loop, count: number): readonly FreshReport[] {
-  const reports: Waiting[] = [];
-  for (const [key, report] of loop.waiting) {
-    if (reports.length >= count) break;
-    loop.waiting.delete(key);
-    loop.taken.set(key, report);
-    reports.push(report);
-  }
+  const reports = loop.waiting.splice(0, count);
+  loop.taken = loop.taken.length === 0 ? reports : [...loop.taken, ...reports];
   return reports;
 }
 
 function settled(loop: Loop, reports: readonly FreshReport[]): void {
-  for (const { name } of reports) {
-    const key = keyOf(name);
-    loop.taken.get(key)?.resolve();
-    loop.taken.delete(key);
+  for (const report of without(loop, reports)) {
+    report.resolve();
+    if (report.job !== undefined) loop.claimed.delete(keyOf(report.name));
   }
 }
 
 /** They were first, and are so again. */
 function giveBack(loop: Loop, reports: readonly FreshReport[]): void {
-  if (reports.length === 0) return;
-  const later = [...loop.waiting];
-  loop.waiting.clear();
-  for (const { name } of reports) {
-    const key = keyOf(name);
-    const report = loop.taken.get(key);
-    if (report !== undefined) loop.waiting.set(key, report);
-    loop.taken.delete(key);
-  }
-  for (const [key, report] of later) loop.waiting.set(key, report);
+  loop.waiting = [...without(loop, reports), ...loop.waiting];
+}
+
+/** Takes these out of what was taken. */
+function without(loop: Loop, reports: readonly FreshReport[]): readonly Waiting[] {
+  const meant = new Set<FreshReport>(reports);
+  const found = loop.taken.filter((report) => meant.has(report));
+  loop.taken = loop.taken.filter((report) => !meant.has(report));
+  return found;
 }
 
 /** Loops that walk the runs of one engine. */
@@ -107,8 +101,9 @@ export class RunLoops {
         working: undefined,
         gen: 0,
         asleep: how.asleep === true,
-        waiting: new Map(),
-        taken: new Map(),
+        waiting: [],
+        taken: [],
+        claimed: new Map(),
       });
     return known;
   }
@@ -145,18 +140,19 @@ export class RunLoops {
     const loop = this.#loops.get(runKey(ref));
     if (loop === undefined) return Promise.resolve();
     // A runner may tell twice before it is answered, as one that died and left its spool does: one save takes in one of them.
-    const key = keyOf(name);
-    const same = loop.taken.get(key) ?? loop.waiting.get(key);
+    const same = job === undefined ? undefined : loop.claimed.get(keyOf(name));
     if (same !== undefined) return same.settled;
-    const { promise: settled, resolve, reject } = Promise.withResolvers<void>();
-    loop.waiting.set(key, { job, name, report, settled, resolve, reject });
+    const { promise, resolve, reject } = Promise.withResolvers<void>();
+    const waiting = { job, name, report, settled: promise, resolve, reject };
+    loop.waiting.push(waiting);
+    if (job !== undefined) loop.claimed.set(keyOf(name), waiting);
     this.wake(ref);
-    return settled;
+    return promise;
   }
 
   /** The run is over: what is still told of it counts for nothing. */
   forget(ref: RunRef): void {
-    for (const report of this.#loops.get(runKey(ref))?.waiting.values() ?? []) report.resolve();
+    for (const report of this.#loops.get(runKey(ref))?.waiting ?? []) report.resolve();
     this.#loops.delete(runKey(ref));
   }
 
@@ -199,7 +195,7 @@ export class RunLoops {
   async #failed(loop: Loop, error: unknown): Promise<boolean> {
     const service = this.#service;
     if (service === undefined) return false;
-    giveBack(loop, [...loop.taken.values()]);
+    giveBack(loop, loop.taken);
     try {
       const verdict = await advanceFailed(service, loop.ref, error);
       if (verdict === 'halted') {
@@ -212,8 +208,8 @@ export class RunLoops {
       return true;
     } catch (second) {
       // Not even the failure can be noted. Reports stay with the runner, for an engine that can save them.
-      for (const report of loop.waiting.values()) report.reject(second);
-      loop.waiting.clear();
+      for (const report of loop.waiting.splice(0)) report.reject(second);
+      loop.claimed.clear();
       this.#hooks.fatal(second);
       return false;
     }
