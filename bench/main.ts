@@ -14,6 +14,7 @@ const BENCHES: Readonly<Record<string, () => Promise<{ rows(): Promise<readonly 
   startup: () => import('./startup.ts'),
   runner: () => import('./runner.ts'),
   sql: () => import('./sql.ts'),
+  approve: () => import('./approve.ts'),
   peers: () => import('./peers.ts'),
 };
 
