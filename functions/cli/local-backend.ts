@@ -10,6 +10,6 @@ export const localBackend: Backend = {
     const { startDetached } = await import('#local/detach.ts');
     return startDetached({ dataDir, runs, program: { command: process.execPath, args } });
   },
-  traceOf: async (dataDir) => (await import('#local/open.ts')).traceOf(dataDir),
+  traceOf: async (dataDir) => (await import('#local/trace.ts')).traceOf(dataDir),
   prepareRun: async (options) => (await import('#local/prepare-run.ts')).prepareRun(options),
 };

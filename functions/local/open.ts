@@ -4,7 +4,7 @@ import { hostname } from 'node:os';
 import { systemClock } from '#embedded/clock.ts';
 import { type DataDirectory, readDataDirectory } from '#embedded/data-directory.ts';
 import { createIds } from '#embedded/ids.ts';
-import { lastHolder, readLock } from '#embedded/lock.ts';
+import { readLock } from '#embedded/lock.ts';
 import { createObjects } from '#embedded/objects.ts';
 import { createSecrets } from '#embedded/secrets.ts';
 import { openTable } from '#embedded/table.ts';
@@ -71,21 +71,6 @@ function refuseStranger(directory: DataDirectory, holder: LockHolder): void {
       'busy',
       `${directory.path} is held by ${who}; this is ${hostname()}. Ask there, or name another data directory with --data-dir`,
     );
-}
-
-/** What there is to know of the engine of a data directory without asking it. */
-export interface EngineTrace {
-  readonly held: boolean;
-  /** Who holds it, or held it last. A last one that does not say how it leaves was killed. */
-  readonly holder?: LockHolder;
-}
-
-export function traceOf(dataDir: string): EngineTrace {
-  if (!existsSync(dataDir)) return { held: false };
-  const directory = readDataDirectory(dataDir);
-  const { held } = readLock(directory.lock);
-  const holder = lastHolder(directory.lock);
-  return { held, ...(holder === undefined ? {} : { holder }) };
 }
 
 function reader(directory: DataDirectory, options: { write: boolean }): OpenControl {

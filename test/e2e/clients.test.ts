@@ -9,7 +9,7 @@ import { VERSION } from '#local/version.ts';
 import { allProcesses } from '#runner/processes.ts';
 import { type LockHolder, lockHolder } from '#schemas/data-directory.ts';
 import { runReport } from '#schemas/report.ts';
-import { jsonLines, Place } from '#support/millrace.ts';
+import { commandOf, jsonLines, Place } from '#support/millrace.ts';
 
 const places: Place[] = [];
 function placeOf(pipeline: string): Place {
@@ -297,5 +297,24 @@ test('a data directory copied while its engine works is one of its own, and leav
     expect((await running.ended).code).toBe(0);
   } finally {
     await rm(copy, { recursive: true, force: true, maxRetries: 3 });
+  }
+});
+
+test('a folder that is there and empty becomes the data directory of a run, watched or left', async () => {
+  const place = placeOf(HELD);
+  go(place, '1');
+  for (const more of [[], ['--detach']]) {
+    const folder = await mkdtemp(join(tmpdir(), 'millrace-empty-'));
+    const ended = await place.run('--data-dir', folder, 'run', '-i', 'n=1', ...more);
+    expect(ended.code, ended.stderr).toBe(0);
+    const run = more.length === 0 ? 'latest' : ended.stdout.trim();
+    await expect
+      .poll(async () => (await place.run('--data-dir', folder, 'show', run)).stdout, {
+        timeout: 10_000,
+      })
+      .toContain('completed');
+    for (const { pid } of allProcesses())
+      if (commandOf(pid).includes(folder)) process.kill(pid, 'SIGKILL');
+    await rm(folder, { recursive: true, force: true, maxRetries: 3 });
   }
 });
