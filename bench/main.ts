@@ -11,6 +11,7 @@ const BENCHES: Readonly<Record<string, () => Promise<{ rows(): Promise<readonly 
   advance: () => import('./advance.ts'),
   compile: () => import('./compile.ts'),
   engine: () => import('./engine.ts'),
+  functions: () => import('./functions.ts'),
   startup: () => import('./startup.ts'),
   runner: () => import('./runner.ts'),
   sql: () => import('./sql.ts'),
