@@ -52,7 +52,7 @@ async function serveRuns(serving: Serving, first: 'all' | readonly string[]): Pr
     say(serving, `process ${process.pid} is the engine of ${serving.context.dataDir}`);
     let why: 'told' | 'idle' = 'told';
     try {
-      if (runs !== 'all') await adoptAll(engine, runs);
+      if (runs !== 'all') await adoptAll(serving, runs, (run) => engine.adopt(run));
       why = await Promise.race([serving.told, engine.failed, idleness(serving, engine)]);
     } finally {
       runs = await engine.close({ park: true, handOver: why === 'idle' });
@@ -87,7 +87,7 @@ async function engineFor(
       });
     } catch (error) {
       if (!isBetweenEngines(error)) throw error;
-      if (runs !== 'all' && (await toldOther(context, runs))) return undefined;
+      if (runs !== 'all' && (await toldOther(serving, runs))) return undefined;
       if (!said && !serving.detached)
         say(serving, `${error instanceof Error ? error.message : error}; waits until it ends`);
       said = true;
@@ -98,12 +98,13 @@ async function engineFor(
 }
 
 /** Tells the engine that was faster of the runs. False while it does not answer yet. */
-async function toldOther(context: Context, runs: readonly string[]): Promise<boolean> {
+async function toldOther(serving: Serving, runs: readonly string[]): Promise<boolean> {
+  const { context } = serving;
   try {
     const open = await context.backend.openControl(context.dataDir, { write: true });
     try {
       if (open.kind !== 'client') return false;
-      for (const run of runs) await open.control.adopt(run);
+      await adoptAll(serving, runs, (run) => open.control.adopt(run));
       return true;
     } finally {
       await open.close();
@@ -114,8 +115,20 @@ async function toldOther(context: Context, runs: readonly string[]): Promise<boo
   }
 }
 
-async function adoptAll(engine: Engine, runs: readonly string[]): Promise<void> {
-  for (const run of runs) await engine.adopt(run);
+/** One that cannot be taken up keeps none of the others from it. */
+async function adoptAll(
+  serving: Serving,
+  runs: readonly string[],
+  adopt: (run: string) => Promise<void>,
+): Promise<void> {
+  for (const run of runs) {
+    try {
+      await adopt(run);
+    } catch (error) {
+      if (isBetweenEngines(error)) throw error;
+      say(serving, `run ${run} lies still: ${error instanceof Error ? error.message : error}`);
+    }
+  }
 }
 
 /** Resolves when nothing was unfinished and no client was there for as long as asked. Says meanwhile what began and ended. */
