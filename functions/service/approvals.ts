@@ -116,20 +116,27 @@ interface EndedAlone {
   readonly ended: Ended;
 }
 
+function outcomesOf(events: readonly WalkEvent[]): ReadonlySet<string> {
+  const decided = new Set<string>();
+  for (const event of events)
+    if (event.event === 'outcome')
+      decided.add(`${addressOf(event.node, event.instance)}#${event.attempt}`);
+  return decided;
+}
+
 function* endedAlone(
   held: Held,
   facts: readonly Fact[],
   events: readonly WalkEvent[],
 ): Generator<EndedAlone> {
   const { plan, graph } = held.memory.linked;
-  const decided = new Set<string>();
-  for (const event of events)
-    if (event.event === 'outcome')
-      decided.add(`${addressOf(event.node, event.instance)}#${event.attempt}`);
+  let decided: ReadonlySet<string> | undefined;
   for (const fact of facts) {
     if (fact.fact !== 'ended' || fact.attempt === 0) continue;
     const node = plan.nodes[indexOf(graph, fact.node)];
     if (node?.executor.kind !== 'approval') continue;
+    // Made only where there is an approval: most walks end none, and many outcomes come at once.
+    decided ??= outcomesOf(events);
     // A forEach node itself asks nobody; its instances do.
     if (node.forEach !== undefined && fact.instances === undefined) continue;
     for (const { address } of addressesOf(fact)) {

@@ -1,5 +1,5 @@
 // Reads of the table: always what is committed, because writes happen in one piece within this process.
-import type { DatabaseSync } from 'node:sqlite';
+import type { DatabaseSync, StatementSync } from 'node:sqlite';
 import { Defect, MillraceError, Rejected } from '#errors/families.ts';
 import type { Item, Key, Page, Query } from '#ports/table.ts';
 import { limits } from '#schemas/limits.ts';
@@ -44,6 +44,8 @@ function pageOf(statements: Statements, query: Query): Page {
   const items: Item[] = [];
   let bytes = 0;
   let more = false;
+  // Most questions for what has come are answered with nothing, which is found out more cheaply than it is listed.
+  if (firstOf(statements, query) === undefined) return { items };
   for (const found of rowsOf(statements, query, limit + 1)) {
     const row = checkedRow(query, found);
     if (
@@ -60,12 +62,21 @@ function pageOf(statements: Statements, query: Query): Page {
   return more && last !== undefined ? { items, cursor: cursorAfter(last.sk) } : { items };
 }
 
+function firstOf(statements: Statements, query: Query) {
+  const { from, to } = rangeOf(query);
+  const statement = statementOf(statements, query.reverse === true, to !== undefined);
+  return to === undefined ? statement.get(query.pk, from, 1) : statement.get(query.pk, from, to, 1);
+}
+
 function rowsOf(statements: Statements, query: Query, limit: number) {
   const { from, to } = rangeOf(query);
-  if (to === undefined) {
-    const statement = query.reverse === true ? statements.toEndReverse : statements.toEnd;
-    return statement.iterate(query.pk, from, limit);
-  }
-  const statement = query.reverse === true ? statements.upToReverse : statements.upTo;
-  return statement.iterate(query.pk, from, to, limit);
+  const statement = statementOf(statements, query.reverse === true, to !== undefined);
+  return to === undefined
+    ? statement.iterate(query.pk, from, limit)
+    : statement.iterate(query.pk, from, to, limit);
+}
+
+function statementOf(statements: Statements, reverse: boolean, bounded: boolean): StatementSync {
+  if (bounded) return reverse ? statements.upToReverse : statements.upTo;
+  return reverse ? statements.toEndReverse : statements.toEnd;
 }
