@@ -10,6 +10,7 @@ import type { GivenOptions } from '../define/run.ts';
 import { isBuilt, preparationsOf, type Surroundings } from '../environments.ts';
 import { EXIT, type ExitCode } from '../exit-codes.ts';
 import { findPipeline } from '../find-pipeline.ts';
+import { functionsNote } from '../functions-note.ts';
 import { prepareOptions } from '../given.ts';
 import {
   inOrder,
@@ -44,6 +45,8 @@ export async function plan(
     if (prepared.warnings.length > 0)
       context.host.stderr.write(renderProblems(prepared.warnings, file, context.paintError));
     context.say(renderPlan(planned, context.paint));
+    const note = functionsNote(prepared.plan);
+    if (note !== undefined) context.note(`${file}: ${note}`);
   }
   return EXIT.done;
 }

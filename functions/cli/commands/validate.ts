@@ -2,6 +2,7 @@ import { compileFile } from '../compile-file.ts';
 import type { Context } from '../context.ts';
 import { EXIT, type ExitCode } from '../exit-codes.ts';
 import { findPipeline } from '../find-pipeline.ts';
+import { functionsNote } from '../functions-note.ts';
 import { renderProblems } from '../render/print-problems.ts';
 
 export async function validate(context: Context, named: string | undefined): Promise<ExitCode> {
@@ -19,5 +20,7 @@ export async function validate(context: Context, named: string | undefined): Pro
       `${file}: ${compiled.plan.id}, ${nodes} node${nodes === 1 ? '' : 's'}${below}, valid`,
     );
   }
+  const note = functionsNote(compiled.plan);
+  if (note !== undefined && !context.json) context.note(`${file}: ${note}`);
   return EXIT.done;
 }
