@@ -83,12 +83,19 @@ async function startSubRun(
   const { service, ref } = held;
   const child = { ...ref, run: subRunId(ref, offer.address, offer.attempt) };
   const status = item?.['status'];
-  const claims =
-    status === undefined || status === 'offered'
-      ? await createSubRun(held, state, { offer, child })
-      : status === 'claimed' && subRunOf(item?.['job']) === child.run;
-  if (!claims) return;
-  await service.takeUp(child, 'new');
+  const isOpen = status === undefined || status === 'offered';
+  const made = isOpen ? await createSubRun(held, state, { offer, child }) : 'before';
+  if (made === 'refused') {
+    await service.bells.ring(ref);
+    return;
+  }
+  if (made === 'before') {
+    const found = await service.table.get(attemptKey(ref, offer.address, offer.attempt));
+    // Refused or fenced, perhaps by somebody who died before the bell was rung.
+    if (found?.['status'] !== 'claimed') return service.bells.ring(ref);
+  }
+  // What another process made and left may have more to settle than a walk does.
+  await service.takeUp(child, made === 'now' ? 'new' : 'adopt');
   await service.bells.ring(child);
 }
 
@@ -97,8 +104,12 @@ interface Making {
   readonly child: RunRef;
 }
 
-/** Whether the child is there afterwards. */
-async function createSubRun(held: Held, state: State, making: Making): Promise<boolean> {
+/** `before`: somebody else was faster, with a child or without one. */
+async function createSubRun(
+  held: Held,
+  state: State,
+  making: Making,
+): Promise<'now' | 'before' | 'refused'> {
   const { service, ref, memory } = held;
   const { offer, child } = making;
   const node = memory.linked.plan.nodes[memory.linked.graph.index.get(offer.node) ?? -1];
@@ -112,10 +123,7 @@ async function createSubRun(held: Held, state: State, making: Making): Promise<b
     status: 'offered',
     attempt: { v: FORMAT, address: offer.address, attempt: offer.attempt, status: 'offered' },
   });
-  if (!offered.created && offered.existing['status'] !== 'offered')
-    return (
-      offered.existing['job'] === CLAIM + child.run && offered.existing['status'] === 'claimed'
-    );
+  if (!offered.created && offered.existing['status'] !== 'offered') return 'before';
   const about = { node, offer, child, linked, digest };
   const writes = inputs.ok
     ? [claim(ref, about), ...newRunItems(child, startOf(held, about, inputs.inputs), linked)]
@@ -125,11 +133,9 @@ async function createSubRun(held: Held, state: State, making: Making): Promise<b
   } catch (error) {
     if (!(error instanceof Conflict)) throw error;
     // Somebody else performed the same, or the attempt was fenced.
-    const item = await service.table.get(attemptKey(ref, offer.address, offer.attempt));
-    return item?.['status'] === 'claimed' && item['job'] === CLAIM + child.run;
+    return 'before';
   }
-  if (!inputs.ok) await service.bells.ring(ref);
-  return inputs.ok;
+  return inputs.ok ? 'now' : 'refused';
 }
 
 interface About extends Making {
@@ -213,6 +219,7 @@ function startOf(
     ...placeOf(start.folder, file),
     ...(start.allowEnv === undefined ? {} : { allowEnv: start.allowEnv }),
     ...(start.offline === undefined ? {} : { offline: start.offline }),
+    ...(start.anew === true ? { anew: true } : {}),
     timeout: Math.min(own, node.timeout ?? own),
     parent: { run: ref.run, address: offer.address, attempt: offer.attempt },
   };

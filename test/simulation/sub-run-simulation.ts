@@ -25,11 +25,15 @@ function textsOf(dice: Dice): Texts {
   const each = dice.chance(0.5)
     ? '  - { id: each, forEach: [1, 2], maxParallel: 1, pipeline: { id: leaf } }\n'
     : '';
+  const refused = dice.chance(0.3)
+    ? '  - { id: refused, needs: [first], pipeline: { id: picky, inputs: { text: "{{ first.rows }}" } } }\n'
+    : '';
   return {
+    'picky.yaml': `id: picky\ninputs: { text: { type: string } }\nnodes: [{ id: only, ${step} }]\n`,
     'main.yaml': `id: main\n${failFast}nodes:
   - { id: first, ${step} }
   - { id: below, needs: [first], ${retry}pipeline: { id: middle } }
-${each}  - { id: last, needs: [below], ${step} }\n`,
+${each}${refused}  - { id: last, needs: [below], ${step} }\n`,
     'middle.yaml': `id: middle\nnodes:
   - { id: work, ${step} }
   - { id: deeper, ${dice.chance(0.5) ? 'needs: [work], ' : ''}pipeline: { id: leaf } }\n`,
@@ -198,6 +202,8 @@ async function checkAttempt(
   const [child] = children;
   if (children.length > 1) throw new Defect(`${what} has ${children.length} children`);
   if (item?.['status'] === 'fenced' && child === undefined) return;
+  // What it would be given does not fit: then there is no run.
+  if (address === 'refused' && item?.['status'] === 'reported' && child === undefined) return;
   if (item === undefined || child === undefined) throw new Defect(`${what} has no child`);
   if (subRunOf(item['job']) !== child.ref.run) throw new Defect(`${what} is another's`);
   const result = attemptOf(item).report?.result.result;
