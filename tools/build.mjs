@@ -27,11 +27,77 @@ async function build() {
   );
   if (present.length === 0) return 0;
   const result = await bundle(Object.fromEntries(present));
-  const written = result.outputFiles.filter(writeIfChanged);
-  removeStale(result.outputFiles.map((file) => path.basename(file.path)));
+  const files = [...result.outputFiles, ...(await companions(result))];
+  const written = files.filter(writeIfChanged);
+  removeStale(files.map((file) => path.basename(file.path)));
   if (written.length > 0) printSizes(result.metafile);
   return 0;
 }
+
+/** What lies beside the bundle: the other door of the library, its types, whose work is in it, and what of all that is published. */
+async function companions({ outputFiles, metafile }) {
+  const files = [
+    file('library.cjs', forRequire(wantedNode())),
+    file('THIRD-PARTY-LICENSES.txt', licencesOf(metafile)),
+    ...(await types()),
+  ];
+  // Chunks of earlier builds are not of this one, and maps without sources are of use to nobody who lacks them.
+  const published = [...outputFiles, ...files]
+    .map(({ path: full }) => path.basename(full))
+    .filter((name) => !name.endsWith('.map'));
+  return [...files, file('.npmignore', `*\n${published.map((name) => `!${name}\n`).join('')}`)];
+}
+
+/** Made on demand, and when there are none: it takes as long as all the rest. */
+async function types() {
+  const names = ['library.d.mts', 'library.d.cts'];
+  const known = names.map((name) => path.join(root, 'dist', name));
+  if (!process.argv.includes('--types') && known.every((each) => existsSync(each)))
+    return known.map((each) => ({ path: each, contents: readFileSync(each) }));
+  const { rolledUpTypes } = await import('./types.mjs');
+  const text = await rolledUpTypes();
+  return names.map((name) => file(name, text));
+}
+
+/** A Node that is too old to load an ES module this way says so here, as the module itself does elsewhere. */
+const forRequire = ({ major, minor }) => `'use strict';
+var version = process.versions.node.split('.').map(Number);
+if (version[0] < ${major} || (version[0] === ${major} && version[1] < ${minor})) {
+  var refusal = new Error('millrace wants Node ${major}.${minor} or newer; this is ' + process.versions.node);
+  process.once('uncaughtExceptionMonitor', function (error) {
+    if (error === refusal) process.exitCode = 2;
+  });
+  throw refusal;
+}
+module.exports = require('./library.mjs');
+`;
+
+function wantedNode() {
+  const { engines } = JSON.parse(readFileSync(path.join(root, 'package.json'), 'utf8'));
+  const [, major, minor] = /^>=(\d+)\.(\d+)$/.exec(engines.node);
+  return { major, minor };
+}
+
+/** The licence of each package that something in the bundle is from. */
+function licencesOf(metafile) {
+  const folders = new Set();
+  for (const input of Object.keys(metafile.inputs)) {
+    const match = /^(.*node_modules\/(?:@[^/]+\/)?[^/]+)\//.exec(input);
+    if (match !== null) folders.add(match[1]);
+  }
+  const texts = [...folders].sort().map((folder) => {
+    const full = path.join(root, folder);
+    const { name, version, license } = JSON.parse(
+      readFileSync(path.join(full, 'package.json'), 'utf8'),
+    );
+    const licence = readdirSync(full).find((each) => /^licen[cs]e/i.test(each));
+    const text = licence === undefined ? '' : readFileSync(path.join(full, licence), 'utf8');
+    return `${name} ${version} (${license})\n\n${text.trim()}\n`;
+  });
+  return `Millrace's bundle holds code of these packages.\n\n${texts.join(`\n${'-'.repeat(80)}\n\n`)}`;
+}
+
+const file = (name, text) => ({ path: path.join(root, 'dist', name), contents: Buffer.from(text) });
 
 async function bundle(entryPoints) {
   const esbuild = await import('esbuild');
@@ -86,12 +152,12 @@ const database = {
 };
 
 /** Replaces by rename, and only what differs: a running process never sees half a file. */
-function writeIfChanged(file) {
-  if (existsSync(file.path) && readFileSync(file.path).equals(file.contents)) return false;
-  mkdirSync(path.dirname(file.path), { recursive: true });
-  const draft = `${file.path}.${process.pid}`;
-  writeFileSync(draft, file.contents);
-  renameSync(draft, file.path);
+function writeIfChanged({ path: full, contents }) {
+  if (existsSync(full) && readFileSync(full).equals(contents)) return false;
+  mkdirSync(path.dirname(full), { recursive: true });
+  const draft = `${full}.${process.pid}`;
+  writeFileSync(draft, contents);
+  renameSync(draft, full);
   return true;
 }
 

@@ -42,7 +42,7 @@ export type {
 export type ParkSignal = 'SIGTERM' | 'SIGINT' | 'SIGHUP';
 
 /** Where runs live: in a data directory, which outlives the process however it ends, or in memory, which does not. */
-export type Storage =
+export type EngineStorage =
   | { readonly dataDir: string; readonly memory?: false }
   | { readonly memory: true; readonly dataDir?: undefined };
 
@@ -59,7 +59,7 @@ export interface SharedOptions {
   readonly parkOnSignal?: boolean | readonly ParkSignal[];
 }
 
-export type CreateEngineOptions = Storage & SharedOptions;
+export type CreateEngineOptions = EngineStorage & SharedOptions;
 
 /**
  * A pipeline: a file; its text, or the same as an object, with the folder that relative paths start from (the working
