@@ -77,8 +77,14 @@ async function onlyOne(control: Control, run: string): Promise<string> {
   );
 }
 
-function nothingWaits({ run, status }: RunReport): string {
-  return `run ${run} is ${status}, and nothing in it waits for a decision`;
+function nothingWaits({ run, status, nodes }: RunReport): string {
+  const open = Object.values(nodes).flatMap(({ status: each, subRun }) =>
+    subRun !== undefined && each === 'running' ? [subRun] : [],
+  );
+  // An approval of a sub-run is decided in that run.
+  const inside =
+    open.length === 0 ? '' : `; it has sub-runs that may wait: ${open.slice(0, 5).join(', ')}`;
+  return `run ${run} is ${status}, and nothing in it waits for a decision${inside}`;
 }
 
 function userName(): string {
