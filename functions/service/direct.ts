@@ -1,5 +1,5 @@
 // Work that is done inside the engine's own process: nothing is offered or claimed for it, its report is saved together with the advance
-// that takes it in. Keeps H7: an attempt of direct work that nobody knows and that has no item was lost with its process.
+// that takes it in. Keeps H9: an attempt of direct work that nobody knows and that has no item was lost with its process.
 import { Conflict } from '#errors/families.ts';
 import type { DirectDesk } from '#ports/jobs.ts';
 import type { Item } from '#ports/table.ts';
