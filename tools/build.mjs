@@ -65,7 +65,10 @@ var version = process.versions.node.split('.').map(Number);
 if (version[0] < ${major} || (version[0] === ${major} && version[1] < ${minor})) {
   var refusal = new Error('millrace wants Node ${major}.${minor} or newer; this is ' + process.versions.node);
   process.once('uncaughtExceptionMonitor', function (error) {
-    if (error === refusal) process.exitCode = 2;
+    if (error !== refusal) return;
+    process.once('exit', function () {
+      process.exitCode = 2;
+    });
   });
   throw refusal;
 }

@@ -242,7 +242,10 @@ function refuseOldNode(version: string): void {
   );
   // As the command line does, but only in a program that cannot do without.
   process.once('uncaughtExceptionMonitor', (error) => {
-    if (error === refusal) process.exitCode = 2;
+    if (error !== refusal) return;
+    process.once('exit', () => {
+      process.exitCode = 2;
+    });
   });
   throw refusal;
 }
