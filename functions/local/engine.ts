@@ -271,18 +271,7 @@ function createParts(directory: DataDirectory, options: EngineOptions): Parts {
       for (let at: RunRef | undefined = ref; at !== undefined; at = parentOf(theService(), at))
         watchers.committed(at);
     },
-    async (ref, how) => {
-      const known = loops.own(ref, { asleep: how === 'adopt' });
-      if (how === 'new' || known) loops.wake(ref);
-      else {
-        // Until then nothing may be started: what the other engine did itself must be known to be lost first.
-        await adoptRun(theService(), ref).catch((error: unknown) => {
-          loops.forget(ref);
-          throw error;
-        });
-        loops.rouse(ref);
-      }
-    },
+    takingUp(loops, theService),
   );
   late.service = service;
   loops.attach(service);
@@ -296,6 +285,23 @@ function createParts(directory: DataDirectory, options: EngineOptions): Parts {
     notices,
     fatal,
     closeAlarms: () => alarms.close(),
+  };
+}
+
+/** Takes runs up: new ones are walked at once, what another engine left is settled first. */
+function takingUp(loops: RunLoops, service: () => Service): Service['takeUp'] {
+  return async (ref, how) => {
+    const known = loops.own(ref, { asleep: how === 'adopt' });
+    if (how === 'new' || known) {
+      loops.wake(ref);
+      return;
+    }
+    // Until then nothing may be started: what the other engine did itself must be known to be lost first.
+    await adoptRun(service(), ref).catch((error: unknown) => {
+      loops.forget(ref);
+      throw error;
+    });
+    loops.rouse(ref);
   };
 }
 
