@@ -19,6 +19,7 @@ import type { RunReport } from '#schemas/report.ts';
 import type { AttemptReport, RunStatus } from '#schemas/run.ts';
 import type { AttemptName } from '#schemas/work-order.ts';
 import { adoptRun } from '#service/adopt-run.ts';
+import { asksSomebody } from '#service/approvals.ts';
 import { memoryBells } from '#service/bell.ts';
 import type { Control } from '#service/control.ts';
 import { secretsOf } from '#service/dependencies.ts';
@@ -96,6 +97,8 @@ interface Parts {
   readonly functions: Functions;
   readonly watchers: Watchers;
   readonly notices: Notices;
+  /** Resolves when somebody is waited for: a client will come. */
+  readonly asking: Promise<void>;
   readonly fatal: Promise<never>;
   readonly closeAlarms: () => void;
 }
@@ -131,6 +134,7 @@ export async function openEngine(options: EngineOptions): Promise<Engine> {
     if (options.serve !== false) {
       server = await serveControl(directory.engineSocket, control, namespace);
       lock.describe({ ...holder, socket: directory.engineSocket });
+      void made.asking.then(server.expect);
     }
     if (options.adopt === 'all') {
       for (const ref of await activeRuns(made.service, namespace)) await own(ref, 'adopt');
@@ -209,12 +213,10 @@ async function closeParts(
 }
 
 function createParts(directory: DataDirectory, options: EngineOptions): Parts {
-  let fail: (error: unknown) => void = () => {};
-  const fatal = new Promise<never>((_, reject) => {
-    fail = reject;
-  });
+  const { promise: fatal, reject: fail } = Promise.withResolvers<never>();
   // Whoever does not ask is told by the commands that fail.
   fatal.catch(() => {});
+  const asking = Promise.withResolvers<void>();
   const watchers = new Watchers();
   const notices: Notices = new Map();
   const loops = new RunLoops({
@@ -266,7 +268,8 @@ function createParts(directory: DataDirectory, options: EngineOptions): Parts {
       ids: createIds({ clock: systemClock }),
       bells: memoryBells(table, (ref) => loops.wake(ref)),
     },
-    (ref) => {
+    (ref, _sequence, facts) => {
+      if (asksSomebody(theService(), ref, facts)) asking.resolve();
       // Who follows a run hears of the runs below it as well.
       for (let at: RunRef | undefined = ref; at !== undefined; at = parentOf(theService(), at))
         watchers.committed(at);
@@ -283,6 +286,7 @@ function createParts(directory: DataDirectory, options: EngineOptions): Parts {
     functions,
     watchers,
     notices,
+    asking: asking.promise,
     fatal,
     closeAlarms: () => alarms.close(),
   };

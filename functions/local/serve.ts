@@ -8,6 +8,8 @@ import { NAMESPACE } from './names.ts';
 
 export interface EngineServer {
   readonly clients: Clients;
+  /** A client will come soon: what HTTP needs is loaded before. */
+  expect(): void;
   close(): Promise<void>;
 }
 
@@ -28,6 +30,10 @@ export async function serveControl(
   const sockets = new Set<Socket>();
   let last = Date.now();
   let http: Promise<Server> | undefined;
+  const answering = (): Promise<Server> => {
+    http ??= httpOver(control, namespace);
+    return http;
+  };
   const server = createServer((socket) => {
     sockets.add(socket);
     // A client that goes away in the middle of a question takes its socket along, nothing else.
@@ -38,9 +44,8 @@ export async function serveControl(
       sockets.delete(socket);
       last = Date.now();
     });
-    http ??= httpOver(control, namespace);
-    http.then(
-      (answering) => answering.emit('connection', socket),
+    answering().then(
+      (ready) => ready.emit('connection', socket),
       () => socket.destroy(),
     );
   });
@@ -49,6 +54,10 @@ export async function serveControl(
   return {
     get clients() {
       return { open: sockets.size, last };
+    },
+    expect: () => {
+      // Whoever comes is told when it fails.
+      answering().catch(() => undefined);
     },
     close: () =>
       new Promise((resolve) => {

@@ -10,7 +10,7 @@ import { limits } from '#schemas/limits.ts';
 import type { PlanNode } from '#schemas/plan.ts';
 import type { EventLine, NodeReport } from '#schemas/report.ts';
 import type { AttemptResult, Fact, WalkEvent } from '#schemas/run.ts';
-import { addressOf, attemptKey, type RunRef, splitAddress } from './keys.ts';
+import { addressOf, attemptKey, type RunRef, runKey, splitAddress } from './keys.ts';
 import { hold, type LoadedRun, loadRun } from './load-run.ts';
 import { scopeOf } from './orders.ts';
 import { addressesOf, attemptOf, getAll } from './outputs.ts';
@@ -201,6 +201,16 @@ function resultOf(ended: Ended): AttemptResult {
   if (status === 'failed') return { result: 'failed', reason: reason ?? 'rejected', message };
   if (status === 'timed_out') return { result: 'timed_out', message };
   return { result: 'cancelled', ...(message === '' ? {} : { message }) };
+}
+
+/** Whether these facts of a run begin an approval: somebody is waited for from now on. */
+export function asksSomebody(service: Service, ref: RunRef, facts: readonly Fact[]): boolean {
+  const linked = service.runs.get(runKey(ref))?.linked;
+  if (linked === undefined) return false;
+  const { plan, graph } = linked;
+  const isApproval = (node: string): boolean =>
+    plan.nodes[graph.index.get(node) ?? -1]?.executor.kind === 'approval';
+  return facts.some((fact) => fact.fact === 'started' && isApproval(fact.node));
 }
 
 /** Approvals, and instances of them, that wait for a decision now, in plan order. */
