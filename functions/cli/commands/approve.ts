@@ -27,17 +27,34 @@ export async function decide(
 ): Promise<ExitCode> {
   const by = verdict.by ?? userName();
   if (by.trim() === '') throw new Rejected('invalid', '--by is empty: wanted a name');
+  const decision = {
+    approve: verdict.approve,
+    by,
+    ...(verdict.comment === undefined ? {} : { comment: verdict.comment }),
+  };
+  const decided = await steering(context, async ({ control, kind }) => {
+    const run = await control.find(asked.run);
+    const node = asked.node ?? (await onlyOne(control, run));
+    await control.decide(run, node, decision);
+    return { run, node, alone: kind === 'reader' };
+  });
+  const parked = decided.alone && !(await toldEngine(context, { ...decided, decision }));
+  answer(context, { ...decided, by, parked, ...verdict });
+  return EXIT.done;
+}
+
+interface Made {
+  readonly run: string;
+  readonly node: string;
+  readonly decision: Parameters<Control['decide']>[2];
+}
+
+/** An engine may have come while the decision was written, and looked too early: the same decision, told again, wakes it. */
+function toldEngine(context: Context, { run, node, decision }: Made): Promise<boolean> {
   return steering(context, async ({ control, kind }) => {
-    // Where the node is named, one question is enough: who waits for the answer waits no longer than that.
-    const node = asked.node ?? (await onlyOne(control, asked.run));
-    await control.decide(asked.run, node, {
-      approve: verdict.approve,
-      by,
-      ...(verdict.comment === undefined ? {} : { comment: verdict.comment }),
-    });
-    const run = context.quiet ? asked.run : await control.find(asked.run);
-    answer(context, { run, node, by, parked: kind === 'reader', ...verdict });
-    return EXIT.done;
+    if (kind !== 'client') return false;
+    await control.decide(run, node, decision);
+    return true;
   });
 }
 
