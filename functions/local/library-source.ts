@@ -42,7 +42,8 @@ export async function requestOf(
       ? await preparePlans(plansIn(source), compiledIn(source), asked)
       : await prepareRun(asked);
   if ('problems' in prepared) throw new HasProblems(prepared.problems);
-  return prepared.request;
+  const { request } = prepared;
+  return options.cache === false ? { ...request, anew: true } : request;
 }
 
 export async function validated(source: Source): Promise<Validated> {

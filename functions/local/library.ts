@@ -79,6 +79,8 @@ export interface SubmitOptions {
   readonly allowEnv?: readonly string[];
   /** Fetch nothing from the network. */
   readonly offline?: boolean;
+  /** False: takes no results over from earlier runs, although nodes are cached. */
+  readonly cache?: boolean;
   /** Milliseconds after which the run ends `timed_out`; what the pipeline says by default. */
   readonly timeout?: number;
 }
