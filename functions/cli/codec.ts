@@ -13,10 +13,12 @@ export function decode(word: string): string {
   if (!word.startsWith(MARK))
     throw new Rejected('invalid', `"${brief(word)}" does not begin with ${MARK}`);
   const body = word.slice(MARK.length);
-  if (!BASE64.test(body))
+  const bytes = Buffer.from(body, 'base64');
+  // Node passes over letters that are none and bits behind the end: what it reads must be what stands there.
+  if (!BASE64.test(body) || bytes.toString('base64') !== body)
     throw new Rejected('invalid', `"${brief(word)}" is no base64: ${wrongIn(body)}`);
   return utf8Of(
-    Buffer.from(body, 'base64'),
+    bytes,
     `"${brief(word)}" is base64 of something that is no UTF-8 text`,
   );
 }
@@ -34,9 +36,10 @@ export function utf8Of(bytes: Uint8Array, message: string): string {
 function wrongIn(body: string): string {
   const at = body.search(/[^A-Za-z0-9+/=]/);
   if (at >= 0) return `character ${at + 1} behind the mark is "${[...body.slice(at)][0] ?? ''}"`;
-  return body.length % 4 === 0
-    ? 'a "=" stands where none may'
-    : `its length, ${body.length}, is no multiple of 4`;
+  if (body.length % 4 !== 0) return `its length, ${body.length}, is no multiple of 4`;
+  return BASE64.test(body)
+    ? `its last letter, "${body.replaceAll('=', '').at(-1) ?? ''}", holds more than the last byte`
+    : 'a "=" stands where none may';
 }
 
 function brief(word: string): string {

@@ -33,6 +33,7 @@ test.each([
   ['base64://YS', 'its length, 2, is no multiple of 4'],
   ['base64://Y*Bi', 'character 2 behind the mark is "*"'],
   ['base64://YQ==YQ==', 'a "=" stands where none may'],
+  ['base64://A0+=', 'its last letter, "+", holds more than the last byte'],
   ['base64:///w==', 'no UTF-8 text'],
 ])('decode %s says what is wrong', async (word, message) => {
   expect(await aCommand().run('decode', word)).toMatchObject({
