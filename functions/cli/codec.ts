@@ -17,10 +17,7 @@ export function decode(word: string): string {
   // Node passes over letters that are none and bits behind the end: what it reads must be what stands there.
   if (!BASE64.test(body) || bytes.toString('base64') !== body)
     throw new Rejected('invalid', `"${brief(word)}" is no base64: ${wrongIn(body)}`);
-  return utf8Of(
-    bytes,
-    `"${brief(word)}" is base64 of something that is no UTF-8 text`,
-  );
+  return utf8Of(bytes, `"${brief(word)}" is base64 of something that is no UTF-8 text`);
 }
 
 /** The text that these bytes are, byte for byte. */
