@@ -1,11 +1,12 @@
 // The package as its users have it: packed, installed into an empty folder, started, embedded, and refused by a Node that is too old.
 import { execFileSync, spawnSync } from 'node:child_process';
-import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { delimiter, dirname, join, resolve } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import * as z from 'zod';
-import { jsonLines, ROOT } from '#support/millrace.ts';
+import { allProcesses, signal } from '#runner/processes.ts';
+import { commandOf, jsonLines, ROOT } from '#support/millrace.ts';
 
 const packing = z.object({
   tarball: z.string(),
@@ -56,7 +57,12 @@ beforeAll(() => {
   );
   expect(added.status, added.stderr).toBe(0);
 }, 120_000);
-afterAll(() => rmSync(folder, { recursive: true, force: true, maxRetries: 3 }));
+afterAll(() => {
+  // The engine that was left behind would wait a while for somebody to ask it.
+  for (const { pid } of allProcesses())
+    if (commandOf(pid).includes(`${folder}/`)) signal(pid, 'SIGKILL');
+  rmSync(folder, { recursive: true, force: true, maxRetries: 3 });
+});
 
 test('the tarball is small, brings nothing along, and holds what is used and nothing else', () => {
   expect(packed.tarballBytes).toBeLessThan(700_000);
@@ -118,6 +124,21 @@ test('a query without DuckDB is refused, with what to install', () => {
   const ran = start('npx', 'millrace', 'run', 'query.yaml');
   expect(ran.status).toBe(2);
   expect(ran.stderr).toContain('npm i @duckdb/node-api@');
+});
+
+test('a query with DuckDB beside the package is answered', () => {
+  symlinkSync(join(ROOT, 'node_modules/@duckdb'), join(folder, 'node_modules/@duckdb'));
+  const ran = start('npx', 'millrace', 'run', 'query.yaml', '--json');
+  expect(ran.status, ran.stdout).toBe(0);
+  expect(jsonLines(ran.stdout).report.nodes['one']?.outputs).toHaveProperty('one');
+});
+
+test('a run that is left behind goes on in a process of its own', async () => {
+  const left = start('npx', 'millrace', 'run', 'hello.yaml', '--detach');
+  expect(left.status, left.stderr).toBe(0);
+  await expect
+    .poll(() => start('npx', 'millrace', 'show', left.stdout.trim()).stdout, { timeout: 20_000 })
+    .toContain('completed');
 });
 
 /** Does what an application would, in as many words, and names the types that it is given. */
