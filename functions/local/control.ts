@@ -1,19 +1,18 @@
 // The engine's side of Control: each call is one use case of the service.
 import type { DataDirectory } from '#embedded/data-directory.ts';
 import { Conflict } from '#errors/families.ts';
-import type { Plan } from '#schemas/plan.ts';
 import { cancelRun, emitEvent, pauseRun, resumeRun } from '#service/command-run.ts';
 import type { Control, EventPage, LogPage, RunRequest } from '#service/control.ts';
 import { decideApproval } from '#service/decide-approval.ts';
 import type { Notices } from '#service/desk.ts';
 import { explainNode } from '#service/explain-node.ts';
 import { findRun, listRuns } from '#service/find-run.ts';
-import { addressOf, type RunRef, splitAddress } from '#service/keys.ts';
+import { addressOf, type RunRef } from '#service/keys.ts';
 import { hold } from '#service/load-run.ts';
 import { readMergedEvents } from '#service/merge-events.ts';
 import { readEvents } from '#service/read-events.ts';
 import { readReport, readVariables } from '#service/read-run.ts';
-import { nodeNamed, retryRun } from '#service/retry-run.ts';
+import { placeNamed, retryRun } from '#service/retry-run.ts';
 import type { Service } from '#service/service.ts';
 import { startRun } from '#service/start-run.ts';
 import { statusOf } from '#service/status.ts';
@@ -136,22 +135,14 @@ function eventsOf(
 
 const compare = (left: string, right: string): number => (left < right ? -1 : left > right ? 1 : 0);
 
-/** A node, or one of its instances: `per_region[3]`. A label that looks like an instance is a node first. */
-function addressNamed(plan: Plan, name: string): string {
-  const { node, instance } = splitAddress(name);
-  const isLabel = plan.nodes.some(({ id, label }) => id === name || label === name);
-  return isLabel || instance === undefined
-    ? nodeNamed(plan, name)
-    : addressOf(nodeNamed(plan, node), instance);
-}
-
 async function logsOf(
   parts: ControlParts & { hints: LogHints },
   ref: RunRef,
   options: LogOptions = {},
 ): Promise<LogPage> {
   const { plan } = (await hold(parts.service, ref)).memory.linked;
-  const node = options.node === undefined ? {} : { node: addressNamed(plan, options.node) };
+  const place = options.node === undefined ? undefined : placeNamed(plan, options.node);
+  const node = place === undefined ? {} : { node: addressOf(place.node, place.instance) };
   return until(
     parts,
     ref,

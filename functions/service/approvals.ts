@@ -52,18 +52,28 @@ export function approversOf(node: PlanNode): string {
   return names.length === 0 ? 'somebody' : names.join(' or ');
 }
 
+/** An approval, or an instance of one, and what was decided that the run has not taken in yet: it was parked. */
+interface Asked {
+  readonly node: PlanNode;
+  readonly instance?: number;
+  readonly decision: NodeReport['decision'];
+}
+
 /** How an approval that waits is shown; undefined of anything else. */
 export async function waitingReport(
   held: Held,
   state: State,
-  node: PlanNode,
-  instance?: number,
+  { node, instance, decision }: Asked,
 ): Promise<Pick<NodeReport, 'status' | 'reason' | 'message' | 'waitsFor'> | undefined> {
   if (approvalOf(node) === undefined) return undefined;
   const whole = nodeView(held.memory.linked.graph, state, node.id);
   if (instance === undefined && whole.count !== undefined) return undefined;
   const seen = instance === undefined ? whole : whole.instance(instance);
   if (seen.status !== 'running') return undefined;
+  if (decision !== undefined) {
+    const waitsFor = `the run to go on: ${decision.decision} by ${decision.by}`;
+    return { status: 'queued', waitsFor };
+  }
   const asked = await askedOf(held, state, node, instance);
   const until =
     seen.deadline === undefined ? '' : ` before ${new Date(seen.deadline).toISOString()}`;

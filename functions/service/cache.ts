@@ -213,22 +213,26 @@ async function lastOf(held: Held, address: Address) {
 export async function explainCache(
   held: Held,
   state: State,
-  node: string,
+  address: Address,
 ): Promise<string | undefined> {
   const { plan, graph } = held.memory.linked;
+  const { node, instance } = splitAddress(address);
   const found = plan.nodes[graph.index.get(node) ?? -1];
   if (found?.cache === undefined) return undefined;
-  const { attempt, status, count } = nodeView(graph, state, node);
-  if (attempt === 0 || count !== undefined || status === 'pending') return undefined;
-  const item = await held.service.table.get(attemptKey(held.ref, node, attempt));
+  const whole = nodeView(graph, state, node);
+  const { attempt, status } = instance === undefined ? whole : whole.instance(instance);
+  if (attempt === 0 || status === 'pending') return undefined;
+  if (instance === undefined && whole.count !== undefined) return undefined;
+  const item = await held.service.table.get(attemptKey(held.ref, address, attempt));
   const reused = item === undefined ? undefined : attemptOf(item).report?.reused;
   if (reused !== undefined)
     return `its key was met before: taken over from ${reused.address} of run ${reused.run}`;
-  const key = await keyFor(held, state, { node, address: node });
+  const at = instance === undefined ? {} : { instance };
+  const key = await keyFor(held, state, { node, address, ...at });
   if (key === undefined) return undefined;
   if ('why' in key) return `nothing is taken over, because ${key.why}`;
   if (isAnew(held, node)) return 'it was to be done anew, so nothing was looked for';
-  const last = await lastOf(held, node);
+  const last = await lastOf(held, address);
   const other = last?.entry.run === held.ref.run ? last.before : last;
   if (other === undefined) return 'nothing was kept of it before';
   const changed = changedParts(other.parts, key.parts);

@@ -9,7 +9,7 @@ import type { AttemptReport, Decision, WalkEvent } from '#schemas/run.ts';
 import { attemptKey, headKey, outcomeKey, type RunRef, splitAddress } from './keys.ts';
 import { hold, loadRun } from './load-run.ts';
 import { attemptOf } from './outputs.ts';
-import { nodeNamed } from './retry-run.ts';
+import { demandInstance, placeNamed } from './retry-run.ts';
 import type { Service } from './service.ts';
 
 /** What somebody says to an approval. */
@@ -101,18 +101,19 @@ async function waitingFor(
 ): Promise<Waiting | undefined> {
   const held = await hold(service, ref);
   const { plan, graph } = held.memory.linked;
-  const { node: given, instance } = splitAddress(name);
-  const id = nodeNamed(plan, given);
+  const { node: id, instance } = placeNamed(plan, name);
   const node = plan.nodes[graph.index.get(id) ?? -1];
   if (node?.executor.kind !== 'approval')
-    throw new Rejected('wrong_state', `node "${given}" of run ${ref.run} is no approval`);
+    throw new Rejected('wrong_state', `node "${id}" of run ${ref.run} is no approval`);
   const { state, sequence } = await loadRun(held);
   const view = nodeView(graph, state, id);
   if (instance === undefined && view.count !== undefined)
     throw new Rejected(
       'wrong_state',
-      `node "${given}" has ${view.count} instances: say which, as in "${given}[0]"`,
+      `node "${id}" has ${view.count} instances: say which, as in "${id}[0]"`,
     );
+  if (instance !== undefined)
+    demandInstance(name, instance, node.forEach === undefined ? 0 : view.count);
   const place = instance === undefined ? view : view.instance(instance);
   const address = instance === undefined ? id : `${id}[${instance}]`;
   const item = await service.table.get(attemptKey(ref, address, place.attempt));

@@ -14,13 +14,13 @@ import { type Json, type Outputs, outputs as outputsSchema } from '#schemas/valu
 import { explainCache } from './cache.ts';
 import { conditionReferences } from './dependencies.ts';
 import type { Notices } from './desk.ts';
-import type { RunRef } from './keys.ts';
+import { addressOf, type RunRef } from './keys.ts';
 import { hold, loadRun } from './load-run.ts';
 import { systemOf } from './orders.ts';
 import { attemptsOf, loadOutputs } from './outputs.ts';
 import { readFacts } from './read-events.ts';
 import { readReport } from './read-run.ts';
-import { nodeNamed } from './retry-run.ts';
+import { demandInstance, placeNamed } from './retry-run.ts';
 import type { Held, Service } from './service.ts';
 
 const HAPPENED: ReadonlySet<string> = new Set([
@@ -41,10 +41,10 @@ interface Moment {
 }
 
 /**
- * The explanation of a node of a run.
+ * The explanation of a node of a run, or of an instance of it.
  *
- * @param name its id or its label
- * @throws NotFound for an unknown node
+ * @param name its id or its label; `per_region[3]` for an instance
+ * @throws NotFound for an unknown node or instance
  */
 export async function explainNode(
   service: Service,
@@ -54,11 +54,15 @@ export async function explainNode(
 ): Promise<NodeExplanation> {
   const held = await hold(service, ref);
   const { plan } = held.memory.linked;
-  const id = nodeNamed(plan, name);
+  const { node: id, instance } = placeNamed(plan, name);
   const node = plan.nodes.find((each) => each.id === id);
   const report = await readReport(service, ref, notices);
-  const shown = report.nodes[id];
   const { state } = await loadRun(held);
+  if (instance !== undefined) {
+    const { count } = nodeView(held.memory.linked.graph, state, id);
+    demandInstance(name, instance, node?.forEach === undefined ? 0 : count);
+  }
+  const shown = shownOf(report.nodes[id], instance);
   const facts = await readFacts(service, ref);
   const outputs = await outputsNamed(held, state, node);
   const about = {
@@ -71,10 +75,11 @@ export async function explainNode(
   const start = node === undefined ? undefined : explainStart(about, node);
   const status = shown?.status ?? 'pending';
   const deciding = start === undefined ? undefined : decidingOf(start);
-  const cache = await explainCache(held, state, id);
+  const address = addressOf(id, instance);
+  const cache = await explainCache(held, state, address);
   return {
     run: ref.run,
-    node: id,
+    node: address,
     status,
     answer:
       (await childAnswer(service, ref, { node, shown, notices })) ??
@@ -84,8 +89,14 @@ export async function explainNode(
     ...textExplanation('stop', about, node),
     ...textExplanation('skip', about, node),
     ...(cache === undefined ? {} : { cache }),
-    attempts: [...(await attemptsOf(service, ref, id))],
+    attempts: [...(await attemptsOf(service, ref, address))],
   };
+}
+
+/** What the report says of the node, or of an instance that it has by now. */
+function shownOf(node: NodeReport | undefined, instance: number | undefined) {
+  if (node === undefined || instance === undefined) return node;
+  return node.instances?.[instance] ?? { status: node.status, attempts: 0, outputs: {} };
 }
 
 /** Sub-runs, and nodes of one, that an answer names. */
@@ -99,7 +110,11 @@ async function childAnswer(
     node,
     shown,
     notices,
-  }: { node: PlanNode | undefined; shown: NodeReport | undefined; notices: Notices | undefined },
+  }: {
+    node: PlanNode | undefined;
+    shown: Pick<NodeReport, 'status' | 'subRun' | 'instances'> | undefined;
+    notices: Notices | undefined;
+  },
 ): Promise<string | undefined> {
   if (node?.executor.kind !== 'pipeline' || shown?.status !== 'running') return undefined;
   const live = (shown.instances ?? [])
@@ -302,6 +317,9 @@ function completedAnswer({ decision, reusedFrom }: Pick<NodeReport, 'decision' |
   return 'It completed.';
 }
 
+const queuedAnswer = (waitsFor: string): string =>
+  waitsFor.startsWith('wait') ? `It may start, and ${waitsFor}.` : `It waits for ${waitsFor}.`;
+
 function answerOf(
   shown: {
     status: string;
@@ -320,8 +338,7 @@ function answerOf(
     case 'pending':
       return `It has not started; it waits for ${shown.waitsFor ?? deciding?.text ?? 'its turn'}.`;
     case 'queued':
-      if (shown.reason === 'approval') return `It waits for ${shown.waitsFor ?? 'a decision'}.`;
-      return `It may start, and ${shown.waitsFor ?? REASONS.max_parallel}.`;
+      return queuedAnswer(shown.waitsFor ?? REASONS.max_parallel);
     case 'running':
       return 'It is running.';
     case 'completed':

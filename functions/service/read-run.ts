@@ -196,12 +196,15 @@ async function nodeOf(sources: Sources, node: PlanNode): Promise<NodeReport> {
       : {}),
     ...(waiting === undefined ? {} : { waitsFor: waiting }),
     ...(await subRunShown(sources, node, seen.status)),
-    ...(await waitingReport(sources, state, node)),
+    ...(await waitingReport(sources, state, { node, decision: decisionOn(sources, node.id) })),
     ...(seen.count === undefined
       ? {}
       : { instances: await instancesOf(sources, node, seen.count) }),
   };
 }
+
+const decisionOn = (sources: Sources, address: string): NodeReport['decision'] =>
+  sources.attempts.get(address)?.report?.decision;
 
 /** The run that is the work of the newest attempt, and how far it is. */
 async function subRunShown(
@@ -232,7 +235,11 @@ async function instancesOf(
   return Promise.all(
     instances.map(async (each) => ({
       ...each,
-      ...(await waitingReport(sources, state, node, each.index)),
+      ...(await waitingReport(sources, state, {
+        node,
+        instance: each.index,
+        decision: each.decision,
+      })),
     })),
   );
 }

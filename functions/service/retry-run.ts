@@ -4,7 +4,7 @@ import { NotFound, Rejected } from '#errors/families.ts';
 import type { Plan } from '#schemas/plan.ts';
 import type { Json } from '#schemas/values.ts';
 import { dependenciesOf } from './dependencies.ts';
-import type { RunRef } from './keys.ts';
+import { type RunRef, splitAddress } from './keys.ts';
 import { hold, loadRun } from './load-run.ts';
 import { readFacts } from './read-events.ts';
 import type { RunMemory, Service } from './service.ts';
@@ -79,6 +79,22 @@ export function nodeNamed(plan: Plan, name: string): string {
     );
   }
   return found.id;
+}
+
+/** A node, or one of its instances: `per_region[3]`. A label that looks like an instance is a node first. */
+export function placeNamed(plan: Plan, name: string): { node: string; instance?: number } {
+  const { node, instance } = splitAddress(name);
+  const isLabel = plan.nodes.some(({ id, label }) => id === name || label === name);
+  return isLabel || instance === undefined
+    ? { node: nodeNamed(plan, name) }
+    : { node: nodeNamed(plan, node), instance };
+}
+
+/** @throws NotFound where there is no such instance, as far as is known how many there are */
+export function demandInstance(name: string, instance: number, count: number | undefined): void {
+  if (count === undefined || instance < count) return;
+  const has = count === 0 ? 'no instances' : `${count} instances, [0] to [${count - 1}]`;
+  throw new NotFound(`there is no "${name}": the node has ${has}`);
 }
 
 /** The nodes themselves and all that hang on them, however far. */

@@ -265,3 +265,54 @@ test('a retry asks again what was rejected, and keeps what was approved', async 
     seededFrom: again.run,
   });
 });
+
+test('an instance that does not exist is told from one that waits for nobody', async () => {
+  const run = await here.start(
+    'id: p\nnodes: [{ id: review, forEach: [a, b], approval: true }, { id: one, approval: true }]\n',
+  );
+  await expect(decide(run, true, { node: 'review[2]' })).rejects.toMatchObject({
+    code: 'not_found',
+    message: 'there is no "review[2]": the node has 2 instances, [0] to [1]',
+  });
+  await expect(decide(run, true, { node: 'one[0]' })).rejects.toMatchObject({
+    message: 'there is no "one[0]": the node has no instances',
+  });
+});
+
+test('explain answers of one instance of an approval as of a node', async () => {
+  const run = await here.start(
+    'id: p\nnodes: [{ id: review, forEach: [a, b], approval: { message: "{{ item }}?" } }]\n',
+  );
+  await decide(run, true, { node: 'review[0]', by: 'eve' });
+  const explain = (node: string) => explainNode(here.service, run, node);
+  expect(await explain('review[0]')).toMatchObject({
+    node: 'review[0]',
+    status: 'completed',
+    answer: 'It was approved by eve at 2028-01-01T00:00:00.000Z.',
+  });
+  expect(await explain('review[1]')).toMatchObject({
+    status: 'queued',
+    answer: 'It waits for somebody to approve or reject it: b?.',
+  });
+  await expect(explain('review[2]')).rejects.toMatchObject({ code: 'not_found' });
+});
+
+test('what waits because the run is paused says so in a whole sentence', async () => {
+  const run = await waiting();
+  await pauseRun(here.service, run);
+  await decide(run, true);
+  expect((await explainNode(here.service, run, 'publish')).answer).toBe(
+    'It waits for the run to be resumed.',
+  );
+});
+
+test('a decision that the run has not taken in yet is shown, and nobody is asked any more', async () => {
+  const run = await waiting();
+  await decideApproval(here.service, run, 'review', { approve: true, by: 'ana' });
+  expect((await here.report(run)).nodes['review']).toMatchObject({
+    status: 'queued',
+    waitsFor: 'the run to go on: approved by ana',
+    decision: { by: 'ana' },
+  });
+  expect((await here.report(run)).nodes['review']?.reason).toBeUndefined();
+});

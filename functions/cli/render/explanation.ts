@@ -59,11 +59,19 @@ function whyOf({ text, parts, because = '' }: Explanation): string {
   return because.startsWith(`${text}: `) ? because.slice(text.length + 2) : because;
 }
 
+/** Of a node with many instances the last ones would hide its answer. */
+const MOST_ATTEMPTS = 20;
+
 function attempts(told: NodeExplanation, paint: Palette): readonly string[] {
-  return told.attempts.map(({ attempt, status, report }) => {
-    const result = report?.result;
-    if (result === undefined) return paint.dim(`attempt ${attempt}: ${status}`);
-    const why = 'message' in result && result.message !== undefined ? `: ${result.message}` : '';
-    return paint.dim(`attempt ${attempt}: ${result.result.replace('_', ' ')}${why}`);
-  });
+  const lines = told.attempts
+    .slice(0, MOST_ATTEMPTS)
+    .map(({ address, attempt, status, report }) => {
+      const name = address === told.node ? `attempt ${attempt}` : `${address} attempt ${attempt}`;
+      const result = report?.result;
+      if (result === undefined) return paint.dim(`${name}: ${status}`);
+      const why = 'message' in result && result.message !== undefined ? `: ${result.message}` : '';
+      return paint.dim(`${name}: ${result.result.replace('_', ' ')}${why}`);
+    });
+  const more = told.attempts.length - lines.length;
+  return more > 0 ? [...lines, paint.dim(`… and ${more} attempts more`)] : lines;
 }
