@@ -78,7 +78,12 @@ async function takeTurn(
   }
   progress.conflicts = 0;
   progress.saved = true;
-  await performOutbox(held, result.state, result.commands, { again: false }); // 7
+  try {
+    await performOutbox(held, result.state, result.commands, { again: false }); // 7
+  } finally {
+    // Work is under way before those who follow the run read what has happened.
+    service.committed(ref, next, result.facts);
+  }
   progress.performed = next;
   // What was left, by the bounds of a walk or of a batch, is looked at in another round; what came meanwhile rings.
   const full = inbox.length + taken.fresh.length >= batchOf(service, bell);

@@ -76,7 +76,6 @@ export async function saveWalk(held: Held, saving: Saving): Promise<number | und
   }
   memory.saved = { sequence, state: result.state };
   options.saved?.(taken.fresh);
-  service.committed(ref, sequence, result.facts);
   return sequence;
 }
 
