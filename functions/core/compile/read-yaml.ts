@@ -91,6 +91,8 @@ function reportError(findings: Findings, error: YAMLError): boolean {
     return false;
   }
   if (slipAtError(findings, at)) return true;
+  // Whoever has lost their way takes offence at each word that follows: one slip, told once.
+  if (error.code === 'UNEXPECTED_TOKEN' && findings.failed) return false;
   const why = shown(error.message, 200);
   findings.error(message('yaml_syntax', 'library', { why }), undefined, { at });
   return false;

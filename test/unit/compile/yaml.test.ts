@@ -84,6 +84,13 @@ test('several documents, duplicate keys, unknown tags and broken YAML are named'
   expect(codes('id: "p\nnodes: [')).toContain('yaml_syntax');
 });
 
+test('one slip that makes the rest of a file unreadable is one problem, not one for each word behind it', () => {
+  const query = `select * from read_csv(f, columns = {'day': 'DATE'})`;
+  const rest = '  - id: b\n    sql: { query: select 1, outputs: { n: select 1 } }\n'.repeat(5);
+  const slip = `id: p\nnodes:\n  - id: a\n    sql:\n      query: ${query}\n      into: a.csv\n${rest}`;
+  expect(codes(slip)).toEqual(['yaml_unquoted_question']);
+});
+
 test('names that reach into the host are refused as keys', () => {
   for (const key of ['__proto__', 'constructor', 'prototype']) {
     expect(codes(`id: p\nnodes: [{ id: a, env: { ${key}: x } }]`)).toEqual(['reserved_id']);
