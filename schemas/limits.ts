@@ -92,6 +92,10 @@ export const limits = {
   retryAttempts: 100,
   /** Nodes whose outputs one process remembers of a run. */
   rememberedOutputs: 20_000,
+  /** Runs that are not under way which one process remembers besides those that are. */
+  rememberedRuns: 32,
+  /** Plans that one process keeps linked; a run under way keeps its own. */
+  rememberedPlans: 64,
   /** Times an advance begins again in one call before it leaves the rest to the next one. */
   advanceRounds: 10_000,
   /** Conflicts in a row before an advance gives up and is rung again. */

@@ -224,8 +224,8 @@ function createParts(directory: DataDirectory, options: EngineOptions): Parts {
       watchers.rested(ref, how);
       if (how === 'done' || how === 'gone') {
         loops.forget(ref);
-        // A run may have very many below it, of which nobody asks again.
-        if (parentOf(theService(), ref) !== undefined) forget(theService(), ref);
+        // Few ask again, and they read it anew: an engine lives longer than its runs.
+        forget(theService(), ref);
       }
     },
     fatal: fail,

@@ -41,6 +41,8 @@ export interface Bells {
   fail(ref: RunRef, halted?: string): Promise<number>;
   /** An advance went well, or someone resumed a halted run. */
   clear(ref: RunRef): Promise<void>;
+  /** The run is over, or nobody here walks it: what is only remembered of its bell may go. */
+  forget(ref: RunRef): void;
 }
 
 type Changing = { -readonly [Name in keyof Bell]: Bell[Name] };
@@ -141,6 +143,8 @@ export function tableBells(table: Table, send: SendToken): Bells {
     async clear(ref) {
       await demand(ref, table.update(bellKey(ref), { set: { failed: 0 }, remove: ['halted'] }));
     },
+    // All of it is on the table.
+    forget: () => {},
   };
 }
 
@@ -236,5 +240,6 @@ export function memoryBells(table: Table, wake: (ref: RunRef) => void): Bells {
       bell.failed = 0;
       delete bell.halted;
     },
+    forget: (ref) => void bells.delete(runKey(ref)),
   };
 }

@@ -9,7 +9,14 @@ import { plan as planSchema } from '#schemas/plan.ts';
 import { type Command, command as commandSchema, type RunStart, runStart } from '#schemas/run.ts';
 import type { Json } from '#schemas/values.ts';
 import { CHUNK, headKey, planObject, type RunRef, runKey, startKey } from './keys.ts';
-import type { Held, Linked, RunMemory, Service } from './service.ts';
+import {
+  type Held,
+  type Linked,
+  type RunMemory,
+  rememberPlan,
+  rememberRun,
+  type Service,
+} from './service.ts';
 
 /** The state of a run as it is stored, and the commands that came with it. */
 export interface LoadedRun {
@@ -26,7 +33,7 @@ export async function loadPlan(service: Service, ref: RunRef, digest: string): P
   if (bytes === undefined) throw new Defect(`the plan ${digest} of run ${ref.run} is gone`);
   const plan = planSchema.parse(JSON.parse(new TextDecoder().decode(bytes)));
   const linked = { plan, graph: link(plan) };
-  service.plans.set(digest, linked);
+  rememberPlan(service, digest, linked);
   return linked;
 }
 
@@ -52,13 +59,14 @@ async function remember(service: Service, ref: RunRef): Promise<RunMemory> {
   const first = service.runs.get(key);
   if (first !== undefined) return first;
   const memory: RunMemory = {
+    ref,
     start,
     linked,
     outputs: new Map(),
     lists: new Map(),
     saved: undefined,
   };
-  service.runs.set(key, memory);
+  rememberRun(service, ref, memory);
   return memory;
 }
 

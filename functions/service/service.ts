@@ -5,6 +5,7 @@ import type { Jobs } from '#ports/jobs.ts';
 import type { Objects } from '#ports/objects.ts';
 import type { Alarms, Clock, Ids, Secrets } from '#ports/small.ts';
 import type { Table } from '#ports/table.ts';
+import { limits } from '#schemas/limits.ts';
 import type { Plan } from '#schemas/plan.ts';
 import type { Fact, RunStart } from '#schemas/run.ts';
 import type { Json, Outputs } from '#schemas/values.ts';
@@ -31,6 +32,7 @@ export interface Linked {
 
 /** What a process remembers of a run. All of it can be had again from the table. */
 export interface RunMemory {
+  readonly ref: RunRef;
   readonly start: RunStart;
   readonly linked: Linked;
   /** Outputs of completed nodes and instances, by address. */
@@ -72,4 +74,30 @@ export function createService(
 /** Forgets what is remembered of a run that is over. */
 export function forget(service: Service, ref: RunRef): void {
   service.runs.delete(runKey(ref));
+  service.bells.forget(ref);
 }
+
+/** Remembers a run, and of those that are not under way no more than the bound: readers come back to few of them. */
+export function rememberRun(service: Service, ref: RunRef, memory: RunMemory): void {
+  const { runs } = service;
+  runs.set(runKey(ref), memory);
+  // Two looks for each one that comes are enough to get below the bound, however many are under way.
+  for (let look = 0; look < 2 && runs.size > limits.rememberedRuns; look += 1) {
+    const [key, oldest] = runs.entries().next().value ?? [];
+    if (key === undefined || oldest === undefined) return;
+    runs.delete(key);
+    if (isUnderWay(oldest)) runs.set(key, oldest);
+    else service.bells.forget(oldest.ref);
+  }
+}
+
+/** Remembers a plan; the one that came first goes when there are too many. */
+export function rememberPlan({ plans }: Service, digest: string, linked: Linked): void {
+  plans.set(digest, linked);
+  if (plans.size <= limits.rememberedPlans) return;
+  const [first] = plans.keys();
+  if (first !== undefined) plans.delete(first);
+}
+
+const isUnderWay = ({ saved }: RunMemory): boolean =>
+  saved !== undefined && saved.state.head.phase !== 'ended';

@@ -22,7 +22,7 @@ import {
   startKey,
   summaryKey,
 } from './keys.ts';
-import type { Linked, Service } from './service.ts';
+import { type Linked, rememberPlan, type Service } from './service.ts';
 
 /** What a retry adds to a request. */
 export interface Origin {
@@ -57,7 +57,7 @@ export async function startRun(
   const text = canonical(plan as Json);
   const digest = digestOf(text);
   const linked = service.plans.get(digest) ?? { plan, graph: link(plan) };
-  service.plans.set(digest, linked);
+  rememberPlan(service, digest, linked);
   await service.objects.put(planObject(namespace, digest), new TextEncoder().encode(text), {
     mediaType: 'application/json',
   });
