@@ -5,10 +5,14 @@ import { jsonLines, Place } from '#support/millrace.ts';
 import { type Expected, expected } from '#support/oracle.ts';
 import type { NodeEnd } from '#support/oracle-truth.ts';
 import { randomSketch } from '#support/random-plans.ts';
+import { compareRandomRuns } from '#support/random-runs.ts';
 import type { Sketch } from '#support/sketch.ts';
 import { toYaml } from '#support/sketch-text.ts';
 
-const PIPELINES = 12;
+const PIPELINES = 6;
+const WIDE = 12;
+const FIRST_WIDE = 8_200;
+const AT_ONCE = 4;
 const FIRST_SEED = 7_100;
 /** A random condition may happen to be constant, which the compiler refuses: such a seed is passed over. */
 const MOST_SEEDS = 60;
@@ -89,5 +93,18 @@ describe('what a random pipeline of shell programs comes to is what the rules sa
     };
     await Promise.all([work(), work()]);
     expect(compared).toBeGreaterThanOrEqual(PIPELINES);
+  });
+});
+
+describe('what a random pipeline of nodes of all kinds comes to, in a first and a second run, is what the rules say', () => {
+  test(`${WIDE} pipelines, from seed ${FIRST_WIDE} on`, async () => {
+    let next = FIRST_WIDE;
+    let compared = 0;
+    const work = async (): Promise<void> => {
+      while (compared < WIDE && next < FIRST_WIDE + MOST_SEEDS)
+        if (await compareRandomRuns(next++)) compared += 1;
+    };
+    await Promise.all(Array.from({ length: AT_ONCE }, work));
+    expect(compared).toBeGreaterThanOrEqual(WIDE);
   });
 });

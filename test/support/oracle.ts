@@ -10,12 +10,14 @@ import type { AttemptResult, EndStatus, RunEnd } from '#schemas/run.ts';
 import type { Json } from '#schemas/values.ts';
 import { evaluated, judge, type NodeEnd, type World } from './oracle-truth.ts';
 import { handledBy, wildcardSources } from './oracle-wildcards.ts';
-import type { Sketch, SketchNode } from './sketch.ts';
+import type { Sketch, SketchNode, SubSketch } from './sketch.ts';
 
 export interface Expected {
   readonly run: { readonly status: RunEnd; readonly reason?: Reason };
   /** By index of the sketch's nodes. What a `prepare` node comes to is nobody's business. */
   readonly nodes: readonly NodeEnd[];
+  /** What it gives, of one that completed and says so; undefined too where that cannot be evaluated. */
+  readonly outputs?: { readonly [name: string]: Json };
 }
 
 /** What the run of a sketch must come to, whatever the order. */
@@ -30,7 +32,41 @@ export function expected(sketch: Sketch): Expected {
   const waitsForOutside = sketch.nodes.some((_, index) => !ends.has(index));
   if (waitsForOutside) timeUp(sketch, ends);
   const nodes = sketch.nodes.map((node, index) => ends.get(index) ?? undecided(node.id));
-  return { run: runEnd(sketch, nodes, waitsForOutside), nodes };
+  const run = runEnd(sketch, nodes, waitsForOutside);
+  const outputs = run.status === 'completed' ? given(world) : undefined;
+  return { run, nodes, ...(outputs === undefined ? {} : { outputs }) };
+}
+
+/** What did not complete gives null. */
+function given(world: World): { [name: string]: Json } | undefined {
+  const all = Object.entries(world.sketch.outputs ?? {}).map(([name, expr]) => ({
+    name,
+    value: evaluated(world, expr),
+  }));
+  if (all.some(({ value }) => value.is === 'error')) return undefined;
+  return Object.fromEntries(
+    all.map(({ name, value }) => [name, value.is === 'value' ? value.value : null]),
+  );
+}
+
+/** A run of another sketch, as an attempt of the node that it is the work of. */
+function subRunEnding(by: SubSketch, item: Json | undefined): AttemptResult {
+  const inner = expected(subSketch(by, item));
+  if (inner.run.status === 'timed_out') return { result: 'timed_out', message: 'took too long' };
+  if (inner.run.status !== 'completed')
+    return { result: 'failed', reason: 'sub_run_failed', message: 'its run failed' };
+  if (inner.outputs !== undefined) return { result: 'completed', outputs: inner.outputs };
+  return { result: 'failed', reason: 'expression_error', message: 'what it gives is an error' };
+}
+
+/** The sketch with the inputs that an instance is given; the item of a list by reference stands under `k`. */
+export function subSketch({ sketch, inputs }: SubSketch, item: Json | undefined): Sketch {
+  const number = typeof item === 'object' && item !== null && 'k' in item ? item['k'] : item;
+  const values = Object.entries(inputs).map(([name, value]): [string, Json] => [
+    name,
+    value === 'item' ? (number ?? null) : value,
+  ]);
+  return { ...sketch, inputs: { ...sketch.inputs, ...Object.fromEntries(values) } };
 }
 
 function seeded(outputs: { readonly [name: string]: Json }): NodeEnd {
@@ -118,12 +154,18 @@ function worked(node: SketchNode): NodeEnd {
   if (node.kind === 'join') {
     return { status: 'completed', attempts: 1, started: true, retried: false, outputs: {} };
   }
-  return attempts(node, node.endings[0] ?? []);
+  return attempts(node, endingsOf(node, 0));
+}
+
+/** Every attempt of a sub-run is the same run again. */
+function endingsOf(node: SketchNode, instance: number): readonly AttemptResult[] {
+  if (typeof node.by === 'object') return [subRunEnding(node.by, node.forEach?.[instance])];
+  return node.endings[instance] ?? [];
 }
 
 function fannedOut(node: SketchNode, count: number): NodeEnd {
   const instances = Array.from({ length: count }, (_, index) =>
-    attempts(node, node.endings[index] ?? []),
+    attempts(node, endingsOf(node, index)),
   );
   const most = Math.max(1, ...instances.map((instance) => instance.attempts));
   const base = { attempts: most, started: true, retried: false, instances };
@@ -181,11 +223,13 @@ function finalOf(ending: AttemptResult): { status: EndStatus; reason?: Reason } 
   return { status: 'cancelled' };
 }
 
+const TRIED_AGAIN: readonly Reason[] = ['exit', 'function_failed', 'sql_failed', 'sub_run_failed'];
+
 function isRetried(classes: readonly string[], ending: AttemptResult): boolean {
   if (ending.result === 'timed_out') return classes.includes('timed_out');
   if (ending.result !== 'failed') return false;
   return classes.some((each) => {
-    if (each === 'failed') return ending.reason === 'exit';
+    if (each === 'failed') return TRIED_AGAIN.includes(ending.reason);
     if (each === 'out_of_memory') return ending.reason === 'out_of_memory';
     const [, low, high] = /^exit:(\d+)(?:-(\d+))?$/.exec(each) ?? [];
     if (low === undefined || ending.exitCode === undefined) return false;

@@ -5,21 +5,20 @@ import type { AttemptResult } from '#schemas/run.ts';
 import type { Json } from '#schemas/values.ts';
 import { Dice } from './dice.ts';
 import { type Material, randomCond, randomOutputs, randomTerm } from './random-conditions.ts';
-import {
-  type Cond,
-  namedByCond,
-  type Sketch,
-  type SketchExternal,
-  type SketchNode,
-} from './sketch.ts';
+import { addList, type Draft, givenOutputs, type Width, widen } from './random-executors.ts';
+import { type Cond, namedByCond, type Sketch, type SketchExternal } from './sketch.ts';
 
 export interface Flavour {
   readonly maxNodes: number;
   /**
    * `settled`: what it comes to depends on nothing but how the attempts end. `wild`: fail-fast, stopWhen and timeouts too.
-   * `programs`: as settled, but only what a real program of the native dialect can do.
+   * `programs`: as settled, but only what a real program of the native dialect can do. `executors`: that, by nodes of every kind.
    */
-  readonly mode: 'settled' | 'wild' | 'programs';
+  readonly mode: 'settled' | 'wild' | 'programs' | 'executors';
+  /** Of `executors`. Handlers need a program that embeds the engine. */
+  readonly handlers?: boolean;
+  /** How many runs this one is inside of. */
+  readonly depth?: number;
 }
 
 const FAMILIES = ['load', 'clean', 'score', 'träge'] as const;
@@ -28,12 +27,11 @@ export function randomSketch(seed: number, flavour: Flavour): Sketch {
   return new Generator(seed, flavour).sketch();
 }
 
-type Draft = { -readonly [K in keyof SketchNode]: SketchNode[K] };
-
 class Generator {
   readonly #dice: Dice;
   readonly #flavour: Flavour;
   readonly #id: string;
+  readonly #seed: number;
   readonly #drafts: Draft[] = [];
   readonly #externals: SketchExternal[] = [];
   readonly #closures = new Map<number, ReadonlySet<number>>();
@@ -43,10 +41,15 @@ class Generator {
     this.#dice = new Dice(seed);
     this.#flavour = flavour;
     this.#id = `random_${seed}`;
+    this.#seed = seed;
   }
 
   get #isReal(): boolean {
-    return this.#flavour.mode === 'programs';
+    return this.#flavour.mode === 'programs' || this.#isWide;
+  }
+
+  get #isWide(): boolean {
+    return this.#flavour.mode === 'executors';
   }
 
   sketch(): Sketch {
@@ -64,6 +67,9 @@ class Generator {
     const order = dice.shuffled(Array.from({ length: count }, (_, index) => index));
     for (const [rank, index] of order.entries()) this.#wire(index, order.slice(0, rank), prepares);
     if (this.#flavour.mode === 'wild') for (const index of order) this.#addStops(index);
+    if (this.#isWide)
+      for (const index of order)
+        addList(this.#drafts, index, { dice, implied: this.#implied(index) });
     return {
       id: this.#id,
       inputs: { x: dice.below(6), y: dice.below(6) },
@@ -71,6 +77,7 @@ class Generator {
       nodes: this.#drafts,
       externals: this.#externals.filter(() => dice.chance(0.9)),
       seeds: this.#seeds(order),
+      ...(this.#isWide && { outputs: givenOutputs(dice, this.#drafts) }),
       ...(this.#flavour.mode === 'wild' &&
         dice.chance(0.2) && { timeout: dice.between(100, 20_000) }),
     };
@@ -93,10 +100,10 @@ class Generator {
   #bare(index: number, groups: number): Draft {
     const dice = this.#dice;
     const kind = dice.chance(0.2) ? 'join' : dice.chance(0.15) ? 'approval' : 'steps';
-    const list = kind !== 'join' && dice.chance(0.15);
+    const list = kind !== 'join' && dice.chance(this.#isWide ? 0.3 : 0.15);
     const count = list ? dice.below(5) : 1;
-    return {
-      id: `${dice.pick(FAMILIES)}_${index}`,
+    const draft: Draft = {
+      id: `${dice.pick(FAMILIES)}_${this.#isWide ? this.#seed * 100 + index : index}`,
       group: dice.below(groups),
       kind,
       ...(list && { forEach: Array.from({ length: count }, (_, at) => at * 10) }),
@@ -109,12 +116,21 @@ class Generator {
         ? this.#approval(count)
         : { endings: Array.from({ length: count }, () => this.#endings()) }),
     };
+    if (this.#isWide) widen(draft, this.#width());
+    return draft;
+  }
+
+  #width(): Width {
+    const { handlers = false, depth = 0, maxNodes } = this.#flavour;
+    const within = { ...this.#flavour, maxNodes: Math.min(maxNodes, 4), depth: depth + 1 };
+    const inner = (seed: number): Sketch => randomSketch(seed, within);
+    return { dice: this.#dice, handlers, depth, inner };
   }
 
   /** With a real engine nobody is there to decide. Else somebody is, or a deadline; in wild plans they race. */
   #approval(count: number): Pick<Draft, 'endings' | 'deadline' | 'onDeadline'> {
     const dice = this.#dice;
-    const late = this.#isReal || dice.chance(0.3);
+    const late = this.#flavour.mode === 'programs' || dice.chance(0.3);
     const races = this.#flavour.mode === 'wild' && dice.chance(0.5);
     const nobody: AttemptResult = { result: 'timed_out', message: 'nobody decides' };
     return {
@@ -242,7 +258,8 @@ class Generator {
     if (implied.length === 0) return;
     const material = { ...this.#material(implied), externals: [], wildcards: false };
     if (dice.chance(0.2)) draft.skip = randomCond(material);
-    if (draft.kind === 'steps' && dice.chance(0.2)) draft.inputs = { a: randomTerm(material, 1) };
+    if (draft.kind === 'steps' && typeof draft.by !== 'object' && dice.chance(0.2))
+      draft.inputs = { a: randomTerm(material, 1) };
   }
 
   /** Nodes that have completed when this one starts, as far as it is plain to see. */

@@ -3,7 +3,7 @@ import { FORMAT, LANGUAGE } from '#schemas/ids.ts';
 import type { Executor, Plan, PlanNode, Retry } from '#schemas/plan.ts';
 import type { AttemptResult } from '#schemas/run.ts';
 import type { Json } from '#schemas/values.ts';
-import type { Cond, Expr, Sketch, SketchNode } from './sketch.ts';
+import type { Cond, Expr, Sketch, SketchNode, SubSketch } from './sketch.ts';
 
 export function condText(sketch: Sketch, cond: Cond): string {
   const parts = (each: readonly Cond[], glue: string): string =>
@@ -147,6 +147,10 @@ export function toYaml(sketch: Sketch): string {
   for (const [name, value] of inputs) {
     lines.push(`  ${name}: { type: number, default: ${JSON.stringify(value)} }`);
   }
+  const outputs = Object.entries(sketch.outputs ?? {});
+  if (outputs.length > 0) lines.push('outputs:');
+  for (const [name, expr] of outputs)
+    lines.push(`  ${name}: ${JSON.stringify(`{{ ${exprText(sketch, expr)} }}`)}`);
   lines.push('nodes:', ...sketch.nodes.flatMap((node) => yamlNode(sketch, node)));
   return `${lines.join('\n')}\n`;
 }
@@ -158,11 +162,19 @@ function yamlNode(sketch: Sketch, node: SketchNode): string[] {
     ['startWhen', node.start && condText(sketch, node.start)],
     ['stopWhen', node.stop && condText(sketch, node.stop)],
     ['skipWhen', node.skip && condText(sketch, node.skip)],
-    ['forEach', node.forEach],
+    [
+      'forEach',
+      node.over === undefined ? node.forEach : `{{ ${sketch.nodes[node.over]?.id}.list }}`,
+    ],
     ['maxParallel', node.maxParallel],
     ['inputs', node.inputs && bindings(sketch, node.inputs)],
     ['retry', node.retry && yamlRetry(node.retry)],
-    ['steps', node.kind === 'steps' ? [yamlStep(node)] : undefined],
+    ['timeout', node.timeout === undefined ? undefined : `${node.timeout}ms`],
+    ['cache', yamlCache(node)],
+    ['steps', node.kind === 'steps' && node.by === undefined ? [yamlStep(node)] : undefined],
+    ['function', node.by === 'handler' ? yamlFunction(node) : undefined],
+    ['sql', node.by === 'query' ? yamlQuery(node) : undefined],
+    ['pipeline', typeof node.by === 'object' ? yamlSubRun(node, node.by) : undefined],
     ['approval', node.kind === 'approval' ? yamlApproval(node) : undefined],
   ];
   return [
@@ -193,17 +205,82 @@ function yamlStep(node: SketchNode): { [name: string]: Json } {
   const cases = node.endings.flatMap((endings, instance) =>
     endings.map((ending, at) => {
       const attempt = at === endings.length - 1 ? '*' : `${at + 1}`;
-      return `${instance}:${attempt}) ${shellEnding(ending)} ;;`;
+      return `${instance}:${attempt}) ${shellEnding(ending, node.list)} ;;`;
     }),
   );
-  const command = `case "\${INSTANCE}:\${MILLRACE_ATTEMPT}" in\n${cases.join('\n')}\nesac`;
+  const secret =
+    node.secret === true ? `test "\${#TOKEN}" = ${SECRET.length} || exit 98; echo "$TOKEN"\n` : '';
+  const command = `${secret}case "\${INSTANCE}:\${MILLRACE_ATTEMPT}" in\n${cases.join('\n')}\nesac`;
   const instance = node.forEach === undefined ? '0' : '{{ index }}';
-  return { env: { INSTANCE: instance }, command };
+  const token = node.secret === true ? { TOKEN: `{{ secret.${SECRET_NAME} }}` } : {};
+  return { env: { INSTANCE: instance, ...token }, command };
 }
 
-function shellEnding(ending: AttemptResult): string {
-  if (ending.result === 'completed') {
-    return `printf '%s' '${JSON.stringify(ending.outputs)}' > "$MILLRACE_OUTPUTS"`;
-  }
-  return ending.result === 'failed' ? `exit ${ending.exitCode ?? 1}` : 'kill -9 $$';
+function shellEnding(ending: AttemptResult, list: number | undefined): string {
+  if (ending.result === 'failed') return `exit ${ending.exitCode ?? 1}`;
+  if (ending.result !== 'completed') return 'kill -9 $$';
+  const outputs = JSON.stringify(ending.outputs);
+  if (list === undefined) return `printf '%s' '${outputs}' > "$MILLRACE_OUTPUTS"`;
+  const elements = Array.from({ length: list }, (_, at) => `{"k":${at * 10},"pad":"'"$pad"'"}`);
+  const comma = outputs === '{}' ? '' : ',';
+  const pad = `pad=$(head -c ${padding(list)} /dev/zero | tr '\\0' x)`;
+  const text = `${outputs.slice(0, -1)}${comma}"list":[${elements.join(',')}]}`;
+  return `${pad}; printf '%s' '${text}' > "$MILLRACE_OUTPUTS"`;
+}
+
+/** What a list by reference is made of: together the elements are too large to be kept inline. */
+export const padding = (list: number): number => Math.ceil(36_000 / list);
+
+export const SECRET_NAME = 'RANDOM_TOKEN';
+export const SECRET = 'gZ4-unlikely-to-be-anything-else';
+/** The handler that does what its configuration says. */
+export const HANDLER = 'as_told';
+
+function yamlCache(node: SketchNode): Json | undefined {
+  if (node.cached === undefined) return undefined;
+  return node.cached === 'always' ? "{{ 'always' }}" : true;
+}
+
+function yamlFunction(node: SketchNode): Json {
+  const key = node.secret === true ? { key: `{{ secret.${SECRET_NAME} }}` } : {};
+  const list = node.list === undefined ? {} : { list: node.list };
+  // The texts in it are plain ones.
+  const endings = node.endings as unknown as Json;
+  return { name: HANDLER, config: { endings, ...list, ...key } };
+}
+
+/** A row for each instance. */
+function yamlQuery(node: SketchNode): Json {
+  const rows = node.endings.map((endings, instance) => {
+    const [ending] = endings;
+    const outputs = ending?.result === 'completed' ? ending.outputs : undefined;
+    const text = (value: Json | undefined): string =>
+      typeof value === 'string' ? `'${value}'` : JSON.stringify(value ?? null);
+    return `(${instance}, ${text(outputs?.['n'])}::bigint, ${text(outputs?.['ok'])}::boolean, ${text(outputs?.['s'])}::varchar, ${outputs === undefined})`;
+  });
+  const instance = node.forEach === undefined ? '0' : '{{ index }}';
+  const from = rows.length === 0 ? `(0, 0, true, '', true)` : rows.join(', ');
+  const query = `select n, ok, s, case when fails then error('fails on purpose') end as z from (values ${from}) as rows(i, n, ok, s, fails) where i = ${instance}`;
+  const outputs = Object.fromEntries(
+    ['n', 'ok', 's', 'z'].map((name) => [name, `select ${name} from result`]),
+  );
+  return { query, outputs };
+}
+
+function yamlSubRun(node: SketchNode, { sketch, inputs }: SubSketch): Json {
+  const item = node.over === undefined ? '{{ item }}' : '{{ item.k }}';
+  return {
+    file: `./${sketch.id}.yaml`,
+    inputs: Object.fromEntries(
+      Object.entries(inputs).map(([name, value]) => [name, value === 'item' ? item : value]),
+    ),
+  };
+}
+
+/** The sketch and all that it runs, as files by name. */
+export function toFiles(sketch: Sketch, name = 'pipeline.yaml'): { [file: string]: string } {
+  const files = { [name]: toYaml(sketch) };
+  for (const { by } of sketch.nodes)
+    if (typeof by === 'object') Object.assign(files, toFiles(by.sketch, `${by.sketch.id}.yaml`));
+  return files;
 }

@@ -65,6 +65,18 @@ export interface SketchNode {
   readonly kind: 'join' | 'steps' | 'prepare' | 'approval';
   /** Steps that a handler inside the engine's own process does instead. */
   readonly direct?: boolean;
+  /** What does the work of `steps` in a file, where it is no program: a handler, a query, or a run of another sketch. */
+  readonly by?: 'handler' | 'query' | SubSketch;
+  /** Instances are elements of what this node gives as `list`, by reference. */
+  readonly over?: number;
+  /** Besides its outputs it gives a `list` of so many large elements. */
+  readonly list?: number;
+  /** Whoever does it must be given a secret. */
+  readonly secret?: boolean;
+  /** What it comes to is kept for later runs: under the key `always`, or by what it is given. */
+  readonly cached?: 'always' | 'by-inputs';
+  /** Instances whose result an earlier run has kept: what the only ending says was taken over. */
+  readonly reused?: readonly number[];
   /** Of an approval. An ending `timed_out` of it means that nobody decides. */
   readonly deadline?: number;
   readonly onDeadline?: 'reject' | 'approve';
@@ -84,6 +96,12 @@ export interface SketchNode {
   readonly endings: readonly (readonly AttemptResult[])[];
 }
 
+/** A run inside a run. `item` gives the number that the instance stands for. */
+export interface SubSketch {
+  readonly sketch: Sketch;
+  readonly inputs: { readonly [name: string]: number | 'item' };
+}
+
 export interface SketchExternal {
   readonly name: string;
   readonly key?: string;
@@ -100,6 +118,8 @@ export interface Sketch {
   /** Nodes that an earlier run completed: index → outputs. */
   readonly seeds: ReadonlyMap<number, { readonly [name: string]: Json }>;
   readonly timeout?: number;
+  /** What a run of it gives. */
+  readonly outputs?: { readonly [name: string]: Expr };
 }
 
 /** Nodes that a condition names exactly: in events and in terms. */
