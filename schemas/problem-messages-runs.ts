@@ -16,7 +16,7 @@ export const RUN_MESSAGES = {
     values: '{file}:{why}',
   },
   input_file_missing: {
-    input: 'the file {file} for the input "{name}" is not there',
+    input: 'the file {file} for the input "{name}" is not there, or is no file that can be read',
     values: 'the file {file} of --inputs is not there or cannot be read',
   },
   secret_missing: {

@@ -79,6 +79,10 @@ export async function fileAt(
   const found = await stat(path).catch(() => undefined);
   if (found?.isFile() !== true) return undefined;
   const hash = createHash('sha256');
-  await pipeline(createReadStream(path), hash);
+  try {
+    await pipeline(createReadStream(path), hash);
+  } catch {
+    return undefined;
+  }
   return { $file: { path, name: basename(path), size: found.size, sha256: hash.digest('hex') } };
 }

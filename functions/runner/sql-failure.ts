@@ -32,9 +32,23 @@ export function queryFailure(failure: SqlFailure, queries: Queries): Told {
 
 function told(where: string, message: string, excerpt?: string): Told {
   return {
-    message: `${where}: ${message.replaceAll(/\s*\n\s*/g, '; ').replaceAll('!;', ';')}`,
+    message: `${where}: ${inOneLine(message)}`,
     shown: [`${where}: ${message}`, ...(excerpt === undefined ? [] : [excerpt])].join('\n'),
   };
+}
+
+/** What the database advises to whoever reads a CSV file by hand, and all that it tried: for the log only. */
+const ADVICE =
+  /^(?:\* (?!Columns are set)|Column .* is being converted|This type was either|The search space used was|(?:Delimiter|Quote\/Escape|Comment) Candidates|Encoding: |Possible (?:Solution|fixes))/i;
+
+function inOneLine(message: string): string {
+  const lines = message.split('\n').map((line) => line.trim());
+  const kept = lines.filter((line, at) => line !== '' && (at === 0 || !ADVICE.test(line)));
+  return kept
+    .join('; ')
+    .replaceAll('!;', ';')
+    .replaceAll(/(Original Line:);/g, '$1')
+    .replaceAll('.;', ';');
 }
 
 /** `$1` is what stands for `{{ path }}` in the text that the database was given. */

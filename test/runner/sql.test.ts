@@ -428,7 +428,16 @@ describe('what is said when the database refuses', () => {
     expect(message).toMatch(
       /CSV Error on Line: 3; Original Line: 3,four; Error when converting column "b"/,
     );
-    expect(message).not.toContain('Possible');
+    expect(message).not.toMatch(/Possible|nullstr|is being converted/);
+  });
+
+  test('a line of a CSV file with a column too many: how many were found and wanted, without a page of advice', async () => {
+    const wide = aFile(runner.dataDir, 'wide.csv', 'a,b\n1,2\n3,4,5\n');
+    const query =
+      "from read_csv('{{ wide }}', header = true, columns = {'a': 'INTEGER', 'b': 'INTEGER'})";
+    const message = await messageOf(query, { inputs: { wide } });
+    expect(message).toMatch(/wide\.csv.*they contain: 2 columns.*the sniffer: 3/);
+    expect(message.length).toBeLessThan(450);
   });
 
   test('a last statement without rows', async () => {
