@@ -275,6 +275,24 @@ test('a binding that cannot be evaluated fails the node before it starts', async
   expect(await here.eventNames(run)).not.toContain('b.started');
 });
 
+test.each([
+  ['a list in its inputs', 'inputs: { n: "{{ len(a.big) }}" }'],
+  ['a list in skipWhen', 'skipWhen: "{{ len(a.big) > 1 }}"'],
+  ['an item of a list', 'inputs: { n: "{{ a.big[0] }}" }'],
+  ['a list of instances', 'forEach: "{{ a.big }}"'],
+])('a long text where %s is wanted fails the node, and the run goes on', async (_, key) => {
+  const run = await here.start(
+    `id: long\nnodes:\n  - { id: a, ${step} }\n  - { id: b, needs: [a], ${key}, ${step} }\n  - { id: c, startWhen: "event:b.failed" }\n`,
+  );
+  const object = { key: 'NS/default/values/x.json', size: 40_002, mediaType: 'application/json' };
+  const text = JSON.stringify('x'.repeat(40_000));
+  const { sha256 } = await here.ports.objects.put(object.key, new TextEncoder().encode(text));
+  await here.complete('a', { big: { $ref: { ...object, sha256 } } });
+  const report = await here.report(run);
+  expect(report.nodes['b']).toMatchObject({ status: 'failed', reason: 'expression_error' });
+  expect(report.status).toBe('completed');
+});
+
 test('explain names the term that decided, with its values', async () => {
   const run = await here.start(
     `id: gate\nnodes:\n  - { id: a, ${step} }\n  - { id: b, startWhen: "event:a.completed && {{ a.rows > 10 }}", ${step} }\n`,

@@ -3,7 +3,7 @@ import type { Command, Fact, Verdict } from '#schemas/run.ts';
 import type { Json, Outputs } from '#schemas/values.ts';
 import { asTruth, evaluate } from '../expression/evaluate.ts';
 import type { Known, Variables } from '../expression/types.ts';
-import { isObject } from '../expression/values.ts';
+import { isObject, isRef } from '../expression/values.ts';
 import { apply, type FactOf } from './apply.ts';
 import { type Term, TO_TERM } from './conditions.ts';
 import { isOpenTerm, SPREAD } from './gates.ts';
@@ -148,8 +148,9 @@ function outputsOf(walking: Walking, node: number): Outputs | undefined {
   return outputs;
 }
 
-/** A list by reference; undefined, and noted as missing, when it is not at hand. */
+/** A list by reference; undefined, and noted as missing, when it is not at hand; undefined of any other value by reference. */
 export function listOf(walking: Walking, ref: Json): readonly Json[] | undefined {
+  if (isRef(ref) && ref.$ref.count === undefined) return undefined;
   const list = walking.context.list?.(ref);
   if (!list && walking.context.list) walking.missing.set(JSON.stringify(ref), { ref });
   return list;
