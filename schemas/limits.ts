@@ -147,6 +147,10 @@ export const limits = {
   runnerWindow: 64,
   /** Programs one runner keeps running at once when resources do not bound them. */
   runnerPrograms: 256,
+  /** Characters of what a shell that waits is told; a longer order gets a shell of its own. */
+  standbyScript: 32 * KIB,
+  /** Orders a runner holds up to which it keeps a shell waiting: with more, starting it would only be in the way. */
+  standbyOrders: 2,
   /** Processes of one step where the host can bound them. */
   stepProcesses: 4_096,
   /** Orders a runner holds from which on it is busy: then what it says waits so many milliseconds for company. */
@@ -260,4 +264,19 @@ export const limits = {
   secretBytes: 64 * KIB,
   /** Secrets of one namespace. */
   secrets: 1_000,
+
+  /** Entries of the walker's `Tick`, timed out ones counted, before one execution hands over to the next. */
+  ticksPerExecution: 2_000,
+  /** Milliseconds a parked tick waits to be woken. */
+  tickTimeout: HOUR,
+  /** Time-outs of one parked tick before the machine looks whether it should hand over. */
+  tickTimeouts: 20,
+  /** Calls of the tick's function that fail before the walk ends; the sweep begins a new one. */
+  tickFailures: 5,
+  /** Bytes that the walker's machine and a tick tell each other. */
+  tickBytes: 2 * KIB,
+  /** Highest numbers of a walk, a tick and a retry: together they make one number that never falls. */
+  walks: 9_000,
+  ticks: 999_999,
+  tickRetries: 99_999,
 } as const;

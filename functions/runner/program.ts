@@ -1,11 +1,12 @@
 // One program: started in a process group of its own, watched, bounded, and ended with everything it left behind.
-import { type ChildProcessByStdio, spawn } from 'node:child_process';
-import type { Readable } from 'node:stream';
+import { spawn } from 'node:child_process';
+import { existsSync } from 'node:fs';
 import { limits } from '#schemas/limits.ts';
 import type { Peaks } from '#schemas/run.ts';
 import type { ProcessMark } from '#schemas/runner-files.ts';
 import type { Cage } from './cage.ts';
 import { markOfNew, schedulingEntities, signal } from './processes.ts';
+import type { ShellProcess, Standby } from './standby.ts';
 import { type Watch, Watched } from './watch.ts';
 
 export interface ProgramOrder {
@@ -16,6 +17,8 @@ export interface ProgramOrder {
   /** Bytes, where no cage bounds them. */
   readonly memory?: number | undefined;
   readonly watch: Watch;
+  /** Shells that were started ahead. */
+  readonly standby: Standby;
   onOutput(stream: 'stdout' | 'stderr', chunk: Buffer): void;
   /** Called in the same turn in which the process was made. */
   onSpawn(mark: ProcessMark): void;
@@ -29,8 +32,6 @@ export type ProgramEnd = { readonly peaks: Peaks } & (
   | { readonly how: 'not_started'; readonly message: string }
 );
 
-type Child = ChildProcessByStdio<null, Readable, Readable>;
-
 // Enters the cage before anything of the user's runs, then becomes the user's shell.
 const ENTER =
   'command=$1; shift; for door do echo 0 > "$door" || exit 125; done; exec /bin/sh -c -- "$command"';
@@ -38,23 +39,23 @@ const ENTER =
 export class Program {
   readonly ended: Promise<ProgramEnd>;
   readonly #order: ProgramOrder;
-  readonly #child: Child | undefined;
+  readonly #child: ShellProcess | undefined;
   #watched: Watched | undefined;
   #over: { how: 'memory' | 'processes'; found: number } | undefined;
   #kill: NodeJS.Timeout | undefined;
 
   constructor(order: ProgramOrder) {
     this.#order = order;
-    let child: Child;
+    let started: Started;
     try {
-      child = start(order);
+      started = start(order);
     } catch (error) {
       this.ended = Promise.resolve(notStarted(error));
       return;
     }
-    this.#child = child;
-    this.ended = this.#wait(child);
-    this.#watchOver(child);
+    this.#child = started.child;
+    this.ended = this.#wait(started.child);
+    this.#watchOver(started);
   }
 
   /** TERM now, KILL after `grace` milliseconds. Asking again can only make it sooner. */
@@ -72,10 +73,9 @@ export class Program {
     this.#kill = setTimeout(() => this.#killAll(pid), grace);
   }
 
-  #watchOver(child: Child): void {
-    const { pid } = child;
+  #watchOver({ child: { pid }, mark }: Started): void {
     if (pid === undefined) return;
-    this.#order.onSpawn(markOfNew(pid));
+    this.#order.onSpawn(mark ?? markOfNew(pid));
     const bounds = { memory: this.#order.memory, processes: limits.stepProcesses };
     this.#watched = new Watched(pid, bounds, (how, found) => {
       this.#over = { how, found };
@@ -84,7 +84,7 @@ export class Program {
     this.#order.watch.add(this.#watched);
   }
 
-  #wait(child: Child): Promise<ProgramEnd> {
+  #wait(child: ShellProcess): Promise<ProgramEnd> {
     for (const stream of ['stdout', 'stderr'] as const)
       child[stream].on('data', (chunk: Buffer) => this.#order.onOutput(stream, chunk));
     return new Promise((resolve) => {
@@ -106,7 +106,7 @@ export class Program {
     });
   }
 
-  #onExit(child: Child, code: number | null, name: NodeJS.Signals | null): ProgramEnd {
+  #onExit(child: ShellProcess, code: number | null, name: NodeJS.Signals | null): ProgramEnd {
     clearTimeout(this.#kill);
     if (child.pid !== undefined) this.#killAll(child.pid);
     if (this.#watched !== undefined) this.#order.watch.remove(this.#watched);
@@ -137,19 +137,28 @@ export class Program {
   }
 }
 
-function start(order: ProgramOrder): Child {
+interface Started {
+  readonly child: ShellProcess;
+  /** Who it is, when it was started before now. */
+  readonly mark?: ProcessMark;
+}
+
+function start(order: ProgramOrder): Started {
   const doors = order.cage?.doors;
-  const args =
-    doors === undefined
-      ? ['-c', '--', processBound() + order.command]
-      : ['-c', ENTER, 'sh', order.command, ...doors];
+  const command = doors === undefined ? processBound() + order.command : order.command;
+  // A folder that is not there is said by the system, in the plain way.
+  const ahead = doors === undefined && existsSync(order.folder);
+  const waiting = ahead ? order.standby.take({ ...order, command }) : undefined;
+  if (waiting !== undefined) return waiting;
+  const args = doors === undefined ? ['-c', '--', command] : ['-c', ENTER, 'sh', command, ...doors];
   // A group and session of its own: signals of the terminal do not reach it, ours reach all of it.
-  return spawn('/bin/sh', args, {
+  const child = spawn('/bin/sh', args, {
     cwd: order.folder,
     env: order.environment,
     detached: true,
     stdio: ['ignore', 'pipe', 'pipe'],
   });
+  return { child };
 }
 
 /**

@@ -97,10 +97,12 @@ async function runProgram(world: World, step: StepOrder): Promise<Ended> {
     cage: step.cage,
     memory: step.cage === undefined ? step.order.resources?.limits?.memory : undefined,
     watch: world.watch,
+    standby: world.standby,
     onOutput: (stream, chunk) => (stream === 'stdout' ? stdout : stderr).push(chunk),
     onSpawn: (mark) => {
       pid = mark.pid;
       world.spool.spawned(step.order.name, mark);
+      world.started();
     },
   });
   const progress = new Progress(step.files.progress, (share, text) =>

@@ -15,6 +15,7 @@ import { type Held, Queue } from './queue.ts';
 import { Room } from './room.ts';
 import { Secrets } from './secrets.ts';
 import { Spool } from './spool.ts';
+import { Standby } from './standby.ts';
 import { Sweeper } from './sweep.ts';
 import { Watch } from './watch.ts';
 import { Workspaces } from './workspaces.ts';
@@ -35,6 +36,7 @@ export class Runner {
   readonly #spool: Spool;
   readonly #secrets: Secrets;
   readonly #sweeper: Sweeper;
+  readonly #standby = new Standby();
   readonly #world: World;
   readonly #ended = Promise.withResolvers<void>();
   #pump: NodeJS.Immediate | undefined;
@@ -60,6 +62,8 @@ export class Runner {
       spool: this.#spool,
       watch: new Watch(),
       cages: new Cages(this.#job),
+      standby: this.#standby,
+      started: () => this.#prepare(),
       workspaces: new Workspaces(options.dataDir, this.#job),
       secrets: (name, names) => this.#secrets.ask(name, names),
       progress: (name, progress, message) => this.#notice(name, { progress, message }),
@@ -74,6 +78,7 @@ export class Runner {
     await this.#ended.promise;
     clearInterval(this.#heartbeat);
     await this.#connection.close();
+    this.#standby.close();
     this.#sweeper.close();
     this.#world.cages.close();
     this.#world.workspaces.close();
@@ -139,6 +144,7 @@ export class Runner {
     this.#claim(claiming);
     this.#secrets.askAgain();
     this.#pumpSoon();
+    this.#prepare();
   }
 
   #onLost(): void {
@@ -224,6 +230,10 @@ export class Runner {
     };
     this.#connection.send({ frame: 'report', ...this.#spool.report(held.order.name, report) });
     this.#pumpSoon();
+  }
+
+  #prepare(): void {
+    if (this.#queue.size <= limits.standbyOrders) this.#standby.prepare();
   }
 
   #notice(name: AttemptName, said: { progress?: number; message?: string }): void {

@@ -3,6 +3,7 @@ import type { Peaks } from '#schemas/run.ts';
 import type { AttemptName } from '#schemas/work-order.ts';
 import type { Cages } from './cage.ts';
 import type { Spool } from './spool.ts';
+import type { Standby } from './standby.ts';
 import type { Watch } from './watch.ts';
 import type { Workspaces } from './workspaces.ts';
 
@@ -14,11 +15,14 @@ export interface World {
   readonly spool: Spool;
   readonly watch: Watch;
   readonly cages: Cages;
+  readonly standby: Standby;
   readonly workspaces: Workspaces;
   secrets(
     name: AttemptName,
     names: readonly string[],
   ): Promise<{ values: Readonly<Record<string, string>>; missing: readonly string[] }>;
+  /** A program was started: what can be done ahead may be done now. */
+  started(): void;
   progress(name: AttemptName, progress: number, message: string): void;
 }
 
