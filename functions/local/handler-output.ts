@@ -16,6 +16,24 @@ interface Reading {
 
 /** The outputs; none for undefined and null. Throws MalformedOutputs or OutputsTooLarge, with the place and what came. */
 export function namedOutputs(returned: unknown): Map<string, Json> {
+  try {
+    return read(returned);
+  } catch (error) {
+    if (error instanceof MalformedOutputs || error instanceof OutputsTooLarge) throw error;
+    // Getters and proxies are the handler's own code.
+    throw new MalformedOutputs(`reading what the handler returned threw: ${said(error)}`);
+  }
+}
+
+function said(error: unknown): string {
+  try {
+    return error instanceof Error ? error.message : String(error);
+  } catch {
+    return 'something that cannot be shown';
+  }
+}
+
+function read(returned: unknown): Map<string, Json> {
   const outputs = new Map<string, Json>();
   if (returned === undefined || returned === null) return outputs;
   if (typeof returned !== 'object' || Array.isArray(returned) || !isPlain(returned)) {
@@ -25,7 +43,12 @@ export function namedOutputs(returned: unknown): Map<string, Json> {
   }
   const reading: Reading = { inside: new Set([returned]), size: 0 };
   for (const [name, value] of Object.entries(returned)) {
-    if (name === '' || name.length > limits.idLength || FORBIDDEN.has(name)) {
+    if (FORBIDDEN.has(name)) {
+      throw new MalformedOutputs(
+        `the handler returned an output named ${name}, which is not allowed`,
+      );
+    }
+    if (name === '' || name.length > limits.idLength) {
       throw new MalformedOutputs(
         `the handler returned an output named ${JSON.stringify(name.slice(0, 80))}; wanted are 1 to ${limits.idLength} characters`,
       );
@@ -51,8 +74,10 @@ function jsonOf(value: unknown, at: string, reading: Reading, depth: number): Js
     case 'boolean':
       return value;
     case 'number':
-      if (Number.isFinite(value)) return value;
-      throw unfit(value, at);
+      if (!Number.isFinite(value)) throw unfit(value, at);
+      if (value > 9 || value < 0) reading.size += `${value}`.length - 1;
+      inBounds(reading);
+      return value;
     case 'object':
       return value === null ? null : structure(value, at, reading, depth);
     default:
@@ -69,6 +94,11 @@ function structure(value: object, at: string, reading: Reading, depth: number): 
   }
   inBounds(reading);
   reading.inside.add(value);
+  if (Array.isArray(value)) {
+    // An item takes two bytes at least; a list may be long with nothing in it.
+    reading.size += value.length;
+    inBounds(reading);
+  }
   const made = Array.isArray(value)
     ? Array.from(value, (item: unknown, index) =>
         jsonOf(item ?? null, `${at}[${index}]`, reading, depth + 1),
@@ -79,6 +109,8 @@ function structure(value: object, at: string, reading: Reading, depth: number): 
 }
 
 function members(value: object, at: string, reading: Reading, depth: number): Json {
+  // Nobody else waits for what is refused here; its failure must not end the program.
+  if (value instanceof Promise) value.catch(() => {});
   if (!isPlain(value)) throw unfit(value, at);
   const made: [string, Json][] = [];
   for (const [name, member] of Object.entries(value)) {
@@ -135,8 +167,16 @@ function called(value: unknown): string {
     case 'bigint':
       return 'a BigInt (hand it over as a text)';
     case 'object':
-      return value === null ? 'null' : `of the class ${value.constructor?.name ?? 'unknown'}`;
+      return value === null ? 'null' : ofClass(value);
     default:
       return `a ${typeof value}`;
   }
+}
+
+function ofClass(value: object): string {
+  if (value instanceof Promise) return 'a promise (await it first)';
+  const name: unknown = value.constructor?.name;
+  return typeof name === 'string' && name !== ''
+    ? `an object of the class ${name}`
+    : 'an object that is not plain';
 }

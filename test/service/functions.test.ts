@@ -117,7 +117,12 @@ describe('a handler', () => {
       'malformed_outputs',
       /a\.b\[0\] is the number NaN/,
     ],
-    ['a date', () => ({ at: new Date(0) }), 'malformed_outputs', /at is of the class Date/],
+    [
+      'a date',
+      () => ({ at: new Date(0) }),
+      'malformed_outputs',
+      /at is an object of the class Date/,
+    ],
     ['40 MB', () => ({ text: 'x'.repeat(40_000_000) }), 'outputs_too_large', /more than 16 MiB/],
     [
       'a cycle',
@@ -129,6 +134,30 @@ describe('a handler', () => {
       'malformed_outputs',
       /holds itself/,
     ],
+    ['an endless list', () => ({ list: new Array(2 ** 32 - 1) }), 'outputs_too_large', /16 MiB/],
+    [
+      'too many numbers',
+      () => ({ list: Array.from({ length: 9_000_000 }, () => 1) }),
+      'outputs_too_large',
+      /16 MiB/,
+    ],
+    [
+      'a promise that fails',
+      () => ({ path: Promise.reject(new Defect('lost')) }),
+      'malformed_outputs',
+      /output path is a promise \(await it first\)/,
+    ],
+    [
+      'what throws when it is read',
+      () => ({
+        get size(): number {
+          throw new Defect('not known');
+        },
+      }),
+      'malformed_outputs',
+      /reading what the handler returned threw: not known/,
+    ],
+    ['a map', () => new Map(), 'malformed_outputs', /returned an object of the class Map/],
   ])('that returns %s fails its node and says so', async (_, handler, reason, message) => {
     engine.register('h', handler);
     const { nodes } = await ran('  - { id: a, function: h }');
