@@ -10,10 +10,10 @@ export async function crashes([
 ]: readonly number[]): Promise<number> {
   let failed = 0;
   for (let index = 0; index < rounds; index += 1) {
-    const { seed, faults, kills, effects } = await crashRound(first + index);
+    const { seed, kind, faults, kills, effects } = await crashRound(first + index);
     if (faults.length > 0) failed += 1;
     const mark = faults.length === 0 ? 'ok    ' : 'FAILED';
-    print(`${mark} seed ${seed}  kills ${kills.join(', ') || 'none'}  effects ${effects}`);
+    print(`${mark} seed ${seed}  ${kind}  kills ${kills.join(', ') || 'none'}  effects ${effects}`);
     for (const fault of faults) print(`       ${fault}`);
   }
   print(`${rounds - failed} passed, ${failed} failed`);

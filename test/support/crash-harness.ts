@@ -1,27 +1,22 @@
-// Kills the engine, the runner or both at random moments of a run of 30 nodes, some of which are runs with runs in them, resumes, and checks what must hold after it.
-// A client follows the run all the while.
+// Kills the engine, the runner or both at random moments of a run, resumes, and checks what must hold after it. Runs inside runs, approvals that are
+// decided meanwhile, clients that follow or run beside it, and many instances each have their kind of round.
 // Real processes, real files; a round is given by its seed, though the machine decides what a moment finds.
 import { type ChildProcess, spawn } from 'node:child_process';
-import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { encode, encodeChunk } from '#core/walk/codec.ts';
-import { fold } from '#core/walk/fold.ts';
-import { link } from '#core/walk/graph.ts';
-import { initialState } from '#core/walk/state.ts';
-import { openTable } from '#embedded/table.ts';
 import { readSpool } from '#runner/spool.ts';
-import { limits } from '#schemas/limits.ts';
-import { type Plan, plan as planSchema } from '#schemas/plan.ts';
-import { type Fact, fact, type RunStart, runStart } from '#schemas/run.ts';
-import { planObject } from '#service/keys.ts';
+import { check, effectsOf, leftOver, readRuns, topOf } from './crash-checks.ts';
+import { BIN, CRASH_KINDS, type CrashKind, type CrashKindName, SECRET } from './crash-kinds.ts';
+import { People } from './crash-people.ts';
 
-const ROOT = new URL('../..', import.meta.url).pathname;
-const BIN = join(ROOT, 'bin', 'millrace.js');
-const NODES = 30;
 const MOST_KILLS = 3;
 const LONGEST = 90_000;
 const FOLLOWER_LATE = 15_000;
+/** Milliseconds without an engine, in which others go on. */
+const DEAD = 700;
+/** Looks for processes that are left, every tenth of a second: an engine in the background ends after a while of its own. */
+const LOOKS = 200;
 
 /** mulberry32: small, and the same everywhere. */
 export function chance(seed: number): () => number {
@@ -36,40 +31,12 @@ export function chance(seed: number): () => number {
 
 export interface Round {
   readonly seed: number;
+  readonly kind: CrashKindName;
   readonly kills: readonly string[];
   /** What is wrong; empty when all holds. */
   readonly faults: readonly string[];
   /** Attempts that had their effect. */
   readonly effects: number;
-}
-
-/** The work of every so many nodes is a run of another pipeline, which runs a third one. */
-const SUB_RUNS = 6;
-const work = (random: () => number, output: string): string => {
-  const pause = (random() * 0.12).toFixed(3);
-  const command = `echo "$MILLRACE_RUN $MILLRACE_NODE $MILLRACE_ATTEMPT" >> "$MILLRACE_PIPELINE_DIR/effects"; sleep ${pause}; echo "${output}" >> "$MILLRACE_OUTPUTS"`;
-  return `steps: [{ command: ${JSON.stringify(command)} }]`;
-};
-
-/** File by file. */
-function pipelines(random: () => number): Readonly<Record<string, string>> {
-  return {
-    'child.yaml': `id: child\nnodes:\n  - { id: c0, ${work(random, 'at=0')} }\n  - { id: c1, pipeline: { id: grandchild } }\n  - { id: c2, needs: [c0, c1], ${work(random, 'at=2')} }\n`,
-    'grandchild.yaml': `id: grandchild\nnodes:\n  - { id: g0, ${work(random, 'at=0')} }\n`,
-    'pipeline.yaml': pipeline(random),
-  };
-}
-
-function pipeline(random: () => number): string {
-  const nodes = Array.from({ length: NODES }, (_, index) => {
-    const needs = Array.from({ length: index }, (_unused, other) => `n${other}`).filter(
-      () => random() < 1.6 / (index + 1),
-    );
-    const does =
-      index % SUB_RUNS === SUB_RUNS - 1 ? 'pipeline: { id: child }' : work(random, `at=${index}`);
-    return `  - id: n${index}\n    needs: [${needs.join(', ')}]\n    ${does}`;
-  });
-  return `id: crash\nnodes:\n${nodes.join('\n').replaceAll('\n    needs: []', '')}\n`;
 }
 
 interface Engine {
@@ -78,10 +45,12 @@ interface Engine {
   output: string;
 }
 
-function millrace(folder: string, args: readonly string[]): Engine {
-  const child = spawn(process.execPath, [BIN, ...args], {
+const millrace = (folder: string, args: readonly string[]): Engine => node(folder, [BIN, ...args]);
+
+function node(folder: string, args: readonly string[], input?: string): Engine {
+  const child = spawn(process.execPath, [...args], {
     cwd: folder,
-    stdio: ['ignore', 'pipe', 'pipe'],
+    stdio: [input === undefined ? 'ignore' : 'pipe', 'pipe', 'pipe'],
     env: { ...process.env, MILLRACE_CACHE_DIR: join(folder, 'cache') },
   });
   const engine: Engine = {
@@ -92,6 +61,7 @@ function millrace(folder: string, args: readonly string[]): Engine {
   const keep = (text: Buffer): void => {
     engine.output += text.toString();
   };
+  child.stdin?.end(input);
   child.stdout?.on('data', keep);
   child.stderr?.on('data', keep);
   return engine;
@@ -156,243 +126,151 @@ function runnerPids(dataDir: string): number[] {
   );
 }
 
+/** The kind of a seed, where none is asked for. */
+export const kindOfSeed = (seed: number): CrashKindName => {
+  const names = Object.keys(CRASH_KINDS) as CrashKindName[];
+  return names[seed % names.length] ?? 'runs in runs';
+};
+
 /** One round. The folder is kept when something is wrong, and named in the faults. */
-export async function crashRound(seed: number): Promise<Round> {
+export async function crashRound(seed: number, kind = kindOfSeed(seed)): Promise<Round> {
   const random = chance(seed);
   const folder = mkdtempSync(join(tmpdir(), 'millrace-crash-'));
-  for (const [name, text] of Object.entries(pipelines(random)))
+  for (const [name, text] of Object.entries(CRASH_KINDS[kind].files(random)))
     writeFileSync(join(folder, name), text);
-  const dataDir = join(folder, '.millrace');
-  const kills: string[] = [];
-  const faults: string[] = [];
-  const followers: Promise<Follower | undefined>[] = [];
-  let args = ['run', 'pipeline.yaml', '--json'];
-  let code: number | null = null;
-  for (let life = 0; life <= MOST_KILLS; life += 1) {
-    const engine = millrace(folder, args);
-    if (args[0] === 'run') followers.push(followerOf(folder, engine));
-    const target =
-      life === MOST_KILLS
-        ? 'none'
-        : (['engine', 'runner', 'both'][Math.floor(random() * 3)] ?? 'none');
-    const moment = 100 + random() * 900;
-    const late = pause(LONGEST).then(() => 'late' as const);
-    if (target !== 'none') {
-      const first = await Promise.race([engine.ended, pause(moment).then(() => 'alive' as const)]);
-      if (first === 'alive') {
-        kills.push(`${target}@${Math.round(moment)}`);
-        if (target !== 'engine') for (const pid of runnerPids(dataDir)) kill(pid);
-        if (target !== 'runner') kill(engine.child.pid);
-      }
-    }
-    const outcome = await Promise.race([engine.ended, late]);
-    if (outcome === 'late') {
-      faults.push(`hangs after ${kills.join(', ')}: ${engine.output.slice(-2_000)}`);
-      kill(engine.child.pid);
-      break;
-    }
-    code = outcome;
-    if (code === 0) break;
-    if (code !== null && life === MOST_KILLS)
-      faults.push(`ended with ${code}: ${engine.output.slice(-2_000)}`);
-    args =
-      existsSync(join(dataDir, 'millrace.db')) && (await hasRun(dataDir))
-        ? ['resume', 'latest', '--json']
-        : ['run', 'pipeline.yaml', '--json'];
-  }
-  // The run that counts is the last one that was begun.
-  const followed = await Promise.all(followers);
-  const last = followed.pop();
-  for (const early of followed) kill(early?.client.child.pid);
-  if (code !== 0) kill(last?.client.child.pid);
-  else {
-    if (last !== undefined) faults.push(...(await checkFollower(folder, last)));
-    faults.push(...(await check(folder, dataDir)));
-  }
+  const round = new Crashes(folder, CRASH_KINDS[kind], random);
+  const faults = await round.run();
   const effects = effectsOf(folder).length;
   if (faults.length > 0) faults.push(`kept in ${folder}`);
   else rmSync(folder, { recursive: true, force: true });
-  return { seed, kills, faults, effects };
+  return { seed, kind, kills: round.kills, faults, effects };
 }
 
-/** Plans lie in the data directory before their run is in the table. */
-async function hasRun(dataDir: string): Promise<boolean> {
-  try {
-    const table = openTable(join(dataDir, 'millrace.db'), { readOnly: true });
-    try {
-      return (await table.query({ pk: 'NS#default#MONTHS' })).items.length > 0;
-    } finally {
-      table.close();
+class Crashes {
+  readonly kills: string[] = [];
+  readonly #folder: string;
+  readonly #dataDir: string;
+  readonly #kind: CrashKind;
+  readonly #random: () => number;
+  readonly #faults: string[] = [];
+  readonly #followers: Promise<Follower | undefined>[] = [];
+  #second: Engine | undefined;
+
+  constructor(folder: string, kind: CrashKind, random: () => number) {
+    this.#folder = folder;
+    this.#dataDir = join(folder, '.millrace');
+    this.#kind = kind;
+    this.#random = random;
+  }
+
+  async run(): Promise<string[]> {
+    const people = new People(this.#dataDir, (args) => this.#say(args), this.#random);
+    if (this.#kind.people === true) {
+      await node(this.#folder, [BIN, 'secret', 'set', 'CRASH'], SECRET).ended;
+      people.begin();
     }
-  } catch {
-    return false;
+    const code = await this.#lives();
+    this.#faults.push(...(await people.end()));
+    if (code === 0 && this.#kind.second === true) await this.#endSecond();
+    else kill(this.#second?.child.pid);
+    await this.#look(code === 0);
+    return this.#faults;
   }
-}
 
-function effectsOf(folder: string): string[] {
-  const file = join(folder, 'effects');
-  return existsSync(file) ? readFileSync(file, 'utf8').trim().split('\n') : [];
-}
-
-async function check(folder: string, dataDir: string): Promise<string[]> {
-  const faults: string[] = [];
-  const table = openTable(join(dataDir, 'millrace.db'), { readOnly: true });
-  try {
-    const runs = (await table.query({ pk: 'NS#default#MONTHS' })).items;
-    const found = (
-      await Promise.all(runs.map((month) => table.query({ pk: `NS#default#RUNS#${month.sk}` })))
-    ).flatMap((page) => page.items);
-    const tops = found.filter((item) => item['parent'] === undefined);
-    const last = tops.at(-1);
-    if (last === undefined) return ['no run is in the list'];
-    const all = await Promise.all(found.map(({ sk }) => readRun(table, sk)));
-    const tree = below(all, last.sk);
-    if (tops.length === 1) faults.push(...checkEffects(effectsOf(folder), tree));
-    faults.push(...checkNodes(tree[0]?.facts ?? []), ...checkSubRuns(tree, dataDir));
-    for (const run of tree) faults.push(...(await checkRun(table, run, dataDir)));
-    for (const { sk } of (await table.query({ pk: 'NS#default#ACTIVE' })).items)
-      if (tree.some(({ run }) => run === sk)) faults.push(`run ${sk} still counts as active`);
-  } finally {
-    table.close();
+  async #say(args: readonly string[]): Promise<{ code: number | null; output: string }> {
+    const said = millrace(this.#folder, args);
+    return { code: await said.ended, output: said.output };
   }
-  let left = leftOver(folder);
-  for (let look = 0; left.length > 0 && look < 50; look += 1) {
-    await pause(100);
-    left = leftOver(folder);
+
+  /** The exit code of the last one. */
+  async #lives(): Promise<number | null> {
+    let code: number | null = null;
+    for (let life = 0; life <= MOST_KILLS && code !== 0; life += 1) {
+      const known = topOf(await readRuns(this.#dataDir), 'crash')?.run;
+      const { begin, goOn } = this.#kind;
+      const engine = node(this.#folder, known === undefined ? begin : goOn(known));
+      if (known === undefined) this.#followers.push(followerOf(this.#folder, engine));
+      this.#beginSecond(engine);
+      if (life < MOST_KILLS) await this.#kill(engine);
+      const late = pause(LONGEST).then(() => 'late' as const);
+      const outcome = await Promise.race([engine.ended, late]);
+      if (outcome === 'late') {
+        this.#faults.push(`hangs: ${engine.output.slice(-2_000)}`);
+        kill(engine.child.pid);
+        return null;
+      }
+      code = outcome;
+      if (code !== 0 && life === MOST_KILLS)
+        this.#faults.push(`ended with ${code}: ${engine.output.slice(-2_000)}`);
+      if (code !== 0 && this.#random() < 0.4) await pause(DEAD);
+    }
+    return code;
   }
-  return [...faults, ...left];
-}
 
-type Table = ReturnType<typeof openTable>;
-
-interface ReadRun {
-  readonly run: string;
-  readonly start: RunStart;
-  readonly facts: readonly Fact[];
-}
-
-const runPk = (run: string): string => `NS#default#RUN#${run}`;
-
-async function readRun(table: Table, run: string): Promise<ReadRun> {
-  const pk = runPk(run);
-  const start = runStart.parse((await table.get({ pk, sk: 'START' }))?.['start']);
-  const facts = (await table.query({ pk, prefix: 'LOG#' })).items.flatMap((item) =>
-    fact.array().parse(item['facts']),
-  );
-  return { run, start, facts };
-}
-
-/** A run and all runs below it, the run first. */
-function below(all: readonly ReadRun[], top: string): readonly ReadRun[] {
-  const tree = all.filter(({ run }) => run === top);
-  // What is found is looked through as well.
-  for (const { run } of tree) tree.push(...all.filter(({ start }) => start.parent?.run === run));
-  return tree;
-}
-
-function planOf(dataDir: string, start: RunStart): Plan {
-  const text = readFileSync(join(dataDir, 'objects', planObject('default', start.plan)), 'utf8');
-  return planSchema.parse(JSON.parse(text));
-}
-
-/** It has ended once, nothing waits for it, and its log makes its state. */
-async function checkRun(table: Table, of: ReadRun, dataDir: string): Promise<string[]> {
-  const { run, start, facts } = of;
-  const pk = runPk(run);
-  const faults: string[] = [];
-  const graph = link(planOf(dataDir, start));
-  const timeout = start.timeout ?? limits.runTimeout;
-  const folded = fold(graph, initialState(graph, { timeout, seeds: [] }), facts);
-  const head = (await table.get({ pk, sk: 'HEAD' }))?.['head'];
-  if (JSON.stringify(encode(folded).head) !== JSON.stringify(head))
-    faults.push(`folding the log of ${run} does not give the stored head`);
-  for (const item of (await table.query({ pk, prefix: 'CHUNK#' })).items) {
-    const same =
-      JSON.stringify(encodeChunk(folded, item.sk.slice('CHUNK#'.length))) ===
-      JSON.stringify(item['data']);
-    if (!same) faults.push(`folding the log of ${run} does not give ${item.sk}`);
-  }
-  if ((await table.query({ pk, prefix: 'IN#' })).items.length > 0)
-    faults.push(`the inbox of ${run} is not empty`);
-  const ends = facts.filter((fact) => fact.fact === 'run.ended').length;
-  if (ends !== 1) faults.push(`run ${run} ended ${ends} times`);
-  return faults;
-}
-
-/** At most once for each attempt; exactly once for the one that completed and has a program. */
-function checkEffects(effects: readonly string[], tree: readonly ReadRun[]): string[] {
-  const faults: string[] = [];
-  const counts = new Map<string, number>();
-  for (const effect of effects) counts.set(effect, (counts.get(effect) ?? 0) + 1);
-  for (const [effect, count] of counts)
-    if (count > 1) faults.push(`the effect of ${effect} happened ${count} times`);
-  for (const { run, facts } of tree) {
-    const isSubRun = (node: string): boolean =>
-      tree.some(({ start }) => start.parent?.run === run && start.parent.address === node);
-    for (const fact of facts) {
-      if (fact.fact !== 'ended' || fact.status !== 'completed' || isSubRun(fact.node)) continue;
-      if (counts.get(`${run} ${fact.node} ${fact.attempt}`) !== 1)
-        faults.push(
-          `${fact.node} of ${run} completed with attempt ${fact.attempt}, which had no effect`,
-        );
+  async #kill(engine: Engine): Promise<void> {
+    const target = ['engine', 'runner', 'both'][Math.floor(this.#random() * 3)] ?? 'both';
+    const [first, last] = this.#kind.moments;
+    const moment = first + this.#random() * (last - first);
+    const alive = pause(moment).then(() => 'alive' as const);
+    if ((await Promise.race([engine.ended, alive])) !== 'alive') return;
+    this.kills.push(`${target}@${Math.round(moment)}`);
+    if (target !== 'engine') for (const pid of runnerPids(this.#dataDir)) kill(pid);
+    if (target !== 'runner') kill(engine.child.pid);
+    if (this.#second !== undefined && this.#random() < 0.4) {
+      this.kills.push('client');
+      kill(this.#second.child.pid);
     }
   }
-  return faults;
-}
 
-/** Each attempt of a node that runs a pipeline has one run, which completed if the attempt did. */
-function checkSubRuns(tree: readonly ReadRun[], dataDir: string): string[] {
-  const faults: string[] = [];
-  for (const { run, start, facts } of tree) {
-    const nodes = planOf(dataDir, start).nodes.filter(
-      ({ executor }) => executor.kind === 'pipeline',
-    );
-    for (const { id } of nodes) {
-      const attempts = facts.filter((fact) => fact.fact === 'started' && fact.node === id);
-      const children = tree.filter(
-        (each) => each.start.parent?.run === run && each.start.parent.address === id,
-      );
-      if (attempts.length !== children.length)
-        faults.push(`${id} of ${run} has ${attempts.length} attempts and ${children.length} runs`);
-      const completed = children.filter((child) =>
-        child.facts.some((fact) => fact.fact === 'run.ended' && fact.status === 'completed'),
-      );
-      const ended = facts.some(
-        (fact) => fact.fact === 'ended' && fact.node === id && fact.status === 'completed',
-      );
-      if (completed.length !== (ended ? 1 : 0))
-        faults.push(`${id} of ${run} ended otherwise than its run`);
+  /** As soon as there is an engine to be a client of. */
+  #beginSecond(engine: Engine): void {
+    if (this.#kind.second !== true) return;
+    const begin = async (): Promise<void> => {
+      const over = engine.ended.then(() => true);
+      while (!engine.output.includes('"run":'))
+        if (await Promise.race([over, pause(20).then(() => false)])) return;
+      if (this.#second === undefined) this.#second = await this.#nextSecond();
+      else if (this.#second.child.exitCode ?? this.#second.child.signalCode)
+        this.#second = await this.#nextSecond();
+    };
+    begin().catch((error: unknown) => this.#faults.push(String(error)));
+  }
+
+  async #nextSecond(): Promise<Engine> {
+    const known = topOf(await readRuns(this.#dataDir), 'second')?.run;
+    const args = known === undefined ? ['run', 'second.yaml'] : ['resume', known];
+    return millrace(this.#folder, [...args, '--json']);
+  }
+
+  /** It may have been killed; then it goes on by itself. */
+  async #endSecond(): Promise<void> {
+    for (let life = 0; life <= MOST_KILLS; life += 1) {
+      this.#second ??= await this.#nextSecond();
+      const late = pause(LONGEST).then(() => 'late' as const);
+      const code = await Promise.race([this.#second.ended, late]);
+      if (code === 0) return;
+      if (code !== null) {
+        this.#faults.push(`the second run ends with ${code}: ${this.#second.output.slice(-2_000)}`);
+        return kill(this.#second.child.pid);
+      }
+      this.#second = undefined;
     }
   }
-  return faults;
-}
 
-/** Of the top: each node has ended once. */
-function checkNodes(facts: readonly Fact[]): string[] {
-  const faults: string[] = [];
-  const ended = new Map<string, number>();
-  for (const fact of facts)
-    if (fact.fact === 'ended') ended.set(fact.node, (ended.get(fact.node) ?? 0) + 1);
-  for (let index = 0; index < NODES; index += 1) {
-    if (ended.get(`n${index}`) !== 1)
-      faults.push(`n${index} ended ${ended.get(`n${index}`) ?? 0} times`);
-  }
-  return faults;
-}
-
-/** Processes that still know the folder of the round. */
-function leftOver(folder: string): string[] {
-  const left: string[] = [];
-  for (const pid of readdirSync('/proc').filter((name) => /^\d+$/.test(name))) {
-    if (Number(pid) === process.pid) continue;
-    try {
-      const command = readFileSync(`/proc/${pid}/cmdline`, 'utf8').replaceAll('\0', ' ');
-      const environment = readFileSync(`/proc/${pid}/environ`, 'utf8');
-      if (command.includes(folder) || environment.includes(`${folder}/.millrace/`))
-        left.push(`process ${pid} is left: ${command.slice(0, 200)}`);
-    } catch {
-      // It ended meanwhile, or is another user's.
+  async #look(completed: boolean): Promise<void> {
+    // The run that counts is the last one that was begun.
+    const followed = await Promise.all(this.#followers);
+    const last = followed.pop();
+    for (const early of followed) kill(early?.client.child.pid);
+    if (!completed) return kill(last?.client.child.pid);
+    if (last !== undefined) this.#faults.push(...(await checkFollower(this.#folder, last)));
+    const pipelines = this.#kind.second === true ? ['crash', 'second'] : ['crash'];
+    this.#faults.push(...(await check(this.#folder, pipelines)));
+    let left = leftOver(this.#folder);
+    for (let look = 0; left.length > 0 && look < LOOKS; look += 1) {
+      await pause(100);
+      left = leftOver(this.#folder);
     }
+    this.#faults.push(...left);
   }
-  return left;
 }
