@@ -202,6 +202,28 @@ export const limits = {
   page: 1_000,
   /** Bytes of one page of items; it holds at least one, and its cursor tells that more follow. */
   pageBytes: 4 * MIB,
+  /** Bytes of the two keys of an item, and of one item as DynamoDB stores it. */
+  partitionKeyBytes: 2 * KIB,
+  sortKeyBytes: KIB,
+  itemBytes: 400 * KIB,
+  /** Bytes of one transaction on DynamoDB. */
+  transactBytes: 4 * MIB,
+  /** Keys of one reading of many items from DynamoDB, and such readings at once. */
+  batchKeys: 100,
+  batchesAtOnce: 4,
+  /** Bytes up to which an item costs one write unit: what is larger is packed, but for texts up to these bytes, which conditions may compare. */
+  plainItemBytes: KIB,
+  plainTextBytes: 2 * KIB,
+  /** Bytes of a structure from which on packing it is worth its while, and bytes a packed one may unpack to. */
+  packedBytes: 256,
+  unpackedBytes: 64 * MIB,
+  /** Tries of one call to AWS, milliseconds before the second one, and what that grows to. */
+  awsTries: 8,
+  awsRetryDelay: 25,
+  awsRetryMaxDelay: 2 * SECOND,
+  /** Milliseconds to wait for a connection to AWS, and for an answer. */
+  awsConnect: 2 * SECOND,
+  awsAnswer: 10 * SECOND,
   /** Milliseconds after which a waiting alarm looks at the clock again. */
   alarmNap: MINUTE,
   /** Milliseconds a command waits for the lock of a data directory before it says who holds it. */
@@ -264,6 +286,25 @@ export const limits = {
   secretBytes: 64 * KIB,
   /** Secrets of one namespace. */
   secrets: 1_000,
+  /** Milliseconds a process may answer with the value of a secret that it read before. */
+  secretMemory: 30 * SECOND,
+  /** Secrets listed in one answer of a store that bounds them. */
+  secretPage: 100,
+  /** Bytes that a signer takes: what the narrowest of them signs as it is. */
+  signedBytes: 4 * KIB,
+  /** Keys of one signer, those included that only prove what was signed before. */
+  signingKeys: 8,
+  /** Characters of an attempt token. */
+  tokenLength: 4 * KIB,
+  /** Bytes of one part of an object that is put as a stream, and how many parts one object may have. */
+  objectPartBytes: 16 * MIB,
+  objectParts: 10_000,
+  /** Times a put is tried again when the key was taken and freed meanwhile. */
+  objectTries: 5,
+  /** Longest time an address that was signed for one object holds. */
+  presigned: 7 * DAY,
+  /** Milliseconds that one message of an alarm may sleep; a longer alarm sleeps in several. */
+  alarmHop: 15 * MINUTE,
 
   /** Entries of the walker's `Tick`, timed out ones counted, before one execution hands over to the next. */
   ticksPerExecution: 2_000,

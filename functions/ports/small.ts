@@ -1,5 +1,6 @@
-// The small ports: alarms, secrets, clock, ids.
+// The small ports: alarms, secrets, signer, clock, ids.
 import type { Namespace, RunId } from '#schemas/ids.ts';
+import type { PublicKey } from '#schemas/signing.ts';
 
 export interface Alarms {
   /** Rings the run at that time, or soon after. A later call for the same run may ring as well: early or twice is harmless. */
@@ -13,6 +14,17 @@ export interface Secrets {
   /** False when there was none. */
   remove(namespace: Namespace, name: string): Promise<boolean>;
   names(namespace: Namespace): Promise<readonly string[]>;
+}
+
+/** Signs, by Ed25519, what others must be able to trust without asking us. Private keys never leave what this stands on. */
+export interface Signer {
+  /**
+   * The public halves; the first is the one to sign with. Keys that were first before follow, so that what they signed is still
+   * trusted. May be remembered: a key never changes.
+   */
+  publicKeys(): Promise<readonly [PublicKey, ...PublicKey[]]>;
+  /** 64 bytes, by the key of that name. Rejects with NotFound of a key that is not ours, with `too_large` beyond `limits.signedBytes`. */
+  sign(kid: string, bytes: Uint8Array): Promise<Uint8Array>;
 }
 
 export interface Clock {

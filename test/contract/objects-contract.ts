@@ -1,14 +1,22 @@
 // What every store of objects must do, whatever it stands on.
 import { createHash } from 'node:crypto';
+import { readFile } from 'node:fs/promises';
 import { Readable } from 'node:stream';
 import { buffer } from 'node:stream/consumers';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import type { Objects } from '#ports/objects.ts';
+import type { Objects, PresignRequest } from '#ports/objects.ts';
 import { limits } from '#schemas/limits.ts';
 
 export interface OpenedObjects {
   readonly objects: Objects;
+  /** True where an object can be put by an address; refused elsewhere. */
+  readonly putsByAddress: boolean;
   close(): Promise<void> | void;
+}
+
+async function read(address: string): Promise<string> {
+  const url = new URL(address);
+  return url.protocol === 'file:' ? await readFile(url, 'utf8') : await (await fetch(url)).text();
 }
 
 const sha256 = (text: string) => createHash('sha256').update(text).digest('hex');
@@ -124,6 +132,55 @@ export function objectsContract(
         key: 'NS/a/x',
         size: 3,
         sha256: sha256('two'),
+      });
+    });
+
+    describe('an address', () => {
+      const milliseconds = 60_000;
+
+      test('answers the object that was put, and only that one', async () => {
+        await put('NS/a/x y/ä+?#%.txt', 'text');
+        const { method, url } = await objects.presign({
+          ...{ do: 'get', key: 'NS/a/x y/ä+?#%.txt', milliseconds },
+        });
+        expect(method).toBe('GET');
+        expect(await read(url)).toBe('text');
+      });
+
+      test('of a key that no object may have, or for too long, is refused', async () => {
+        const refused = { family: 'rejected' };
+        const get = { do: 'get', key: 'NS/a/../b/x', milliseconds } as const;
+        await expect(objects.presign(get)).rejects.toMatchObject(refused);
+        for (const wrong of [0, -1, Number.NaN, limits.presigned + 1]) {
+          const long = { do: 'get', key: 'NS/a/x', milliseconds: wrong } as const;
+          await expect(objects.presign(long)).rejects.toMatchObject(refused);
+        }
+      });
+
+      const wanted = (key: string, text: string): PresignRequest => ({
+        do: 'put',
+        ...{ key, milliseconds, size: Buffer.byteLength(text), sha256: sha256(text) },
+        mediaType: 'text/plain',
+      });
+
+      test('takes exactly the content it was made for, or puts by address are refused', async () => {
+        if (!opened.putsByAddress) {
+          await expect(objects.presign(wanted('NS/a/x', 'text'))).rejects.toMatchObject({
+            family: 'rejected',
+          });
+          return;
+        }
+        const send = async (text: string) => {
+          const { url, ...request } = await objects.presign(wanted('NS/a/x', 'text'));
+          return (await fetch(url, { ...request, body: text })).status;
+        };
+        expect(await send('texT')).toBe(400);
+        expect(await objects.info('NS/a/x')).toBeUndefined();
+        expect(await send('text')).toBe(200);
+        expect(await objects.info('NS/a/x')).toEqual({
+          ...{ key: 'NS/a/x', size: 4, sha256: sha256('text'), mediaType: 'text/plain' },
+        });
+        expect(await send('text')).toBe(412);
       });
     });
 

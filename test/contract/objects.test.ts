@@ -31,7 +31,11 @@ afterEach(() => {
   rmSync(folder, { recursive: true, force: true });
 });
 
-objectsContract('files', () => ({ objects: createObjects(root), close: () => {} }));
+objectsContract('files', () => ({
+  objects: createObjects(root),
+  putsByAddress: false,
+  close: () => {},
+}));
 
 describe('objects as files', () => {
   test('lie where pathOf says, for programs of this machine', async () => {

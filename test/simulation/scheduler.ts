@@ -115,6 +115,7 @@ export function gatedObjects(objects: Objects, gate: Gate): Objects {
     info: (key) => gate('look at an object', () => objects.info(key)),
     list: (prefix, cursor) => gate('list objects', () => objects.list(prefix, cursor)),
     remove: (key) => gate('remove an object', () => objects.remove(key)),
+    presign: (request) => gate('presign an object', () => objects.presign(request)),
   };
 }
 

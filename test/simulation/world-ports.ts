@@ -5,7 +5,7 @@ import { Readable } from 'node:stream';
 import { createSettableClock, type SettableClock } from '#embedded/clock.ts';
 import { createIds } from '#embedded/ids.ts';
 import { openTable, type SqliteTable } from '#embedded/table.ts';
-import { NotFound } from '#errors/families.ts';
+import { NotFound, Rejected } from '#errors/families.ts';
 import type { ObjectInfo, Objects } from '#ports/objects.ts';
 import type { Ids, Secrets } from '#ports/small.ts';
 import type { Table } from '#ports/table.ts';
@@ -68,6 +68,9 @@ function memoryObjects(): Objects {
         .map(([key, bytes]) => ({ key, size: bytes.length })),
     }),
     remove: async (key) => void kept.delete(key),
+    presign: async ({ key }) => {
+      throw new Rejected('invalid', `no address of object ${key}: it is in memory`);
+    },
   };
 }
 

@@ -29,6 +29,8 @@ export interface DataDirectory {
   readonly workspaces: string;
   readonly secrets: string;
   readonly secretKey: string;
+  /** The keys that sign. */
+  readonly signingKeys: string;
   /** Where the engine answers its clients. */
   readonly engineSocket: string;
   readonly runnerSocket: string;
@@ -96,6 +98,7 @@ function layout(root: string): DataDirectory {
     workspaces: join(root, 'workspaces'),
     secrets: join(root, 'secrets.json'),
     secretKey: join(root, 'secrets.key'),
+    signingKeys: join(root, 'signing.keys'),
     engineSocket: socketPath(root, 'engine.sock'),
     runnerSocket: socketPath(root, 'runner.sock'),
   };

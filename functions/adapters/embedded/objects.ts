@@ -4,8 +4,10 @@ import { constants } from 'node:fs';
 import { link, mkdir, open, readFile, realpath, rm, stat } from 'node:fs/promises';
 import { dirname, join, sep } from 'node:path';
 import { Readable } from 'node:stream';
+import { pathToFileURL } from 'node:url';
 import { MillraceError, NotFound, Rejected } from '#errors/families.ts';
-import type { ObjectInfo, Objects } from '#ports/objects.ts';
+import type { ObjectInfo, Objects, Presigned, PresignRequest } from '#ports/objects.ts';
+import { limits } from '#schemas/limits.ts';
 import { digestOf, readAbout, syncFolder, writeAbout, writeTemporary } from './object-files.ts';
 import { refuseKey, refusePrefix } from './object-keys.ts';
 import { listObjects } from './object-list.ts';
@@ -54,7 +56,25 @@ export function createObjects(root: string): LocalObjects {
         await rm(aboutPath(root, key), { force: true });
       });
     },
+    presign: async (request) => fileAddress(request, pathOf(request.key)),
   };
+}
+
+/** Programs of this machine read objects in place; what they write has to be put, or nobody would hash it. */
+function fileAddress(request: PresignRequest, path: string): Presigned {
+  if (!(request.milliseconds > 0 && request.milliseconds <= limits.presigned)) {
+    throw new Rejected(
+      'invalid',
+      `object ${request.key}: no address for ${request.milliseconds} ms; from 1 to ${limits.presigned}`,
+    );
+  }
+  if (request.do === 'put') {
+    throw new Rejected(
+      'invalid',
+      `object ${request.key}: none is put by an address on this machine; put it through the engine`,
+    );
+  }
+  return { method: 'GET', url: pathToFileURL(path).href, headers: {} };
 }
 
 interface Place {

@@ -25,10 +25,14 @@ export function keyOf(file: string, create: boolean): Buffer {
   }
 }
 
+/** Refuses a file that others than its owner may read. */
+export function refuseOpenToOthers(file: string): void {
+  if ((statSync(file).mode & 0o077) === 0) return;
+  throw refused(file, `others may read it; do: chmod 600 ${file}`);
+}
+
 function readKey(file: string): Buffer {
-  if ((statSync(file).mode & 0o077) !== 0) {
-    throw refused(file, `others may read it; do: chmod 600 ${file}`);
-  }
+  refuseOpenToOthers(file);
   const key = Buffer.from(readFileSync(file, 'utf8').trim(), 'base64');
   if (key.length !== KEY_BYTES) throw refused(file, 'it holds no key of 32 bytes');
   return key;

@@ -1,0 +1,56 @@
+// Keys that prove what we signed, and the token that a runner shows for its attempt.
+import * as z from 'zod';
+import { address, format, namespace, runId } from './ids.ts';
+import { limits } from './limits.ts';
+
+const base64url = z.string().regex(/^[A-Za-z0-9_-]*$/);
+
+/** The public half of an Ed25519 key as a JSON Web Key (RFC 8037); `kid` is its thumbprint (RFC 7638). */
+export const publicKey = z.strictObject({
+  kty: z.literal('OKP'),
+  crv: z.literal('Ed25519'),
+  alg: z.literal('EdDSA'),
+  use: z.literal('sig'),
+  kid: base64url.length(43),
+  x: base64url.length(43),
+});
+export type PublicKey = z.infer<typeof publicKey>;
+
+/** The file of keys on one machine, the newest first. `v` is looked at first: a newer one may have other members. */
+export const signingFile = z.object({
+  v: z.int(),
+  keys: z
+    .array(
+      z.strictObject({
+        kid: base64url.length(43),
+        x: base64url.length(43),
+        d: base64url.length(43),
+      }),
+    )
+    .min(1)
+    .max(limits.signingKeys),
+});
+export type SigningFile = z.infer<typeof signingFile>;
+export const signingVersion = signingFile.pick({ v: true });
+
+/** What kind of token it is: one that was signed for something else is never taken for this. */
+export const ATTEMPT_TOKEN = 'millrace-attempt+jwt';
+
+export const attemptTokenHeader = z.object({
+  alg: z.literal('EdDSA'),
+  typ: z.literal(ATTEMPT_TOKEN),
+  kid: base64url.length(43),
+});
+export type AttemptTokenHeader = z.infer<typeof attemptTokenHeader>;
+
+/** What an attempt token says: this attempt, and no other, until then. Times are seconds, as a JSON Web Token has them. */
+export const attemptTokenClaims = z.object({
+  v: format,
+  namespace,
+  run: runId,
+  address,
+  attempt: z.int().positive(),
+  iat: z.int().nonnegative(),
+  exp: z.int().nonnegative(),
+});
+export type AttemptTokenClaims = z.infer<typeof attemptTokenClaims>;
