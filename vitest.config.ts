@@ -2,7 +2,7 @@ import { defineConfig } from 'vitest/config';
 
 const project = (
   name: string,
-  options: { testTimeout?: number; fileParallelism?: boolean } = {},
+  options: { testTimeout?: number; fileParallelism?: boolean; globalSetup?: string } = {},
 ) => ({
   extends: true as const,
   test: { name, include: [`test/${name}/**/*.test.ts`], ...options },
@@ -22,6 +22,11 @@ export default defineConfig({
       project('contract', { testTimeout: 30_000 }),
       project('simulation', { testTimeout: 120_000 }),
       project('service', { testTimeout: 30_000 }),
+      // What stands on AWS, against emulators that are started once for all of its files.
+      project('aws', {
+        testTimeout: 60_000,
+        globalSetup: './test/support/aws/global-setup.ts',
+      }),
       project('runner', { testTimeout: 60_000 }),
       project('repository', { testTimeout: 60_000 }),
       // Whole processes measure time and are killed on purpose: one file at a time.

@@ -20,6 +20,18 @@ const WANTED = [
     daemon: false,
     lacks: 'the page that `show --html` writes, in a browser',
   },
+  {
+    programs: ['java'],
+    package: 'default-jre-headless',
+    daemon: false,
+    lacks: 'the table against DynamoDB Local',
+  },
+  {
+    programs: ['mvn'],
+    package: 'maven',
+    daemon: false,
+    lacks: 'the table against DynamoDB Local',
+  },
 ];
 
 // A plain user's PATH leaves out where Debian puts servers.

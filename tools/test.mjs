@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { checks, generatedCheck, runChecks } from './check.mjs';
 import { installForTests, isCi } from './debian.mjs';
+import { installEmulators } from './emulators.mjs';
 import { setup } from './setup.mjs';
 import { entry, modernNode, root, run, toolEnvironment } from './toolbox.mjs';
 
@@ -12,7 +13,8 @@ await entry(async () => {
   const counts = { passed: 0, failed: 1, skipped: 0, missing: [] };
   try {
     await setup();
-    counts.missing = installForTests((text) => console.log(`setup: ${text}`));
+    const say = (text) => console.log(`setup: ${text}`);
+    counts.missing = [...installForTests(say), ...installEmulators(say)];
     const before = await runChecks([...checks, generatedCheck]);
     const tests = await runTests(process.argv.slice(2));
     counts.passed = before.passed + tests.passed;
