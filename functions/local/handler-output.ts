@@ -25,6 +25,22 @@ export function namedOutputs(returned: unknown): Map<string, Json> {
   }
 }
 
+/**
+ * A value of the program as JSON. Throws MalformedOutputs or OutputsTooLarge.
+ *
+ * @param at what it is called: `input n`
+ */
+export function plainJson(value: unknown, at: string): Json {
+  try {
+    return jsonOf(value, at, { inside: new Set(), size: 0 }, 1);
+  } catch (error) {
+    if (error instanceof OutputsTooLarge)
+      throw new OutputsTooLarge(`${at} takes more than ${bytes(limits.outputsFileBytes)}`);
+    if (error instanceof MalformedOutputs) throw error;
+    throw new MalformedOutputs(`reading ${at} threw: ${said(error)}`);
+  }
+}
+
 function said(error: unknown): string {
   try {
     return error instanceof Error ? error.message : String(error);
@@ -54,7 +70,7 @@ function read(returned: unknown): Map<string, Json> {
       );
     }
     // As JSON has it: what is undefined is not there.
-    if (value !== undefined) outputs.set(name, jsonOf(value, name, reading, 1));
+    if (value !== undefined) outputs.set(name, jsonOf(value, `output ${name}`, reading, 1));
   }
   if (outputs.size > limits.outputsCount) {
     throw new OutputsTooLarge(
@@ -87,10 +103,10 @@ function jsonOf(value: unknown, at: string, reading: Reading, depth: number): Js
 
 function structure(value: object, at: string, reading: Reading, depth: number): Json {
   if (reading.inside.has(value)) {
-    throw new MalformedOutputs(`output ${at} holds itself; wanted a value that JSON can write`);
+    throw new MalformedOutputs(`${at} holds itself; wanted a value that JSON can write`);
   }
   if (depth > DEPTH) {
-    throw new MalformedOutputs(`output ${at} is nested deeper than ${DEPTH} levels`);
+    throw new MalformedOutputs(`${at} is nested deeper than ${DEPTH} levels`);
   }
   inBounds(reading);
   reading.inside.add(value);
@@ -115,12 +131,10 @@ function members(value: object, at: string, reading: Reading, depth: number): Js
   const made: [string, Json][] = [];
   for (const [name, member] of Object.entries(value)) {
     if (FORBIDDEN.has(name)) {
-      throw new MalformedOutputs(`output ${at} has a member ${name}, which is not allowed`);
+      throw new MalformedOutputs(`${at} has a member ${name}, which is not allowed`);
     }
     if (name === '$ref' || name === '$file') {
-      throw new MalformedOutputs(
-        `output ${at} has a member "${name}", which only the engine may write`,
-      );
+      throw new MalformedOutputs(`${at} has a member "${name}", which only the engine may write`);
     }
     reading.size += name.length + 3;
     if (member !== undefined)
@@ -153,7 +167,7 @@ function isForeign(prototype: unknown): boolean {
 
 function unfit(value: unknown, at: string): MalformedOutputs {
   return new MalformedOutputs(
-    `output ${at} is ${called(value)}; wanted texts, numbers, booleans, null, lists and plain objects`,
+    `${at} is ${called(value)}; wanted texts, numbers, booleans, null, lists and plain objects`,
   );
 }
 

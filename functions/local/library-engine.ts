@@ -7,6 +7,8 @@ import { createSecrets } from '#embedded/secrets.ts';
 import { Rejected, Transient } from '#errors/families.ts';
 import type { Secrets } from '#ports/small.ts';
 import { namespace as namespaceSchema } from '#schemas/ids.ts';
+import * as schemas from '#schemas/library.ts';
+import { limits } from '#schemas/limits.ts';
 import type { EventLine, RunReport } from '#schemas/report.ts';
 import type { RunStatus } from '#schemas/run.ts';
 import type { Json } from '#schemas/values.ts';
@@ -14,6 +16,7 @@ import type { Control, LogEntry } from '#service/control.ts';
 import { type Engine as LocalEngine, openEngine } from './engine.ts';
 import { type Judged, judgeText } from './judge-text.ts';
 import type * as library from './library.ts';
+import { checked, checkedJson, namedJson } from './library-checked.ts';
 import { requestOf, validated } from './library-source.ts';
 import { streamOf } from './library-stream.ts';
 import { NAMESPACE } from './names.ts';
@@ -26,10 +29,13 @@ const PARK_SIGNALS = ['SIGTERM', 'SIGINT'] as const;
 
 /** Opens the engine; see `createEngine`. */
 export async function embed(options: library.CreateEngineOptions): Promise<library.Engine> {
+  checked(schemas.createEngineOptions, options, 'createEngine');
   const namespace = namespaceOf(options);
   const memory = options.memory === true;
-  if (!memory && (typeof options.dataDir !== 'string' || options.dataDir === ''))
+  if (!memory && options.dataDir === undefined)
     throw new Rejected('invalid', 'no dataDir: wanted the path of a folder, or memory: true');
+  if (memory && options.dataDir !== undefined)
+    throw new Rejected('invalid', 'dataDir and memory: wanted one of the two');
   const dataDir = memory ? mkdtempSync(join(tmpdir(), 'millrace-')) : options.dataDir;
   const { cacheDir } = options;
   try {
@@ -87,7 +93,10 @@ class Embedded implements library.Engine {
     this.failed = engine.failed;
     this.#engine = engine;
     this.#about = about;
-    this.secrets = secretStore(engine.dataDir, about.namespace);
+    this.secrets = secretStore(about.namespace, () => {
+      this.#refuseClosed();
+      return engine.dataDir;
+    });
     this.#removeFolder = () => rmSync(engine.dataDir, { recursive: true, force: true });
     // A program that ends without closing leaves nothing either, unless it is killed.
     if (about.memory) process.once('exit', this.#removeFolder);
@@ -98,6 +107,8 @@ class Embedded implements library.Engine {
 
   register(...handler: Parameters<library.Engine['register']>): () => void {
     this.#refuseClosed();
+    const [name, call, how = {}] = handler;
+    checked(schemas.registration, { name, handler: call, options: how }, 'register');
     return this.#engine.register(...handler);
   }
 
@@ -112,7 +123,7 @@ class Embedded implements library.Engine {
   }
 
   async validate(source: library.Source): Promise<library.Validated> {
-    return validated(source);
+    return validated(checked(schemas.source, source, 'the pipeline'));
   }
 
   async wait(run: string, { signal }: { signal?: AbortSignal } = {}): Promise<RunReport> {
@@ -164,16 +175,16 @@ class Embedded implements library.Engine {
     });
   }
 
-  runs(...query: Parameters<library.Engine['runs']>): ReturnType<library.Engine['runs']> {
-    return this.#ask((control) => control.runs(...query));
+  runs(query: Parameters<library.Engine['runs']>[0] = {}): ReturnType<library.Engine['runs']> {
+    return this.#ask(async (control) => control.runs(checked(schemas.runsQuery, query, 'runs')));
   }
 
   report(run: string): Promise<RunReport> {
-    return this.#ask((control) => control.report(run));
+    return this.#ask(async (control) => control.report(checked(schemas.runText, run, 'the run')));
   }
 
   find(run: string): Promise<string> {
-    return this.#ask((control) => control.find(run));
+    return this.#ask(async (control) => control.find(checked(schemas.runText, run, 'the run')));
   }
 
   variables(run: string): ReturnType<Control['variables']> {
@@ -204,24 +215,46 @@ class Embedded implements library.Engine {
     return this.#ask((control) => control.retry(run, options));
   }
 
-  emit(...event: Parameters<library.Engine['emit']>): Promise<void> {
-    return this.#ask((control) => control.emit(...event));
+  emit(...[run, event, options]: Parameters<library.Engine['emit']>): Promise<void> {
+    return this.#ask(async (control) => {
+      const { payload, key } = checked(schemas.emitOptions, options ?? {}, 'the event');
+      return control.emit(run, event, {
+        ...(payload === undefined ? {} : { payload: checkedJson(payload, 'payload') }),
+        ...(key === undefined ? {} : { key }),
+      });
+    });
   }
 
   approve(run: string, node: string, decision: library.Decision): Promise<void> {
-    return this.#ask((control) => control.decide(run, node, { approve: true, ...decision }));
+    return this.#decide(run, node, { approve: true, decision });
   }
 
   reject(run: string, node: string, decision: library.Decision): Promise<void> {
-    return this.#ask((control) => control.decide(run, node, { approve: false, ...decision }));
+    return this.#decide(run, node, { approve: false, decision });
+  }
+
+  #decide(
+    run: string,
+    node: string,
+    { approve, decision }: { approve: boolean; decision: library.Decision },
+  ): Promise<void> {
+    return this.#ask(async (control) => {
+      const { by, comment } = checked(schemas.decision, decision, 'the decision');
+      return control.decide(run, node, {
+        approve,
+        by,
+        ...(comment === undefined ? {} : { comment }),
+      });
+    });
   }
 
   async evaluate(text: string, values: { readonly [name: string]: Json } = {}): Promise<Judged> {
-    return judgeText(text, values);
+    return judgeText(text, namedJson(values, 'value'));
   }
 
   parkOn(...signals: readonly library.ParkSignal[]): () => void {
     this.#refuseClosed();
+    for (const signal of signals) checked(schemas.parkSignal, signal, 'parkOn');
     const offs = signals.map((signal) => {
       const listener = (): void => void this.#parkFor(signal);
       process.on(signal, listener);
@@ -328,14 +361,19 @@ class Embedded implements library.Engine {
 const closedError = (dataDir: string): Transient =>
   new Transient('unavailable', `${dataDir}: the engine is closed; what is unfinished is parked`);
 
-function secretStore(dataDir: string, namespace: string): library.SecretStore {
+function secretStore(namespace: string, dataDir: () => string): library.SecretStore {
   const open = (): Secrets => {
-    const { secrets, secretKey } = readDataDirectory(dataDir);
+    const { secrets, secretKey } = readDataDirectory(dataDir());
     return createSecrets({ file: secrets, keyFile: secretKey });
   };
   return {
     set: async (name, value) => {
-      if (value === '') throw new Rejected('invalid', `secret "${name}" is empty`);
+      const length = checked(schemas.runText, value, `secret "${name}"`).trim().length;
+      if (length < limits.secretLeast)
+        throw new Rejected(
+          'invalid',
+          `secret "${name}": ${length} characters; wanted are at least ${limits.secretLeast}, or it could not be hidden in logs`,
+        );
       await open().put(namespace, name, value);
     },
     list: async () => open().names(namespace),

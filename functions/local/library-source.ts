@@ -3,11 +3,13 @@ import { statSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { digestOf } from '#core/compile/canonical.ts';
 import { HasProblems, NotFound, Rejected } from '#errors/families.ts';
+import * as schemas from '#schemas/library.ts';
 import { type Plan, plan as planSchema } from '#schemas/plan.ts';
 import type { Json } from '#schemas/values.ts';
 import type { RunRequest } from '#service/control.ts';
 import { secretsOf } from '#service/dependencies.ts';
 import type { Source, SubmitOptions, Validated } from './library.ts';
+import { checked, checkedJson, namedJson } from './library-checked.ts';
 import { compilePipeline } from './pipeline-files.ts';
 import { type PrepareOptions, preparePlans, prepareRun } from './prepare-run.ts';
 import { plansOfRun, type RunPlans } from './run-plans.ts';
@@ -27,11 +29,13 @@ export async function requestOf(
   options: SubmitOptions,
   around: Surroundings,
 ): Promise<RunRequest> {
+  checked(schemas.source, source, 'the pipeline');
+  checked(schemas.submitOptions, options, 'submit');
   const asked: PrepareOptions = {
     ...around,
     ...fileOf(source),
     inputs: [],
-    values: options.inputs ?? {},
+    values: namedJson(options.inputs ?? {}, 'input'),
     with: options.with ?? {},
     allowEnv: options.allowEnv ?? [],
     offline: options.offline === true,
@@ -102,7 +106,8 @@ function fileOf(source: Source): { file: string; text?: string } {
   const file = join(resolve(source.folder ?? '.'), UNNAMED);
   if ('plan' in source) return { file, text: '' };
   const { source: written } = source;
-  return { file, text: typeof written === 'string' ? written : JSON.stringify(written, null, 2) };
+  const json = typeof written === 'string' ? written : checkedJson(written, 'source');
+  return { file, text: typeof json === 'string' ? json : JSON.stringify(json, null, 2) };
 }
 
 type PlanSource = Extract<Source, { plan: Json }>;

@@ -56,7 +56,8 @@ export async function findRun(service: Service, namespace: string, name: string)
       if (item['parent'] === undefined) return { namespace, run: item.sk };
     throw new NotFound('there are no runs yet');
   }
-  const prefix = name.toUpperCase();
+  // Programs in JavaScript may give what is no text: they hear that there is no such run.
+  const prefix = `${name}`.toUpperCase();
   if (!/^[0-9A-Z]{4,26}$/.test(prefix)) {
     throw new Rejected(
       'invalid',

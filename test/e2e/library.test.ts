@@ -351,3 +351,36 @@ test('SIGTERM of a program parks its runs, and the program ends by the signal; t
   const report: unknown = JSON.parse(readFileSync(join(place.folder, 'report.json'), 'utf8'));
   expect(report).toMatchObject({ status: 'completed', nodes: { work: { attempts: 1 } } });
 });
+
+test('what is wrong with what a program gives is told to it, and nothing of it is kept', async () => {
+  const engine = await engineOf({ memory: true });
+  engine.register('double', () => ({}));
+  const { run } = await engine.submit({ source: DOUBLE }, { inputs: { n: 1 } });
+  await engine.wait(run);
+  // As a program in JavaScript might.
+  const submit = (source: unknown, options?: unknown): Promise<unknown> =>
+    Reflect.apply(engine.submit, engine, [source, options]);
+  const cycle: Record<string, unknown> = {};
+  cycle['self'] = cycle;
+  const wrong: [Promise<unknown>, RegExp][] = [
+    [submit('pipeline.yaml'), /^the pipeline: wanted \{ file \}/],
+    [submit(undefined), /^the pipeline: wanted/],
+    [submit({ source: cycle }), /^source\.self holds itself/],
+    [submit({ source: DOUBLE }, { input: { n: 1 } }), /^submit: Unrecognized key: "input"/],
+    [submit({ source: DOUBLE }, { inputs: { n: 1 }, timeout: '1h' }), /^submit: .* at timeout$/],
+    [submit({ source: DOUBLE }, { inputs: { n: Number.NaN } }), /^input n is the number NaN/],
+    [submit({ source: DOUBLE }, { inputs: { n: new Date() } }), /^input n .* of the class Date/],
+    [Reflect.apply(engine.report, engine, []), /^the run: wanted a text/],
+    [Reflect.apply(engine.approve, engine, [run, 'double']), /^the decision: /],
+    [engine.secrets.set('TOKEN', 'ab'), /^secret "TOKEN": 2 characters/],
+    [Reflect.apply(createEngine, undefined, []), /^createEngine: /],
+    [Reflect.apply(createEngine, undefined, [{ datadir: '.' }]), /Unrecognized key: "datadir"/],
+  ];
+  for (const [answer, said] of wrong) {
+    const error = await answer.catch((refusal: unknown) => refusal);
+    expect(error).toBeInstanceOf(Rejected);
+    expect(error).toMatchObject({ message: expect.stringMatching(said) });
+  }
+  expect(() => Reflect.apply(engine.register, engine, ['x', 5])).toThrow(/wanted a function/);
+  expect(await engine.find('latest')).toBe(run);
+});
