@@ -48,6 +48,11 @@ interface Task {
   call: FunctionCall | undefined;
 }
 
+interface Coming {
+  /** It was told to stop meanwhile, and why. */
+  stopped?: string;
+}
+
 /** Milliseconds of handlers in one piece, after which timers and sockets have their turn. */
 const LONGEST_PIECE = 20;
 
@@ -67,6 +72,8 @@ class Handlers implements Functions {
   readonly #known = new RenewedMap<string, Task>();
   /** What waits for its handler, by name: offered, and known to nobody but the table. */
   readonly #parked = new Map<string, Map<string, WorkOrder>>();
+  /** What is being offered, is parked or is being claimed: whoever starts it once more starts nothing. */
+  readonly #coming = new Map<string, Coming>();
   #running = 0;
   #closed = false;
   #pieceEnds = 0;
@@ -97,7 +104,7 @@ class Handlers implements Functions {
     for (const order of orders) {
       const name = nameOf(order);
       const key = keyOf(order.name);
-      if (this.#known.has(key)) continue;
+      if (this.#known.has(key) || this.#coming.has(key)) continue;
       if (order.offered !== true && this.#registered.has(name))
         this.#add({ order, name, key, claimed: false });
       else without.push(order);
@@ -110,20 +117,28 @@ class Handlers implements Functions {
     const waiting = new Map<string, string>();
     for (const { name, grace, message } of stops) {
       const key = keyOf(name);
-      for (const parked of this.#parked.values()) parked.delete(key);
+      this.#stopComing(key, message);
       const task = this.#known.get(key);
       if (task?.call !== undefined) task.call.stop(grace, message);
       else if (task !== undefined) waiting.set(key, message);
     }
     if (waiting.size === 0) return;
-    for (const task of this.#lanes.remove(({ key }) => waiting.has(key))) {
-      const message = waiting.get(task.key) ?? '';
-      const report: AttemptReport = {
-        result: { result: 'cancelled', message },
-        endedAt: this.#options.now(),
-      };
-      this.#tell(task, report);
-    }
+    for (const task of this.#lanes.remove(({ key }) => waiting.has(key)))
+      this.#cancelled(task, waiting.get(task.key) ?? '');
+  }
+
+  /** What is parked is nobody's any more; what is under way learns of it when it arrives. */
+  #stopComing(key: string, message: string): void {
+    const coming = this.#coming.get(key);
+    if (coming === undefined) return;
+    coming.stopped = message;
+    for (const parked of this.#parked.values()) if (parked.delete(key)) this.#coming.delete(key);
+  }
+
+  /** It never began. */
+  #cancelled(task: Task, message: string): void {
+    const result = { result: 'cancelled', message } as const;
+    this.#tell(task, { result, endedAt: this.#options.now() });
   }
 
   async adopt(names: readonly AttemptName[]): Promise<readonly AttemptName[]> {
@@ -187,7 +202,9 @@ class Handlers implements Functions {
     const registered = this.#registered.get(task.name);
     if (registered === undefined) {
       this.#known.delete(task.key);
-      if (!task.claimed) this.#park([task.order]).catch(this.#options.problem);
+      // What is claimed already is claimed once more when a handler comes.
+      if (task.claimed) this.#wait(task.order);
+      else this.#park([task.order]).catch(this.#options.problem);
       return;
     }
     const { desk, dataDir, now } = this.#options;
@@ -216,29 +233,43 @@ class Handlers implements Functions {
   }
 
   async #park(orders: readonly WorkOrder[]): Promise<void> {
-    const open = new Set(
-      (await this.#options.desk.offer(orders.map((order) => order.name))).map(keyOf),
-    );
+    for (const { name } of orders) this.#coming.set(keyOf(name), {});
+    const open = await this.#offered(orders);
     const registered = new Set<string>();
     for (const order of orders) {
       const key = keyOf(order.name);
-      if (!open.has(key)) continue;
-      const name = nameOf(order);
-      const parked = this.#parked.get(name) ?? new Map<string, WorkOrder>();
-      this.#parked.set(name, parked.set(key, order));
-      if (this.#registered.has(name)) registered.add(name);
-      const at = this.#options.now();
-      const message = `${REASONS.no_handler}: "${name}"`;
-      this.#options.desk.notice({
-        name: order.name,
-        at,
-        state: 'queued',
-        reason: 'no_handler',
-        message,
-      });
+      const stopped = this.#coming.get(key)?.stopped !== undefined;
+      if (!open.has(key) || stopped) this.#coming.delete(key);
+      else this.#wait(order);
+      if (this.#registered.has(nameOf(order))) registered.add(nameOf(order));
     }
     // Its handler came while it was being offered.
     for (const name of registered) await this.#unpark(name);
+  }
+
+  async #offered(orders: readonly WorkOrder[]): Promise<ReadonlySet<string>> {
+    try {
+      return new Set((await this.#options.desk.offer(orders.map(({ name }) => name))).map(keyOf));
+    } catch (error) {
+      for (const { name } of orders) this.#coming.delete(keyOf(name));
+      throw error;
+    }
+  }
+
+  #wait(order: WorkOrder): void {
+    const name = nameOf(order);
+    const key = keyOf(order.name);
+    this.#coming.set(key, {});
+    const parked = this.#parked.get(name) ?? new Map<string, WorkOrder>();
+    this.#parked.set(name, parked.set(key, order));
+    const message = `${REASONS.no_handler}: "${name}"`;
+    this.#options.desk.notice({
+      name: order.name,
+      at: this.#options.now(),
+      state: 'queued',
+      reason: 'no_handler',
+      message,
+    });
   }
 
   async #unpark(name: string): Promise<void> {
@@ -246,15 +277,28 @@ class Handlers implements Functions {
     if (parked === undefined || this.#closed) return;
     this.#parked.delete(name);
     const names = [...parked.values()].map((order) => order.name);
-    const granted = await this.#options.desk.claim(this.#job, names);
-    for (const granting of granted) {
-      const key = keyOf(granting);
-      const order = parked.get(key);
-      if (order !== undefined) this.#add({ order, name, key, claimed: true });
-      const at = this.#options.now();
-      this.#options.desk.notice({ name: granting, at, state: 'running' });
+    const claimed = new Set(await this.#claimed(names));
+    for (const [key, order] of parked) {
+      const stopped = this.#coming.get(key)?.stopped;
+      this.#coming.delete(key);
+      if (!claimed.has(key)) continue;
+      const task: Task = { order, name, key, claimed: true, call: undefined };
+      if (stopped !== undefined) this.#cancelled(task, stopped);
+      else {
+        this.#add(task);
+        this.#options.desk.notice({ name: order.name, at: this.#options.now(), state: 'running' });
+      }
     }
     this.#pump();
+  }
+
+  async #claimed(names: readonly AttemptName[]): Promise<readonly string[]> {
+    try {
+      return (await this.#options.desk.claim(this.#job, names)).map(keyOf);
+    } catch (error) {
+      for (const name of names) this.#coming.delete(keyOf(name));
+      throw error;
+    }
   }
 }
 

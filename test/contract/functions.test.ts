@@ -171,6 +171,52 @@ describe('handlers as jobs', () => {
     expect(called).toBe(false);
   });
 
+  test('what is started once more while it is offered or claimed is done once', async () => {
+    const effects: string[] = [];
+    functions.register('there', ({ node }) => void effects.push(node));
+    const one = order('there', { offered: true });
+    desk.offer(one);
+    await Promise.all([functions.start([one]), functions.start([one])]);
+    await desk.reported(one);
+    await turn();
+    expect(effects).toEqual([one.node]);
+  });
+
+  test('what is stopped while it is claimed is cancelled, and its handler is not called', async () => {
+    let called = false;
+    const one = order('late');
+    await functions.start([one]);
+    functions.register('late', () => {
+      called = true;
+    });
+    await functions.stop([{ name: one.name, grace: 1_000, message: 'someone cancelled' }]);
+    const [report] = await desk.reported(one);
+    expect(report?.result).toEqual({ result: 'cancelled', message: 'someone cancelled' });
+    expect(called).toBe(false);
+  });
+
+  test('what was claimed when its handler was taken back waits for the next one', async () => {
+    const begun = Promise.withResolvers<void>();
+    const end = Promise.withResolvers<void>();
+    const [one, two] = [order('leaving'), order('leaving')];
+    await functions.start([one, two]);
+    const takeBack = functions.register(
+      'leaving',
+      () => {
+        begun.resolve();
+        return end.promise;
+      },
+      { concurrency: 1 },
+    );
+    await begun.promise;
+    takeBack();
+    end.resolve();
+    await desk.reported(one);
+    functions.register('leaving', () => ({ second: true }));
+    const [report] = await desk.reported(two);
+    expect(report?.result).toEqual({ result: 'completed', outputs: { second: true } });
+  });
+
   test('what was offered by an earlier process is claimed, though its handler is there', async () => {
     functions.register('there', () => ({}));
     const one = order('there', { offered: true });

@@ -30,6 +30,8 @@ export class DirectWork implements Jobs {
   readonly #around: DirectSurroundings;
   readonly #held = new Map<string, Held>();
   readonly #parked = new Map<string, AttemptName>();
+  /** Being offered or claimed: who starts it once more starts nothing, as with the real handlers. */
+  readonly #coming = new Set<string>();
 
   constructor(around: DirectSurroundings) {
     this.#around = around;
@@ -38,7 +40,10 @@ export class DirectWork implements Jobs {
   start: Jobs['start'] = async (orders) => {
     const { desk, ready } = this.#around;
     const fresh = orders.filter(
-      ({ name }) => !this.#held.has(nameText(name)) && !this.#parked.has(nameText(name)),
+      ({ name }) =>
+        !this.#held.has(nameText(name)) &&
+        !this.#parked.has(nameText(name)) &&
+        !this.#coming.has(nameText(name)),
     );
     const waits: AttemptName[] = [];
     for (const { name, offered } of fresh) {
@@ -46,7 +51,9 @@ export class DirectWork implements Jobs {
       else waits.push(name);
     }
     if (waits.length === 0) return;
+    for (const name of waits) this.#coming.add(nameText(name));
     for (const name of await desk().offer(waits)) this.#parked.set(nameText(name), name);
+    for (const name of waits) this.#coming.delete(nameText(name));
     if (ready()) await this.register();
   };
 
@@ -65,9 +72,10 @@ export class DirectWork implements Jobs {
     const names = [...this.#parked.values()];
     this.#parked.clear();
     if (names.length === 0) return;
-    for (const name of await this.#around.desk().claim(this.#around.job, names)) {
-      await this.#take(name, true);
-    }
+    for (const name of names) this.#coming.add(nameText(name));
+    const claimed = await this.#around.desk().claim(this.#around.job, names);
+    for (const name of claimed) await this.#take(name, true);
+    for (const name of names) this.#coming.delete(nameText(name));
   }
 
   async #take(name: AttemptName, claimed: boolean): Promise<void> {
