@@ -45,6 +45,20 @@ export const importTable: Readonly<Record<string, Row>> = {
     folders: ['schemas', 'errors', 'ports'],
     libraries: ['node:'],
   },
+  'functions/adapters/aws': {
+    name: 'aws',
+    folders: ['schemas', 'errors', 'ports'],
+    libraries: [
+      'node:',
+      '@aws-sdk/client-dynamodb',
+      '@aws-sdk/client-kms',
+      '@aws-sdk/client-s3',
+      '@aws-sdk/client-secrets-manager',
+      '@aws-sdk/client-sqs',
+      '@aws-sdk/lib-storage',
+      '@aws-sdk/s3-request-presigner',
+    ],
+  },
   'functions/local': {
     name: 'local',
     folders: everything,
