@@ -1,0 +1,148 @@
+// What is watched of the control plane, and what is shown of it.
+import { Duration } from 'aws-cdk-lib';
+import { Metric, Stats } from 'aws-cdk-lib/aws-cloudwatch';
+import { Operation } from 'aws-cdk-lib/aws-dynamodb';
+import { functionNames } from '#schemas/aws.ts';
+import type { Watch } from './constructs/watch.ts';
+import type { CoreStack } from './core-stack.ts';
+
+const period = Duration.minutes(5);
+const sum = { period, statistic: Stats.SUM } as const;
+const most = { period, statistic: Stats.MAXIMUM } as const;
+
+/** Seconds a message may wait to be submitted before somebody is told. */
+const SUBMIT_AGE = 600;
+
+export function watchCore(watch: Watch, core: CoreStack): void {
+  watchFunctions(watch, core);
+  watchWalker(watch, core);
+  watchQueues(watch, core);
+  watchTable(watch, core);
+}
+
+function watchFunctions(watch: Watch, { programs, api }: CoreStack): void {
+  for (const name of functionNames) {
+    const { lambda } = programs[name];
+    watch.alarm(`${name}-errors`, {
+      metric: lambda.metricErrors(sum),
+      says: `The function ${name} failed.`,
+      runbook: 'a-function-fails',
+      threshold: 5,
+    });
+    watch.alarm(`${name}-throttled`, {
+      metric: lambda.metricThrottles(sum),
+      says: `The function ${name} was not run because too many run already.`,
+      runbook: 'a-function-is-throttled',
+      threshold: 10,
+      periods: 3,
+    });
+  }
+  watch.alarm('sweep-silent', {
+    metric: programs.sweep.lambda.metricInvocations({ ...sum, period: Duration.minutes(15) }),
+    says: 'No sweep for a quarter of an hour: walks that died stay dead.',
+    runbook: 'the-sweep-is-silent',
+    silence: true,
+  });
+  watch.alarm('api-server-errors', {
+    metric: api.stage.metricServerError(sum),
+    says: 'The API answered with errors of its own.',
+    runbook: 'the-api-fails',
+    threshold: 5,
+  });
+  watch.graph(
+    'Calls',
+    ...functionNames.map((name) => programs[name].lambda.metricInvocations(sum)),
+  );
+  watch.graph('Errors', ...functionNames.map((name) => programs[name].lambda.metricErrors(sum)));
+  watch.graph(
+    'Time (99 %)',
+    ...functionNames.map((name) =>
+      programs[name].lambda.metricDuration({ period, statistic: 'p99' }),
+    ),
+  );
+  watch.graph(
+    'Requests',
+    api.stage.metricCount(sum),
+    api.stage.metricClientError(sum),
+    api.stage.metricServerError(sum),
+  );
+}
+
+function watchWalker(watch: Watch, { walker: { machine }, programs }: CoreStack): void {
+  watch.alarm('walks-failed', {
+    metric: machine.metricFailed(sum),
+    says: 'A walk ended although its run did not; the sweep begins another one.',
+    runbook: 'a-walk-fails',
+  });
+  watch.alarm('walks-aborted', {
+    metric: machine.metricAborted(sum),
+    says: 'Somebody stopped the execution of a walk; the sweep begins another one.',
+    runbook: 'a-walk-fails',
+  });
+  watch.alarm('runs-halted', {
+    metric: new Metric({
+      namespace: 'Millrace',
+      metricName: 'RunsHalted',
+      dimensionsMap: { function: programs.tick.lambda.functionName },
+      ...sum,
+    }),
+    says: 'A run was halted: its ticks kept failing. It waits for a person.',
+    runbook: 'a-run-is-halted',
+  });
+  watch.graph(
+    'Walks',
+    machine.metricStarted(sum),
+    machine.metricSucceeded(sum),
+    machine.metricFailed(sum),
+  );
+}
+
+function watchQueues(watch: Watch, { queues }: CoreStack): void {
+  for (const [name, queue] of Object.entries(queues.dead))
+    watch.alarm(`dead-${name}`, {
+      metric: queue.metricApproximateNumberOfMessagesVisible(most),
+      says: `Something could not be taken in and lies in the queue of dead ${name}.`,
+      runbook: 'dead-letters',
+    });
+  watch.alarm('submit-slow', {
+    metric: queues.submit.metricApproximateAgeOfOldestMessage(most),
+    says: 'Work waits long to be submitted.',
+    runbook: 'work-is-submitted-slowly',
+    threshold: SUBMIT_AGE,
+    periods: 3,
+  });
+  watch.graph(
+    'Waiting to be submitted',
+    queues.submit.metricApproximateNumberOfMessagesVisible(most),
+    queues.submit.metricApproximateAgeOfOldestMessage(most),
+  );
+}
+
+function watchTable(watch: Watch, { storage: { table } }: CoreStack): void {
+  const operations = [
+    Operation.GET_ITEM,
+    Operation.PUT_ITEM,
+    Operation.UPDATE_ITEM,
+    Operation.QUERY,
+    Operation.TRANSACT_WRITE_ITEMS,
+  ];
+  watch.alarm('table-throttled', {
+    metric: table.metricThrottledRequestsForOperations({ ...sum, operations }),
+    says: 'The table refused requests because they came too fast.',
+    runbook: 'the-table-is-throttled',
+    threshold: 50,
+    periods: 3,
+  });
+  watch.alarm('table-errors', {
+    metric: table.metricSystemErrorsForOperations({ ...sum, operations }),
+    says: 'DynamoDB itself failed.',
+    runbook: 'dynamodb-fails',
+    threshold: 5,
+    periods: 3,
+  });
+  watch.graph(
+    'Units of the table',
+    table.metricConsumedWriteCapacityUnits(sum),
+    table.metricConsumedReadCapacityUnits(sum),
+  );
+}
