@@ -208,8 +208,9 @@ class Crashes {
   }
 
   async #kill(engine: Engine): Promise<void> {
-    const target = ['engine', 'runner', 'both'][Math.floor(this.#random() * 3)] ?? 'both';
-    const [first, last] = this.#kind.moments;
+    const { targets, moments } = this.#kind;
+    const target = targets[Math.floor(this.#random() * targets.length)] ?? 'both';
+    const [first, last] = moments;
     const moment = first + this.#random() * (last - first);
     const alive = pause(moment).then(() => 'alive' as const);
     if ((await Promise.race([engine.ended, alive])) !== 'alive') return;

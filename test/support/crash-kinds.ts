@@ -9,6 +9,8 @@ const INSTANCES = 2_000;
 
 type Random = () => number;
 
+export type Target = 'engine' | 'runner' | 'both';
+
 export interface CrashKind {
   readonly files: (random: Random) => Readonly<Record<string, string>>;
   /** Arguments of Node. */
@@ -16,6 +18,8 @@ export interface CrashKind {
   readonly goOn: (run: string) => readonly string[];
   /** Milliseconds from the start of an engine to its end: the first and the last. */
   readonly moments: readonly [number, number];
+  /** Who is killed. */
+  readonly targets: readonly [Target, ...Target[]];
   /** Approvals are decided, by one person or by two who do not agree. */
   readonly people?: boolean;
   /** Another run comes along as a client of the engine. */
@@ -125,11 +129,16 @@ process.exitCode = status === 'completed' ? 0 : 1;
   };
 }
 
-const commands = { begin: run('pipeline.yaml'), goOn: resume, moments: [100, 1_000] } as const;
+const commands = {
+  begin: run('pipeline.yaml'),
+  goOn: resume,
+  moments: [100, 1_000],
+  targets: ['engine', 'runner', 'both'],
+} as const;
 
 export const CRASH_KINDS = {
   'runs in runs': { ...commands, files: runsInRuns },
-  people: { ...commands, files: askedAndAnswered, people: true },
+  people: { ...commands, files: askedAndAnswered, moments: [100, 2_500], people: true },
   clients: { ...commands, files: beside, second: true },
   'many programs': { ...commands, files: manyPrograms, moments: [200, 3_000] },
   'many handlers': {
@@ -137,6 +146,7 @@ export const CRASH_KINDS = {
     begin: ['embed.mjs'],
     goOn: (id) => ['embed.mjs', id],
     moments: [150, 1_200],
+    targets: ['engine'],
   },
 } as const satisfies Readonly<Record<string, CrashKind>>;
 export type CrashKindName = keyof typeof CRASH_KINDS;
