@@ -29,6 +29,7 @@ export default defineConfig({
       }),
       project('runner', { testTimeout: 60_000 }),
       project('repository', { testTimeout: 60_000 }),
+      project('infra', { testTimeout: 60_000 }),
       // Whole processes measure time and are killed on purpose: one file at a time.
       project('e2e', { testTimeout: 120_000, fileParallelism: false }),
     ],

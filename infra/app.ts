@@ -2,7 +2,6 @@
 import path from 'node:path';
 import { App, type Environment, Validations } from 'aws-cdk-lib';
 import { AwsSolutionsChecks } from 'cdk-nag';
-import * as z from 'zod';
 import { awsNames } from '#schemas/aws.ts';
 import { type Stage, stage as stageSchema } from '#schemas/stage.ts';
 import { ComputeStack } from './compute-stack.ts';
@@ -36,7 +35,9 @@ export function readStage(
   const read = stageSchema.safeParse(
     Object.fromEntries(given.filter(([, value]) => value !== undefined)),
   );
-  return read.success ? { stage: read.data } : { problems: z.prettifyError(read.error) };
+  if (read.success) return { stage: read.data };
+  const problems = read.error.issues.map(({ path: at, message }) => `${at.join('.')}: ${message}`);
+  return { problems: problems.join('\n') };
 }
 
 export function makeMillrace(app: App, stage: Stage, options: MillraceOptions = {}): Millrace {

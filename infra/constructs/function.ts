@@ -77,5 +77,5 @@ export class Program extends Construct implements IGrantable {
 
 const placeholder = (name: FunctionName) =>
   Code.fromInline(
-    `exports.handler = async () => { throw new Error('the bundle of ${name} is missing: npm run build'); };`,
+    `exports.handler = () => Promise.reject('the bundle of ${name} is missing: npm run build');`,
   );

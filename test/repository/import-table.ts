@@ -69,6 +69,11 @@ export const importTable: Readonly<Record<string, Row>> = {
     folders: [...everything, 'local'],
     libraries: ['node:', 'commander', 'log-update', 'picocolors'],
   },
+  infra: {
+    name: 'infra',
+    folders: ['schemas'],
+    libraries: ['node:', 'aws-cdk-lib', 'constructs', 'cdk-nag'],
+  },
 };
 
 /** Within the core and the runner a library belongs to the folder that hides it. */
