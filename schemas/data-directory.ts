@@ -24,6 +24,8 @@ export const objectAbout = z.object({
   size: z.int().nonnegative(),
   sha256: digest,
   mediaType: z.string().exactOptional(),
+  /** The content that this was said of, where a store names contents. */
+  etag: z.string().exactOptional(),
 });
 export type ObjectAbout = z.infer<typeof objectAbout>;
 

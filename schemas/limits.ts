@@ -208,6 +208,8 @@ export const limits = {
   itemBytes: 400 * KIB,
   /** Bytes of one transaction on DynamoDB. */
   transactBytes: 4 * MIB,
+  /** Calls of one table that an advance makes at once. */
+  callsAtOnce: 32,
   /** Keys of one reading of many items from DynamoDB, and such readings at once. */
   batchKeys: 100,
   batchesAtOnce: 4,
@@ -299,6 +301,8 @@ export const limits = {
   /** Bytes of one part of an object that is put as a stream, and how many parts one object may have. */
   objectPartBytes: 16 * MIB,
   objectParts: 10_000,
+  /** Bytes of an object that is put in one request. */
+  objectPutBytes: 5 * 1024 * MIB,
   /** Times a put is tried again when the key was taken and freed meanwhile. */
   objectTries: 5,
   /** Longest time an address that was signed for one object holds. */
