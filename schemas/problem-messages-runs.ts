@@ -12,6 +12,7 @@ export const RUN_MESSAGES = {
     empty: 'the input "{name}" is empty; wanted {wanted}',
     not_json: 'the input "{name}" is "{came}", which is no JSON; wanted {wanted}',
     type: 'the input "{name}" is {came}; wanted {wanted}',
+    reference: 'the input "{name}" holds a member "$ref", which only the engine may write',
     bound: '{subject} is {came}; wanted {wanted}',
     values: '{file}:{why}',
   },

@@ -22,13 +22,16 @@ export const json: z.ZodType<Json> = z.lazy(() =>
   ]),
 );
 
+/** Names an object of the store. Whoever could lead out of its folder with one would read any file of the machine. */
+const objectKey = z.string().regex(/^(?!.*(?:^|\/)\.\.(?:\/|$))[^/\0]/u);
+
 /**
  * A file kept by reference. `key` names it in the object store; `path` is set instead for a file that
  * was given on this machine and stays where it is. Exactly one of the two is there.
  */
 export const fileValue = z.strictObject({
   $file: z.strictObject({
-    key: z.string().optional(),
+    key: objectKey.optional(),
     path: z.string().optional(),
     name: z.string(),
     size: z.int().nonnegative(),
@@ -42,7 +45,7 @@ export type FileValue = z.infer<typeof fileValue>;
 /** A value over `limits.inlineValueBytes`, kept in the object store. `count` is there when it is a list. */
 export const refValue = z.strictObject({
   $ref: z.strictObject({
-    key: z.string(),
+    key: objectKey,
     size: z.int().nonnegative(),
     sha256: digest,
     mediaType: z.string(),

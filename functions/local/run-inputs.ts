@@ -5,6 +5,7 @@ import { createReadStream } from 'node:fs';
 import { readFile, stat } from 'node:fs/promises';
 import { basename, dirname, resolve } from 'node:path';
 import { pipeline } from 'node:stream/promises';
+import { holdsReference } from '#core/by-reference.ts';
 import { type Given, resolveInputs } from '#core/compile/inputs.ts';
 import { readValues } from '#core/compile/read-values.ts';
 import { message, problemOf } from '#core/messages.ts';
@@ -45,6 +46,10 @@ export async function runInputs(plan: Plan, options: InputOptions): Promise<RunI
   }
   const resolved = resolveInputs(plan, Object.fromEntries(given));
   if (!resolved.ok) return { values: {}, problems: [...problems, ...resolved.problems] };
+  for (const [name, value] of Object.entries(resolved.values)) {
+    if (!holdsReference(value)) continue;
+    problems.push(problemOf(message('wrong_input', 'reference', { name }), `inputs.${name}`));
+  }
   const values: Record<string, Json> = { ...resolved.values };
   for (const { name, path, isDefault } of resolved.files) {
     const full = isDefault ? resolve(dirname(options.file), path) : resolve(path);

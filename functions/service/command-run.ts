@@ -1,4 +1,5 @@
 // What people ask of a run: events from outside, pause, resume, cancel. Answered when durable.
+import { holdsReference } from '#core/by-reference.ts';
 import { Rejected } from '#errors/families.ts';
 import { FORMAT } from '#schemas/ids.ts';
 import { limits } from '#schemas/limits.ts';
@@ -43,6 +44,12 @@ export async function emitEvent(
   }
   if (JSON.stringify(options.payload ?? null).length > limits.payloadBytes) {
     throw new Rejected('too_large', `the payload of ${event} is over ${limits.payloadBytes} bytes`);
+  }
+  if (holdsReference(options.payload ?? null)) {
+    throw new Rejected(
+      'invalid',
+      `the payload of ${event} holds a member "$ref", which only the engine may write`,
+    );
   }
   if (options.key !== undefined && (options.key === '' || options.key.length > limits.idLength)) {
     throw new Rejected(

@@ -341,3 +341,27 @@ describe('a name', () => {
     unhurt();
   });
 });
+
+describe('an input', () => {
+  const digest = 'a'.repeat(64);
+  const kept = (key: string) => ({ key, size: 9, sha256: digest, mediaType: 'application/json' });
+
+  test('names no value that the engine keeps, at whatever depth', async () => {
+    const Ref = { ...kept('../../../secret.json'), count: 1 };
+    const inputs = { list: { type: 'array' } };
+    const pipeline = {
+      id: 'p',
+      inputs,
+      nodes: [{ id: 'a', inputs: { x: '{{ pipeline.input.list }}' } }],
+    };
+    const text = JSON.stringify([{ deep: { $ref: Ref } }]);
+    expect(await refused(pipeline, ['-i', `list=${text}`])).toBe('wrong_input');
+  });
+
+  test('that is a file names none outside of the store by its key', async () => {
+    const File = { ...kept('../../../secret.json'), name: 'x' };
+    writeFileSync(join(place.folder, 'inputs.json'), JSON.stringify({ data: { $file: File } }));
+    const pipeline = { id: 'p', inputs: { data: { type: 'file' } }, nodes: [{ id: 'a' }] };
+    expect(await refused(pipeline, ['--inputs', 'inputs.json'])).toBe('wrong_input');
+  });
+});

@@ -121,6 +121,16 @@ test('an event from outside with the same key twice is one event', async () => {
   expect((await here.eventNames(run)).filter((event) => event === 'external.go')).toHaveLength(1);
 });
 
+test('an event from outside cannot name what the engine keeps', async () => {
+  const run = await here.start(CHAIN, {});
+  const Ref = { key: 'NS/default/x.json', size: 1, sha256: 'a'.repeat(64), mediaType: 'a/b' };
+  const told = emitEvent(here.service, run, 'external.go', { payload: { deep: [{ $ref: Ref }] } });
+  await expect(told).rejects.toMatchObject({
+    code: 'invalid',
+    message: 'the payload of external.go holds a member "$ref", which only the engine may write',
+  });
+});
+
 test('pause starts nothing more, resume goes on', async () => {
   const run = await here.start(CHAIN);
   await pauseRun(here.service, run);
