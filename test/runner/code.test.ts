@@ -1,4 +1,4 @@
-import { existsSync, readFileSync, rmSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, rmSync } from 'node:fs';
 import path from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { operatorCode } from '#runner/code/operator-code.ts';
@@ -103,6 +103,20 @@ test('a working tree is taken as it is, without what git ignores, and says that 
   expect(readFileSync(path.join(copy, 'new.py'), 'utf8')).toBe('three');
   expect(existsSync(path.join(copy, 'secret'))).toBe(false);
   expect(existsSync(path.join(copy, '.git'))).toBe(false);
+});
+
+test('a working tree that is no repository is copied, and git complains to nobody', async () => {
+  const tree = path.join(folder, 'plain');
+  mkdirSync(tree);
+  writeFiles(tree, { 'main.py': 'one' });
+  const said: string[] = [];
+  // Whatever lies above the folder of the tests is none of its repositories.
+  const host = { ...process.env, GIT_CEILING_DIRECTORIES: folder };
+  const quiet = { ...context, host, onOutput: (chunk: Buffer) => said.push(String(chunk)) };
+  const order = { operator: { path: './plain' }, folder, sources: {} };
+  await (await operatorCode(quiet, order)).copy(path.join(folder, 'copy'));
+  expect(existsSync(path.join(folder, 'copy', 'main.py'))).toBe(true);
+  expect(said).toEqual([]);
 });
 
 test('ten who ask for the same tree at once get one', async () => {

@@ -1,7 +1,7 @@
 // Times, sizes and values as they are shown.
 import path from 'node:path';
 import { stripVTControlCharacters } from 'node:util';
-import type { Json } from '#schemas/values.ts';
+import { type Json, refValue } from '#schemas/values.ts';
 
 const SECOND = 1000;
 const MINUTE = 60 * SECOND;
@@ -64,6 +64,12 @@ export function showValue(
   const file = filePath(value, place);
   if (file !== undefined) return file;
   if (typeof value === 'string') return shorten(value, width);
+  const reference = refValue.safeParse(value);
+  if (reference.success) {
+    const { size, count } = reference.data.$ref;
+    const what = count === undefined ? 'a value' : `a list of ${count}`;
+    return `${what}, ${spellBytes(size)}`;
+  }
   return shorten(JSON.stringify(value), width);
 }
 

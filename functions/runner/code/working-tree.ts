@@ -20,7 +20,9 @@ export interface WorkingTree {
 
 const NEVER_COPIED: ReadonlySet<string> = new Set(['.git', '.venv', '.millrace', '__pycache__']);
 
-export async function workingTree(context: GitContext, folder: string): Promise<WorkingTree> {
+export async function workingTree(asked: GitContext, folder: string): Promise<WorkingTree> {
+  // A folder need not be a repository: what git says to that is for no log.
+  const context = { ...asked, onOutput: undefined };
   if (statSync(folder, { throwIfNoEntry: false })?.isDirectory() !== true)
     throw new SourceProblem(message('repository_missing', 'no_folder', { folder }));
   const listed = await git(

@@ -6,7 +6,7 @@ import { renderEvent } from '#cli/render/plain.ts';
 import { inOrder, waitsFor } from '#cli/render/plan.ts';
 import { renderProblems } from '#cli/render/print-problems.ts';
 import { renderTree } from '#cli/render/tree.ts';
-import { plain, shorten, spell, spellBytes } from '#cli/render/words.ts';
+import { plain, shorten, showValue, spell, spellBytes } from '#cli/render/words.ts';
 import type { NodeReport, RunReport } from '#schemas/report.ts';
 import { aReport, BEGAN, iso, RUN } from '#support/fake-control.ts';
 
@@ -20,6 +20,13 @@ function tree(
     '\n',
   );
 }
+
+test('a value that is kept by reference is shown by what it is and how large', () => {
+  const kept = { key: 'NS/x.json', size: 1_200_000, sha256: 'a'.repeat(64), mediaType: 'a/b' };
+  const place = { dataDir: '/data', cwd: '/' };
+  expect(showValue({ $ref: { ...kept, count: 10_000 } }, place)).toBe('a list of 10000, 1.1 MiB');
+  expect(showValue({ $ref: kept }, place)).toBe('a value, 1.1 MiB');
+});
 
 test('the tree tells of each node its time, progress, and what it waits for', () => {
   const report = aReport({
