@@ -232,6 +232,8 @@ export const limits = {
   lockWait: 500,
   /** Bytes of the path of a Unix socket, by the smallest of the systems we run on. */
   socketPathBytes: 103,
+  /** Bytes of a data directory's path; SQLite takes no longer one. */
+  dataDirectoryBytes: 480,
   /** Bytes of the key of an object. */
   objectKeyBytes: 900,
   /** Milliseconds a write waits for another process that is writing. */
@@ -303,8 +305,8 @@ export const limits = {
   objectParts: 10_000,
   /** Bytes of an object that is put in one request. */
   objectPutBytes: 5 * 1024 * MIB,
-  /** Times a put is tried again when the key was taken and freed meanwhile. */
-  objectTries: 5,
+  /** Tries of a write to a store on AWS when what stands in its way comes and goes meanwhile. */
+  storeTries: 5,
   /** Longest time an address that was signed for one object holds. */
   presigned: 7 * DAY,
   /** Milliseconds that one message of an alarm may sleep; a longer alarm sleeps in several. */

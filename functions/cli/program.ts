@@ -1,6 +1,6 @@
 // The command line as a whole: global options, groups of commands, help, and what becomes of wrong usage.
 // Only commander is loaded here; what a command does comes with its first call.
-import { Command, CommanderError } from 'commander';
+import { Command, CommanderError, InvalidArgumentError } from 'commander';
 import { VERSION } from '#local/version.ts';
 import type { Backend } from './backend.ts';
 import { type Context, contextOf, type GlobalOptions } from './context.ts';
@@ -61,13 +61,23 @@ export async function commandLine(
   return code;
 }
 
+/** As a variable of a script that nobody set. The current folder itself would fill with runs. */
+function notEmpty(folder: string): string {
+  if (folder !== '') return folder;
+  throw new InvalidArgumentError('It is empty; wanted the path of a folder.');
+}
+
 function baseProgram(host: Host): Command {
   const program = new Command('millrace');
   program
     .description('Runs data pipelines that are declared in YAML.')
     .version(VERSION, '--version', 'print the version')
     .helpOption('-h, --help', 'print help')
-    .option('--data-dir <folder>', 'where runs live (MILLRACE_DATA_DIR; default ./.millrace)')
+    .option(
+      '--data-dir <folder>',
+      'where runs live (MILLRACE_DATA_DIR; default ./.millrace)',
+      notEmpty,
+    )
     .option('--json', 'one JSON object a line')
     .option('--no-color', 'no colours (NO_COLOR)')
     .option('-q, --quiet', 'only what went wrong')

@@ -19,6 +19,7 @@ import { fileURLToPath } from 'node:url';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { openDataDirectory, readDataDirectory, socketPath } from '#embedded/data-directory.ts';
 import { readLock, takeLock } from '#embedded/lock.ts';
+import { openTable } from '#embedded/table.ts';
 import type { LockHolder } from '#schemas/data-directory.ts';
 
 const HOLDER = fileURLToPath(new URL('lock-holder.ts', import.meta.url));
@@ -46,6 +47,19 @@ describe('a data directory', () => {
     }
     expect(openDataDirectory(directory.path)).toEqual(directory);
     expect(readDataDirectory(directory.path)).toEqual(directory);
+  });
+
+  test('whose path is too long for what lies in it, or that cannot be made, is refused with the reason', () => {
+    const deep = (length: number): string => {
+      const missing = length - folder.length - 2;
+      const half = Math.floor(missing / 2);
+      return join(folder, 'x'.repeat(half), 'y'.repeat(missing - half));
+    };
+    openTable(openDataDirectory(deep(480)).database).close();
+    expect(() => openDataDirectory(deep(481))).toThrow(/a path of 481 bytes; .* may have 480/);
+    expect(() => openDataDirectory('/proc/none/at/all')).toThrow(
+      /\/proc\/none: no folder can be made/,
+    );
   });
 
   test('that is not there is not made by a reader', () => {

@@ -7,15 +7,16 @@ import {
   readFileSync,
   realpathSync,
   renameSync,
+  statSync,
   writeFileSync,
 } from 'node:fs';
 import { tmpdir, userInfo } from 'node:os';
-import { join, resolve } from 'node:path';
+import { dirname, join, resolve } from 'node:path';
 import { Defect, MillraceError, NotFound, Rejected } from '#errors/families.ts';
 import { FORMAT } from '#schemas/ids.ts';
 import { limits } from '#schemas/limits.ts';
 import { refuseNewer } from './items.ts';
-import { fromSystem } from './storage-errors.ts';
+import { fromSystem, systemCode } from './storage-errors.ts';
 
 export interface DataDirectory {
   /** Absolute. */
@@ -43,7 +44,8 @@ export function openDataDirectory(path: string): DataDirectory {
   const root = resolve(path);
   try {
     refuseNewerDirectory(root);
-    mkdirSync(root, { recursive: true, mode: 0o700 });
+    refuseLongPath(root);
+    makeFolder(root);
     for (const folder of ['objects', 'logs', 'runner', 'workspaces']) {
       mkdirSync(join(root, folder), { recursive: true, mode: 0o700 });
     }
@@ -102,6 +104,29 @@ function layout(root: string): DataDirectory {
     engineSocket: socketPath(root, 'engine.sock'),
     runnerSocket: socketPath(root, 'runner.sock'),
   };
+}
+
+/** Before anything is made: SQLite says only that it cannot open such a file. */
+function refuseLongPath(root: string): void {
+  const length = Buffer.byteLength(root);
+  if (length <= limits.dataDirectoryBytes) return;
+  throw new Rejected(
+    'invalid',
+    `${root}: a path of ${length} bytes; that of a data directory may have ${limits.dataDirectoryBytes}`,
+  );
+}
+
+/** One folder after the other: asked for all at once, Node never comes back from a file system that takes none, as /proc. */
+function makeFolder(folder: string): void {
+  const parent = dirname(folder);
+  if (parent !== folder && !existsSync(parent)) makeFolder(parent);
+  try {
+    mkdirSync(folder, { mode: 0o700 });
+  } catch (error) {
+    const code = systemCode(error);
+    if (code === 'ENOENT') throw new Rejected('invalid', `${folder}: no folder can be made there`);
+    if (code !== 'EEXIST' || !statSync(folder).isDirectory()) throw error;
+  }
 }
 
 function refuseNewerDirectory(root: string): void {

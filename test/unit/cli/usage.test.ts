@@ -83,6 +83,7 @@ test.each([
   [['run', 'nowhere.yaml'], 'pipeline file "nowhere.yaml" is not there'],
   [['run', 'package.json', '--timeout', '90'], 'has no unit'],
   [['run', 'package.json', '--with', 'clean'], 'wanted operator=folder'],
+  [['--data-dir', '', 'runs'], 'wanted the path of a folder'],
 ])('wrong usage exits 2 and says what would be right: %o', async (args, message) => {
   const { code, err } = await aCommand().run(...args);
   expect(err).toContain(message);
