@@ -106,33 +106,39 @@ export interface OpenedAlarms {
   close(): Promise<void> | void;
 }
 
-/** Judges alarms; `open` answers fresh ones. */
-export function alarmsContract(name: string, open: () => OpenedAlarms): void {
+/** Judges alarms; `open` answers fresh ones. A queue that counts in seconds has its time stretched so many times. */
+export function alarmsContract(
+  name: string,
+  open: () => Promise<OpenedAlarms> | OpenedAlarms,
+  stretch = 1,
+): void {
   describe(`alarms: ${name}`, () => {
     let opened: OpenedAlarms;
     let start: number;
-    beforeEach(() => {
-      opened = open();
+    beforeEach(async () => {
+      opened = await open();
       start = opened.clock.now();
     });
     afterEach(async () => {
       await opened.close();
     });
     const run = (n: number): RunId => runId.parse(`0000000000000000000000000${n}`);
-    const wake = (n: number, after: number) => opened.alarms.wake(one, run(n), start + after);
+    const wake = (n: number, after: number) =>
+      opened.alarms.wake(one, run(n), start + after * stretch);
+    const reach = (after: number) => opened.reach(start + after * stretch);
     const space: Namespace = one;
 
     test('a run is rung at its time and not before', async () => {
       await wake(1, 300);
-      await opened.reach(start + 200);
+      await reach(200);
       expect(opened.rung).toEqual([]);
-      await opened.reach(start + 300);
+      await reach(300);
       expect(opened.rung).toEqual([run(1)]);
     });
 
     test('a time that is past rings at once', async () => {
       await opened.alarms.wake(space, run(1), 0);
-      await opened.reach(start + 50);
+      await reach(50);
       expect(opened.rung).toEqual([run(1)]);
     });
 
@@ -140,22 +146,22 @@ export function alarmsContract(name: string, open: () => OpenedAlarms): void {
       await wake(1, 400);
       await wake(1, 100);
       await wake(2, 200);
-      await opened.reach(start + 250);
+      await reach(250);
       expect(opened.rung).toEqual([run(1), run(2)]);
-      await opened.reach(start + 400);
+      await reach(400);
       expect(opened.rung.filter((each) => each === run(1))).toHaveLength(2);
     });
 
     test('asked for twice, a time rings at least once', async () => {
       await wake(1, 100);
       await wake(1, 100);
-      await opened.reach(start + 150);
+      await reach(150);
       expect(opened.rung).toContain(run(1));
     });
 
     test('a time years away does not ring now', async () => {
       await wake(1, 10 * 366 * 86_400_000);
-      await opened.reach(start + 100);
+      await reach(100);
       expect(opened.rung).toEqual([]);
     });
   });

@@ -69,7 +69,7 @@ export function createObjects(options: ObjectsOptions): Objects {
 async function putWhole(bucket: Bucket, told: Told, bytes: Uint8Array): Promise<ObjectInfo> {
   const digest = createHash('sha256').update(bytes).digest();
   const info = { ...told, size: bytes.length, sha256: digest.toString('hex') };
-  for (let turn = 1; turn <= limits.objectTries; turn += 1) {
+  for (let turn = 1; turn <= limits.storeTries; turn += 1) {
     const won = await asked(tried(told.key, 's3:PutObject'), () =>
       unlessTaken(() =>
         bucket.client.send(

@@ -20,6 +20,7 @@ import {
 } from '#schemas/data-directory.ts';
 import { FORMAT, namespace as namespaceSchema } from '#schemas/ids.ts';
 import { limits } from '#schemas/limits.ts';
+import { secretName, secretText } from '#schemas/secrets.ts';
 import { refuseNewer } from './items.ts';
 import { whileLocked } from './lock.ts';
 import { keyOf } from './secret-key.ts';
@@ -168,15 +169,10 @@ function refuseName(namespace: string, name: string): void {
   if (!namespaceSchema.safeParse(namespace).success) {
     throw new Rejected('invalid', `${JSON.stringify(namespace)} is no namespace`);
   }
-  if (
-    !/^[A-Za-z_][A-Za-z0-9_]*$/.test(name) ||
-    name === '__proto__' ||
-    name.length > limits.idLength
-  ) {
-    throw new Rejected(
-      'invalid',
-      `secret ${JSON.stringify(name.slice(0, 200))}: a name has letters, digits and "_", no digit first, at most ${limits.idLength}`,
-    );
+  const judged = secretName.safeParse(name);
+  if (!judged.success) {
+    const why = judged.error.issues.map(({ message }) => message).join(', ');
+    throw new Rejected('invalid', `secret ${JSON.stringify(name.slice(0, 200))}: ${why}`);
   }
 }
 
@@ -188,7 +184,9 @@ function refuseValue(name: string, value: string): void {
       `secret ${name}: ${bytes} bytes, at most ${limits.secretBytes}`,
     );
   }
-  if (value.includes('\0') || !value.isWellFormed()) {
-    throw new Rejected('invalid', `secret ${name}: it is no text that a program could be given`);
+  const judged = secretText.safeParse(value);
+  if (!judged.success) {
+    const why = judged.error.issues.map(({ message }) => message).join(', ');
+    throw new Rejected('invalid', `secret ${name}: ${why}`);
   }
 }
