@@ -162,7 +162,7 @@ function workOf(step: PlanNode): Json {
   return asJson({ ...rest, executor: work });
 }
 
-/** Commits of the operators. A working tree counts by its commit as long as nothing in it was changed. */
+/** Commits of the operators. A working tree counts by its commit and its path as long as nothing in it was changed. */
 async function commitsOf(
   held: Held,
   node: PlanNode,
@@ -179,7 +179,8 @@ async function commitsOf(
     const name = 'git' in operator ? operator.git : operator.path;
     if (found?.commit === undefined || found.dirty === true)
       return { why: `the code of its operator ${name} is a working tree with changes` };
-    commits.push(found.commit);
+    // A commit is of a whole repository, and a working tree may be any folder in one.
+    commits.push('git' in operator ? found.commit : `${found.commit} ${operator.path}`);
   }
   return { commits };
 }

@@ -1,6 +1,9 @@
 // Approvals and cached nodes as people use them: from another terminal, without an engine, too late.
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { afterEach, expect, test } from 'vitest';
 import { jsonLines, Place } from '#support/millrace.ts';
+import { aRepository } from '../runner/sources.ts';
 
 const PIPELINE = `
 id: gated
@@ -113,6 +116,20 @@ nodes:
     by: null,
     comment: null,
   });
+});
+
+test('a cached node whose operator is another folder of the same commit is worked anew', async () => {
+  const place = here();
+  aRepository(join(place.folder, 'ops'), { 'a/go.sh': 'echo a', 'b/go.sh': 'echo b' });
+  const reused = async (folder: string): Promise<boolean> => {
+    const step = `{ command: sh go.sh, operator: { path: ./ops/${folder} } }`;
+    const text = `id: moved\nnodes: [{ id: a, cache: true, steps: [${step}] }]\n`;
+    writeFileSync(join(place.folder, 'pipeline.yaml'), text);
+    const { report } = jsonLines((await place.run('run', '--json')).stdout);
+    expect(report.status).toBe('completed');
+    return report.nodes['a']?.reusedFrom !== undefined;
+  };
+  expect([await reused('a'), await reused('a'), await reused('b')]).toEqual([false, true, false]);
 });
 
 test('a cached node is worked once; --no-cache works it again; explain says from where', async () => {
