@@ -56,7 +56,13 @@ export async function commandLine(
     await program.parseAsync(args, { from: 'user' });
   } catch (error) {
     if (!(error instanceof CommanderError)) throw error;
-    return error.exitCode === 0 ? EXIT.done : EXIT.rejected;
+    if (error.exitCode === 0) return EXIT.done;
+    // Wrong usage is found before it is known what the options mean.
+    if (args.includes('--json')) {
+      const message = error.message.replace(/^error: /, '').replace(/\s*\n\s*/g, ' ');
+      host.stdout.write(`${JSON.stringify({ error: { code: 'invalid', message } })}\n`);
+    }
+    return EXIT.rejected;
   }
   return code;
 }

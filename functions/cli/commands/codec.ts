@@ -5,13 +5,18 @@ import { readAll } from '../read-stdin.ts';
 
 export async function encodeText(context: Context, text: string | undefined): Promise<ExitCode> {
   const given = text ?? utf8Of(await readAll(context), 'standard input is no UTF-8 text');
-  context.say(encode(given));
+  if (context.json) context.sayJson({ encoded: encode(given) });
+  else context.say(encode(given));
   return EXIT.done;
 }
 
 /** In a terminal a line ends; elsewhere nothing is added to what was encoded. */
 export async function decodeText(context: Context, text: string | undefined): Promise<ExitCode> {
   const given = text ?? utf8Of(await readAll(context), 'standard input is no UTF-8 text').trim();
+  if (context.json) {
+    context.sayJson({ decoded: decode(given) });
+    return EXIT.done;
+  }
   const { stdout } = context.host;
   stdout.write(decode(given) + (stdout.isTerminal ? '\n' : ''));
   return EXIT.done;

@@ -8,6 +8,8 @@ export async function printSchema(context: Context, dialect: string): Promise<Ex
   const file = /^[a-z]+$/.test(dialect) ? schemaFile(dialect) : undefined;
   if (file === undefined)
     throw new NotFound(`no schema for dialect "${dialect}"; there is one for nodes and operators`);
-  context.host.stdout.write(readFileSync(file, 'utf8'));
+  const text = readFileSync(file, 'utf8');
+  if (context.json) context.sayJson(JSON.parse(text));
+  else context.host.stdout.write(text);
   return EXIT.done;
 }

@@ -90,6 +90,20 @@ test.each([
   expect(code).toBe(2);
 });
 
+test.each([
+  [['run', '--bogus', '--json'], 2, 'error'],
+  [['bogus', '--json'], 2, 'error'],
+  [['completion', 'tcsh', '--json'], 2, 'error'],
+  [['encode', 'a b', '--json'], 0, 'encoded'],
+  [['decode', 'base64://YSBi', '--json'], 0, 'decoded'],
+  [['schema', 'nodes', '--json'], 0, '$schema'],
+])('with --json every line is JSON, wrong usage included: %o', async (args, wanted, member) => {
+  const { code, out } = await aCommand().run(...args);
+  expect(code).toBe(wanted);
+  expect(out.trimEnd().split('\n')).toHaveLength(1);
+  expect(JSON.parse(out)).toHaveProperty(member);
+});
+
 test('without a file the usual names are looked for, and all are named when none is there', async () => {
   const { code, err } = await aCommand(undefined, { cwd: '/proc/self' }).run('run');
   expect(code).toBe(2);
