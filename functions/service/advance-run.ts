@@ -27,7 +27,7 @@ export async function advanceRun(
   options: AdvanceOptions,
 ): Promise<Advanced> {
   const held = await hold(service, ref);
-  const progress: Progress = { performed: -1, conflicts: 0, saved: false };
+  const progress: Progress = { performed: -1, conflicts: 0, saved: false, share: 1 };
   for (let round = 0; round < limits.advanceRounds; round += 1) {
     const bell = await service.bells.read(ref); // 1
     if (bell === undefined) return 'gone';
@@ -47,6 +47,8 @@ interface Progress {
   performed: number;
   conflicts: number;
   saved: boolean;
+  /** Of what a round may take in and change. Halved when what it came to did not go into one transaction. */
+  share: number;
 }
 
 /** One round: load, walk, save, perform. Answers where to park when there is nothing to do now. */
@@ -57,26 +59,32 @@ async function takeTurn(
   progress: Progress,
 ): Promise<'again' | { performed: number; end: string | undefined }> {
   const { service, ref, memory } = held;
-  const inbox = await readInbox(service, ref, bell); // 2
+  const batch = batchOf(service, bell, progress.share);
+  const inbox = await readInbox(service, ref, batch); // 2
   const loaded = await loadRun(held); // 3
   if (Math.max(bell.performed, progress.performed) < loaded.sequence) {
     await performOutbox(held, loaded.state, loaded.outbox, { again: true }); // 4
     progress.performed = loaded.sequence;
   }
-  const taken = takeEvents(service, inbox, bell, options);
-  const result = await walkOn(held, loaded, taken.events); // 5
+  const taken = takeEvents(inbox, bell, { ...options, batch });
+  const result = await walkOn(held, loaded, taken.events, progress.share); // 5
   const idle = result.changed.length === 0 && result.facts.length === 0;
   if (idle && inbox.length === 0 && taken.fresh.length === 0) {
     if (result.more) return 'again';
     return { performed: loaded.sequence, end: view(memory.linked.graph, result.state).end };
   }
-  const next = await saveWalk(held, { loaded, result, taken, options }); // 6
+  const next = await saveWalk(held, { loaded, result, taken, options, share: progress.share }); // 6
+  if (next === 'too_many') {
+    progress.share /= 2;
+    return 'again';
+  }
   if (next === undefined) {
     progress.conflicts += 1;
     if (progress.conflicts <= limits.advanceConflicts) return 'again';
     throw new Conflict('busy', `run ${ref.run} is being advanced by somebody else`);
   }
   progress.conflicts = 0;
+  progress.share = Math.min(1, 2 * progress.share);
   progress.saved = true;
   try {
     await performOutbox(held, result.state, result.commands, { again: false }); // 7
@@ -86,7 +94,7 @@ async function takeTurn(
   }
   progress.performed = next;
   // What was left, by the bounds of a walk or of a batch, is looked at in another round; what came meanwhile rings.
-  const full = inbox.length + taken.fresh.length >= batchOf(service, bell);
+  const full = inbox.length + taken.fresh.length >= batch;
   if (result.more || full) return 'again';
   return { performed: next, end: view(memory.linked.graph, result.state).end };
 }

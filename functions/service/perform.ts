@@ -13,6 +13,7 @@ import type { Command, RunEnd, WalkEvent } from '#schemas/run.ts';
 import type { AttemptName, WorkOrder } from '#schemas/work-order.ts';
 import { takeOver } from './cache.ts';
 import { isDirect } from './direct.ts';
+import { inParallel } from './in-parallel.ts';
 import {
   activeKey,
   attemptKey,
@@ -124,22 +125,35 @@ async function openOffers(
 ): Promise<readonly Offer[]> {
   const offeredAlready = !how.again && service.table.bounds.transactItems > limits.transactItems;
   if (offeredAlready) return offers;
-  const open: Offer[] = [];
-  for (const offer of offers) {
-    if (isDirect(service, memory.linked, offer.node)) {
-      // What is over has an item; what was lost with its process was given one before anything was performed.
-      const found = how.again
-        ? await service.table.get(attemptKey(ref, offer.address, offer.attempt))
-        : undefined;
-      if (found === undefined) open.push(offer);
-      else if (found['status'] === 'offered') open.push({ ...offer, offered: true });
-      continue;
-    }
-    const item = offeredAttempt(ref, offer.address, offer.attempt);
-    const put = await service.table.putIfAbsent(item);
-    if (put.created || put.existing['status'] === 'offered') open.push(offer);
-  }
-  return open;
+  const isOpen = await inParallel(offers, limits.callsAtOnce, (offer) =>
+    isDirect(service, memory.linked, offer.node)
+      ? openDirect(service, ref, offer, how)
+      : openOffer(service, ref, offer),
+  );
+  return isOpen.filter((offer) => offer !== undefined);
+}
+
+/** What is over has an item; what was lost with its process was given one before anything was performed. */
+async function openDirect(
+  service: Service,
+  ref: RunRef,
+  offer: Offer,
+  how: { again: boolean },
+): Promise<Offer | undefined> {
+  if (!how.again) return offer;
+  const found = await service.table.get(attemptKey(ref, offer.address, offer.attempt));
+  if (found === undefined) return offer;
+  return found['status'] === 'offered' ? { ...offer, offered: true } : undefined;
+}
+
+/** One put for each: together in transactions they would cost twice as much, and one that is there would refuse the others. */
+async function openOffer(
+  { table }: Service,
+  ref: RunRef,
+  offer: Offer,
+): Promise<Offer | undefined> {
+  const put = await table.putIfAbsent(offeredAttempt(ref, offer.address, offer.attempt));
+  return put.created || put.existing['status'] === 'offered' ? offer : undefined;
 }
 
 /** Fences what was not claimed, which is its outcome, and asks for the end of what runs. */
@@ -148,24 +162,31 @@ export async function stopAttempts(
   ref: RunRef,
   commands: readonly Stop[],
 ): Promise<void> {
-  const stops: StopOrder[] = [];
   const bell = await service.bells.read(ref);
   const known = await knownDirect(service, ref, commands);
-  for (const command of commands) {
-    for (const { address } of addressesOf(command)) {
-      const child = known.has(`${address}#${command.attempt}`)
-        ? undefined
-        : subRunOf(await fence(service, ref, address, command.attempt));
-      if (child !== undefined) {
-        await stopSubRun(service, { ...ref, run: child }, bell?.force === true);
-        continue;
-      }
-      stops.push({
-        name: nameOf(ref, address, command.attempt),
-        grace: bell?.force === true ? 0 : command.grace,
-        message: REASONS[command.reason],
-      });
+  const force = bell?.force === true;
+  const attempts = commands.flatMap((command) =>
+    addressesOf(command).map(({ address }) => ({ command, address })),
+  );
+  const fences = await inParallel(attempts, limits.callsAtOnce, ({ command, address }) =>
+    known.has(`${address}#${command.attempt}`)
+      ? UNFENCED
+      : fence(service, ref, address, command.attempt),
+  );
+  // Every outcome was put before it is rung (H4), and one ring tells of all.
+  if (fences.some(({ told }) => told)) await service.bells.ring(ref);
+  const stops: StopOrder[] = [];
+  for (const [index, { command, address }] of attempts.entries()) {
+    const child = subRunOf(fences[index]?.job);
+    if (child !== undefined) {
+      await stopSubRun(service, { ...ref, run: child }, force);
+      continue;
     }
+    stops.push({
+      name: nameOf(ref, address, command.attempt),
+      grace: force ? 0 : command.grace,
+      message: REASONS[command.reason],
+    });
   }
   if (stops.length > 0) await service.jobs.stop(stops);
 }
@@ -218,13 +239,21 @@ export function stopOf(held: Held, attempt: LiveAttempt): Stop {
   };
 }
 
-/** Answers the job that holds the claim, where one does. */
+interface Fenced {
+  /** The job that holds the claim, where one does. */
+  readonly job?: string;
+  /** Its outcome was put, and must be rung. */
+  readonly told: boolean;
+}
+
+const UNFENCED: Fenced = { told: false };
+
 async function fence(
   service: Service,
   ref: RunRef,
   address: string,
   attempt: number,
-): Promise<string | undefined> {
+): Promise<Fenced> {
   const key = attemptKey(ref, address, attempt);
   const fenced = { v: FORMAT, address, attempt, status: 'fenced' } as const;
   const put = await service.table.putIfAbsent({
@@ -235,8 +264,8 @@ async function fence(
   });
   if (!put.created) {
     const { status } = put.existing;
-    if (status === 'claimed') return String(put.existing['job']);
-    if (status !== 'offered' && status !== 'fenced') return undefined;
+    if (status === 'claimed') return { job: String(put.existing['job']), told: false };
+    if (status !== 'offered' && status !== 'fenced') return UNFENCED;
     try {
       await service.table.update(
         key,
@@ -245,16 +274,15 @@ async function fence(
       );
     } catch (error) {
       // Somebody claimed it first: then its end is asked for like that of any other.
-      if (error instanceof Conflict) return String((await service.table.get(key))?.['job']);
-      throw error;
+      if (!(error instanceof Conflict)) throw error;
+      return { job: String((await service.table.get(key))?.['job']), told: false };
     }
   }
-  await tell(service, ref, address, attempt);
-  return undefined;
+  await putCancelled(service, ref, address, attempt);
+  return { told: true };
 }
 
-/** Puts the outcome `cancelled` before it rings (H4). */
-async function tell(
+async function putCancelled(
   service: Service,
   ref: RunRef,
   address: string,
@@ -272,7 +300,6 @@ async function tell(
     at: service.clock.now(),
     event,
   });
-  await service.bells.ring(ref);
 }
 
 /** Notes the end in the list of runs. Repeating it changes nothing. */

@@ -1,6 +1,6 @@
 // Saves what a walk decided, all in one transaction. Keeps S1: it goes through only if nobody saved meanwhile.
 import { encode, encodeChunk } from '#core/walk/codec.ts';
-import { Conflict } from '#errors/families.ts';
+import { Conflict, Rejected } from '#errors/families.ts';
 import type { Write } from '#ports/table.ts';
 import { FORMAT } from '#schemas/ids.ts';
 import { limits } from '#schemas/limits.ts';
@@ -22,12 +22,45 @@ export interface Saving {
   readonly result: Walked;
   readonly taken: Taken;
   readonly options: AdvanceOptions;
+  /** Of the bounds of a walk, what this one was given. */
+  readonly share: number;
 }
 
-/** Answers the new sequence, or undefined after a lost race. */
-export async function saveWalk(held: Held, saving: Saving): Promise<number | undefined> {
-  const { service, ref, memory } = held;
+/** Answers the new sequence, or undefined after a lost race; `too_many` when less must be walked at once for one transaction to hold it. */
+export async function saveWalk(
+  held: Held,
+  saving: Saving,
+): Promise<number | 'too_many' | undefined> {
+  const { service, memory } = held;
   const { loaded, result, taken, options } = saving;
+  const sequence = loaded.sequence + 1;
+  const writes = await writesOf(held, saving);
+  const offers = offersOf(held, result.commands);
+  if (writes.length + offers.length <= service.table.bounds.transactItems) writes.push(...offers);
+  try {
+    await service.table.transact(writes);
+  } catch (error) {
+    const lostRace = error instanceof Conflict;
+    if (lostRace && taken.fresh.length > 0) await putBack(held, taken.fresh, options);
+    else options.giveBack?.(taken.fresh);
+    if (isTooMany(error, saving)) return 'too_many';
+    if (!lostRace) throw error;
+    memory.saved = undefined;
+    return undefined;
+  }
+  memory.saved = { sequence, state: result.state };
+  options.saved?.(taken.fresh);
+  return sequence;
+}
+
+/** Too many items, or too large ones: of less they are fewer and smaller, down to a single change. */
+function isTooMany(error: unknown, { share }: Saving): boolean {
+  const tooLarge = error instanceof Rejected && error.code === 'too_large';
+  return tooLarge && share * limits.advanceChanges > 1;
+}
+
+async function writesOf(held: Held, { loaded, result, taken }: Saving): Promise<Write[]> {
+  const { service, ref } = held;
   const sequence = loaded.sequence + 1;
   const writes: Write[] = [
     {
@@ -62,21 +95,7 @@ export async function saveWalk(held: Held, saving: Saving): Promise<number | und
     if (command.command === 'finish-run')
       writes.push(...finishWrites(service, ref, command.status));
   }
-  const offers = offersOf(held, result.commands);
-  if (writes.length + offers.length <= service.table.bounds.transactItems) writes.push(...offers);
-  try {
-    await service.table.transact(writes);
-  } catch (error) {
-    const lostRace = error instanceof Conflict;
-    if (lostRace && taken.fresh.length > 0) await putBack(held, taken.fresh, options);
-    else options.giveBack?.(taken.fresh);
-    if (!lostRace) throw error;
-    memory.saved = undefined;
-    return undefined;
-  }
-  memory.saved = { sequence, state: result.state };
-  options.saved?.(taken.fresh);
-  return sequence;
+  return writes;
 }
 
 /** After a lost race: an attempt that was settled in another way meanwhile would lose the race for ever, so its report counts for nothing. */

@@ -30,31 +30,26 @@ export interface Taken {
 }
 
 /** Fewer after each failure, so that one item that cannot be taken in stands alone in the end. */
-export const batchOf = (service: Service, bell: Bell): number =>
-  Math.max(1, Math.floor(service.table.bounds.advanceOutcomes / 4 ** bell.failed));
+export const batchOf = (service: Service, bell: Bell, share = 1): number =>
+  Math.max(1, Math.floor((service.table.bounds.advanceOutcomes * share) / 4 ** bell.failed));
 
 /** The oldest items of the inbox. */
 export async function readInbox(
   service: Service,
   ref: RunRef,
-  bell: Bell,
+  batch: number,
 ): Promise<readonly Item[]> {
-  const page = await service.table.query({
-    pk: runKey(ref),
-    prefix: INBOX,
-    limit: batchOf(service, bell),
-  });
+  const page = await service.table.query({ pk: runKey(ref), prefix: INBOX, limit: batch });
   return page.items;
 }
 
 /** Outcomes first, then events from outside in the order they came, then what is wanted. */
 export function takeEvents(
-  service: Service,
   inbox: readonly Item[],
   bell: Bell,
-  options: AdvanceOptions,
+  options: AdvanceOptions & { readonly batch: number },
 ): Taken {
-  const fresh = options.take?.(Math.max(0, batchOf(service, bell) - inbox.length)) ?? [];
+  const fresh = options.take?.(Math.max(0, options.batch - inbox.length)) ?? [];
   const events: WalkEvent[] = fresh.map(({ name, report }) => ({
     event: 'outcome',
     ...splitAddress(name.address),

@@ -16,15 +16,16 @@ import type { Held } from './service.ts';
 /** A walk, with all events that it was made of. */
 export type Walked = WalkResult & { readonly events: readonly WalkEvent[] };
 
-/** Walks; again with decisions that were made meanwhile, where the walk ended an approval by itself. */
+/** Walks, within a share of the bounds of a walk; again with decisions that were made meanwhile, where the walk ended an approval by itself. */
 export async function walkOn(
   held: Held,
   loaded: LoadedRun,
   events: readonly WalkEvent[],
+  share = 1,
 ): Promise<Walked> {
   let known = events;
   for (let round = 0; round < limits.advanceRounds; round += 1) {
-    const result = await walkOnce(held, loaded, known);
+    const result = await walkOnce(held, loaded, known, share);
     const decisions = await decisionsAgainst(held, result.facts, known);
     if (decisions.length === 0) return { ...result, events: known };
     known = [...known, ...decisions];
@@ -37,10 +38,14 @@ async function walkOnce(
   held: Held,
   loaded: LoadedRun,
   events: readonly WalkEvent[],
+  share: number,
 ): Promise<WalkResult> {
   const { service, ref, memory } = held;
   const fresh = freshOutputs(held, loaded, events);
-  const { bounds } = service.table;
+  const bounds = {
+    starts: Math.ceil(service.table.bounds.advanceStarts * share),
+    changes: Math.ceil(limits.advanceChanges * share),
+  };
   for (let round = 0; round < limits.advanceRounds; round += 1) {
     const result = walk(memory.linked.graph, loaded.state, events, {
       now: service.clock.now(),
@@ -50,7 +55,7 @@ async function walkOnce(
       system: systemOf(memory.start),
       outputs: (node) => fresh.get(node) ?? memory.outputs.get(node),
       list: (value) => rememberedList(memory, value),
-      bounds: { starts: bounds.advanceStarts, changes: limits.advanceChanges },
+      bounds,
     });
     if (result.missing.length === 0) {
       keepOutputs(held, result, fresh);

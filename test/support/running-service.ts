@@ -99,6 +99,10 @@ export class RunningService {
           taken = all.splice(0, count);
           return taken;
         },
+        giveBack: () => {
+          this.#waiting.set(key, [...taken, ...(this.#waiting.get(key) ?? [])]);
+          taken = [];
+        },
         saved: () => {
           for (const report of taken) report.durable();
           taken = [];
