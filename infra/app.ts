@@ -23,6 +23,7 @@ export interface Millrace {
 
 export interface MillraceOptions {
   readonly environment?: Environment;
+  /** The folder of the functions' bundles, where it is not that of the build. */
   readonly bundles?: string;
 }
 
@@ -67,7 +68,11 @@ function main(): number {
     console.error('vpcId: a network can only be looked up with credentials of its account');
     return 2;
   }
-  makeMillrace(app, read.stage, known ? { environment: { account, region } } : {});
+  const bundles: unknown = app.node.tryGetContext('bundles');
+  makeMillrace(app, read.stage, {
+    ...(known ? { environment: { account, region } } : {}),
+    ...(typeof bundles === 'string' ? { bundles } : {}),
+  });
   app.synth();
   return 0;
 }

@@ -129,7 +129,8 @@ export class Machines extends Construct {
       securityGroups: [network.securityGroup],
       maxvCpus: stage.maxvCpus,
       updateToLatestImageVersion: true,
-      updateTimeout: Duration.hours(24),
+      // The longest that Batch knows: jobs of a machine that is replaced have so long to end.
+      updateTimeout: Duration.hours(6),
       terminateOnUpdate: false,
     };
   }
