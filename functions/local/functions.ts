@@ -49,6 +49,8 @@ interface Task {
 }
 
 interface Coming {
+  /** Whether it was granted is not known yet. */
+  claiming?: boolean;
   /** It was told to stop meanwhile, and why. */
   stopped?: string;
 }
@@ -142,7 +144,11 @@ class Handlers implements Functions {
   }
 
   async adopt(names: readonly AttemptName[]): Promise<readonly AttemptName[]> {
-    return names.filter((name) => this.#known.has(keyOf(name)));
+    // What is parked is only an offer. What is being claimed is as good as known: its claim may be durable before it is heard of here.
+    return names.filter((name) => {
+      const key = keyOf(name);
+      return this.#known.has(key) || this.#coming.get(key)?.claiming === true;
+    });
   }
 
   async close(): Promise<void> {
@@ -277,6 +283,7 @@ class Handlers implements Functions {
     if (parked === undefined || this.#closed) return;
     this.#parked.delete(name);
     const names = [...parked.values()].map((order) => order.name);
+    for (const key of parked.keys()) this.#coming.set(key, { claiming: true });
     const claimed = new Set(await this.#claimed(names));
     for (const [key, order] of parked) {
       const stopped = this.#coming.get(key)?.stopped;

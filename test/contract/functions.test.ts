@@ -182,6 +182,15 @@ describe('handlers as jobs', () => {
     expect(effects).toEqual([one.node]);
   });
 
+  test('what is parked is only an offer; what is being claimed is known', async () => {
+    const one = order('late');
+    await functions.start([one]);
+    expect(await functions.adopt([one.name])).toEqual([]);
+    functions.register('late', () => undefined);
+    expect(await functions.adopt([one.name])).toEqual([one.name]);
+    await desk.reported(one);
+  });
+
   test('what is stopped while it is claimed is cancelled, and its handler is not called', async () => {
     let called = false;
     const one = order('late');

@@ -32,6 +32,8 @@ export class DirectWork implements Jobs {
   readonly #parked = new Map<string, AttemptName>();
   /** Being offered or claimed: who starts it once more starts nothing, as with the real handlers. */
   readonly #coming = new Set<string>();
+  /** Of these it is not known yet whether they were granted. */
+  readonly #claiming = new Set<string>();
 
   constructor(around: DirectSurroundings) {
     this.#around = around;
@@ -65,7 +67,8 @@ export class DirectWork implements Jobs {
     }
   };
 
-  adopt: Jobs['adopt'] = async (names) => names.filter((name) => this.#held.has(nameText(name)));
+  adopt: Jobs['adopt'] = async (names) =>
+    names.filter((name) => this.#held.has(nameText(name)) || this.#claiming.has(nameText(name)));
 
   /** The handlers came. */
   async register(): Promise<void> {
@@ -73,9 +76,11 @@ export class DirectWork implements Jobs {
     this.#parked.clear();
     if (names.length === 0) return;
     for (const name of names) this.#coming.add(nameText(name));
+    for (const name of names) this.#claiming.add(nameText(name));
     const claimed = await this.#around.desk().claim(this.#around.job, names);
     for (const name of claimed) await this.#take(name, true);
     for (const name of names) this.#coming.delete(nameText(name));
+    for (const name of names) this.#claiming.delete(nameText(name));
   }
 
   async #take(name: AttemptName, claimed: boolean): Promise<void> {
