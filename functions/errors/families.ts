@@ -51,14 +51,14 @@ export class Rejected extends MillraceError {
   override readonly family = 'rejected' as const;
 }
 
-/** What a user wrote has problems; they are in `problems`. */
+/** What a user wrote has problems; they are in `problems`, and the message is that of the first. */
 export class HasProblems extends Rejected {
   readonly problems: readonly Problem[];
   constructor(problems: readonly Problem[]) {
-    super(
-      'problems',
-      `${problems.filter((problem) => problem.severity === 'error').length} problem(s) in the pipeline`,
-    );
+    const [first, ...more] = problems.filter((problem) => problem.severity === 'error');
+    const others =
+      more.length === 0 ? '' : ` (and ${more.length} more problem${more.length > 1 ? 's' : ''})`;
+    super('problems', `${first?.message ?? 'the pipeline has problems'}${others}`);
     this.problems = problems;
   }
 }

@@ -368,6 +368,10 @@ test('what is wrong with what a program gives is told to it, and nothing of it i
     [submit({ source: cycle }), /^source\.self holds itself/],
     [submit({ source: DOUBLE }, { input: { n: 1 } }), /^submit: Unrecognized key: "input"/],
     [submit({ source: DOUBLE }, { inputs: { n: 1 }, timeout: '1h' }), /^submit: .* at timeout$/],
+    [
+      submit({ source: DOUBLE }, { inputs: { m: 1 } }),
+      /^the pipeline has no input "m".* \(and 1 more problem\)$/,
+    ],
     [submit({ source: DOUBLE }, { inputs: { n: Number.NaN } }), /^input n is the number NaN/],
     [submit({ source: DOUBLE }, { inputs: { n: new Date() } }), /^input n .* of the class Date/],
     [Reflect.apply(engine.report, engine, []), /^the run: wanted a text/],
