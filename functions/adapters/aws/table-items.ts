@@ -142,6 +142,15 @@ export function versionOf(stored: Stored): number | undefined {
   return text === undefined ? undefined : Number(text);
 }
 
+/** Whether both say the same: what was packed is compared unpacked. */
+export function isSame(
+  one: AttributeValue | undefined,
+  other: AttributeValue | undefined,
+): boolean {
+  if (one === undefined || other === undefined) return one === other;
+  return jsonOf(one, 'a value') === jsonOf(other, 'a value');
+}
+
 function parsed(text: string): unknown {
   return JSON.parse(text);
 }

@@ -1,5 +1,4 @@
 // Writes of the table. One item is written by one request, which costs half of what it would cost in a transaction.
-import { isDeepStrictEqual } from 'node:util';
 import {
   ConditionalCheckFailedException,
   DeleteItemCommand,
@@ -11,6 +10,7 @@ import type { Changes, Condition, Item, Key, Write } from '#ports/table.ts';
 import { translated } from './table-calls.ts';
 import { conditionOf, updateOf } from './table-expressions.ts';
 import {
+  isSame,
   itemOf,
   refuseNewer,
   type Stored,
@@ -122,7 +122,7 @@ function requestOf({ client, name: TableName }: Place, write: Single): Request {
 function isPerformed(write: Single, found: Stored | undefined): boolean {
   switch (write.write) {
     case 'put':
-      return found !== undefined && isDeepStrictEqual(found, storedItem(write.item).stored);
+      return found !== undefined && isSameItem(found, storedItem(write.item).stored);
     case 'delete':
       return found === undefined;
     default: {
@@ -132,11 +132,16 @@ function isPerformed(write: Single, found: Stored | undefined): boolean {
         found !== undefined &&
         add === undefined &&
         changes.length + remove.length > 0 &&
-        changes.every(([name, value]) => isDeepStrictEqual(found[name], storedValue(value))) &&
+        changes.every(([name, value]) => isSame(found[name], storedValue(value))) &&
         remove.every((name) => name in set || found[name] === undefined)
       );
     }
   }
+}
+
+function isSameItem(one: Stored, other: Stored): boolean {
+  const names = new Set([...Object.keys(one), ...Object.keys(other)]);
+  return [...names].every((name) => isSame(one[name], other[name]));
 }
 
 export const keyOf = (write: Write): Key => (write.write === 'put' ? write.item : write.key);
