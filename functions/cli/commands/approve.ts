@@ -1,5 +1,6 @@
 import { userInfo } from 'node:os';
 import { Rejected } from '#errors/families.ts';
+import { limits } from '#schemas/limits.ts';
 import type { RunReport } from '#schemas/report.ts';
 import type { Control } from '#service/control.ts';
 import type { Context } from '../context.ts';
@@ -27,6 +28,12 @@ export async function decide(
 ): Promise<ExitCode> {
   const by = verdict.by ?? userName();
   if (by.trim() === '') throw new Rejected('invalid', '--by is empty: wanted a name');
+  const { length } = verdict.comment ?? '';
+  if (length > limits.messageLength)
+    throw new Rejected(
+      'too_large',
+      `--comment has ${length} characters: wanted are at most ${limits.messageLength}`,
+    );
   const decision = {
     approve: verdict.approve,
     by,

@@ -2,7 +2,7 @@
 import type { Explanation, NodeExplanation } from '#schemas/report.ts';
 import { mark, statusWord } from './marks.ts';
 import type { Palette } from './palette.ts';
-import { shorten } from './words.ts';
+import { plain, shorten } from './words.ts';
 
 const VERDICTS: Readonly<
   Record<Explanation['truth'], readonly [string, string, 'green' | 'red' | 'yellow']>
@@ -14,7 +14,7 @@ const VERDICTS: Readonly<
 };
 
 export function renderExplanation(told: NodeExplanation, paint: Palette): string {
-  const head = `${mark(told.status, paint)} ${paint.bold(told.node)} ${statusWord(told.status, paint)}: ${told.answer}`;
+  const head = `${mark(told.status, paint)} ${paint.bold(told.node)} ${statusWord(told.status, paint)}: ${plain(told.answer)}`;
   const conditions = [
     ['starts when', told.start],
     ['stops when', told.stop],
@@ -23,7 +23,7 @@ export function renderExplanation(told: NodeExplanation, paint: Palette): string
   const trees = conditions.flatMap(([title, tree]) =>
     tree === undefined ? [] : [paint.dim(title), ...branch(tree, 1, told.deciding, paint)],
   );
-  const cache = told.cache === undefined ? [] : [`${paint.dim('cache')} ${told.cache}`];
+  const cache = told.cache === undefined ? [] : [`${paint.dim('cache')} ${plain(told.cache)}`];
   return [head, ...trees, ...cache, ...attempts(told, paint)].join('\n');
 }
 
@@ -69,7 +69,8 @@ function attempts(told: NodeExplanation, paint: Palette): readonly string[] {
       const name = address === told.node ? `attempt ${attempt}` : `${address} attempt ${attempt}`;
       const result = report?.result;
       if (result === undefined) return paint.dim(`${name}: ${status}`);
-      const why = 'message' in result && result.message !== undefined ? `: ${result.message}` : '';
+      const why =
+        'message' in result && result.message !== undefined ? `: ${plain(result.message)}` : '';
       return paint.dim(`${name}: ${result.result.replace('_', ' ')}${why}`);
     });
   const more = told.attempts.length - lines.length;

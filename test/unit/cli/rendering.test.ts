@@ -28,6 +28,24 @@ test('a value that is kept by reference is shown by what it is and how large', (
   expect(showValue({ $ref: kept }, place)).toBe('a value, 1.1 MiB');
 });
 
+test('what somebody wrote into a comment or a message does not steer the terminal', () => {
+  const red = 'x\u001b[31m\u001b]0;title\u0007\ny';
+  const result = { result: 'failed', reason: 'rejected', message: red } as const;
+  const attempt = { v: 1, address: 'a', attempt: 1, status: 'reported' } as const;
+  const attempts = [{ ...attempt, report: { result, endedAt: 0 } }];
+  const told = {
+    run: RUN,
+    node: 'a',
+    status: 'failed',
+    answer: red,
+    cache: red,
+    attempts,
+  } as const;
+  const text = renderExplanation({ ...told, attempts }, paint);
+  for (const control of ['\u001b', '\u0007']) expect(text).not.toContain(control);
+  expect(text.split('\n')).toHaveLength(3);
+});
+
 test('the tree tells of each node its time, progress, and what it waits for', () => {
   const report = aReport({
     extract: { status: 'completed', attempts: 1, startedAt: iso(0), endedAt: iso(4200) },
