@@ -2,6 +2,7 @@
 import { HasProblems, MillraceError } from '#errors/families.ts';
 import type { Context } from './context.ts';
 import { EXIT, type ExitCode } from './exit-codes.ts';
+import { plainLines } from './render/words.ts';
 
 /** Prints the error for whoever must act on it and answers the exit code. */
 export async function reportFailure(error: unknown, context: Context): Promise<ExitCode> {
@@ -17,12 +18,14 @@ export async function reportFailure(error: unknown, context: Context): Promise<E
       const { code, message, details } = error;
       context.sayJson({ error: { code, message, details } });
     }
-    context.host.stderr.write(`${paint.red('millrace:')} ${error.message}\n`);
+    context.host.stderr.write(`${paint.red('millrace:')} ${plainLines(error.message)}\n`);
     return error.family === 'rejected' ? EXIT.rejected : EXIT.failed;
   }
   const message = error instanceof Error ? error.message : String(error);
   if (context.json) context.sayJson({ error: { code: 'defect', message } });
-  context.host.stderr.write(`${paint.red('millrace:')} a defect in millrace: ${message}\n`);
+  context.host.stderr.write(
+    `${paint.red('millrace:')} a defect in millrace: ${plainLines(message)}\n`,
+  );
   if ((context.host.env['MILLRACE_DEBUG'] ?? '') !== '')
     context.host.stderr.write(`${error instanceof Error ? describe(error) : ''}\n`);
   else context.host.stderr.write('with MILLRACE_DEBUG=1 it says where\n');

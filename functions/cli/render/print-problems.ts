@@ -3,6 +3,7 @@ import path from 'node:path';
 import type { Problem } from '#schemas/problems.ts';
 import type { Context } from '../context.ts';
 import type { Palette } from './palette.ts';
+import { plain, plainLines } from './words.ts';
 
 /** To standard error, or with --json as the one last line to standard output. */
 export function printProblems(
@@ -25,11 +26,11 @@ export function renderProblems(
 
 function renderProblem(problem: Problem, file: string | undefined, paint: Palette): string {
   const mark = problem.severity === 'error' ? paint.red('error') : paint.yellow('warning');
-  const head = `${paint.bold(placeOf(problem, file))}${mark}: ${problem.message} ${paint.dim(`[${problem.code}]`)}`;
+  const head = `${paint.bold(plain(placeOf(problem, file)))}${mark}: ${plainLines(problem.message)} ${paint.dim(`[${problem.code}]`)}`;
   const lines = [head];
-  if (problem.excerpt !== undefined) lines.push(indent(problem.excerpt));
+  if (problem.excerpt !== undefined) lines.push(indent(plainLines(problem.excerpt)));
   if (problem.suggestion !== undefined)
-    lines.push(indent(`${paint.cyan('try:')} ${problem.suggestion}`));
+    lines.push(indent(`${paint.cyan('try:')} ${plainLines(problem.suggestion)}`));
   return lines.join('\n');
 }
 

@@ -1,7 +1,7 @@
 // Times, sizes and values as they are shown.
 import path from 'node:path';
 import { stripVTControlCharacters } from 'node:util';
-import { type Json, refValue } from '#schemas/values.ts';
+import type { Json } from '#schemas/values.ts';
 
 const SECOND = 1000;
 const MINUTE = 60 * SECOND;
@@ -55,6 +55,11 @@ export function plain(text: string): string {
   return stripVTControlCharacters(text).replace(/[^\P{Cc}\t]/gu, ' ');
 }
 
+/** The same of a text that may have several lines. */
+export function plainLines(text: string): string {
+  return text.split('\n').map(plain).join('\n');
+}
+
 /** A value in a few characters; a file as the path one can open. */
 export function showValue(
   value: Json,
@@ -64,10 +69,11 @@ export function showValue(
   const file = filePath(value, place);
   if (file !== undefined) return file;
   if (typeof value === 'string') return shorten(value, width);
-  const reference = refValue.safeParse(value);
-  if (reference.success) {
-    const { size, count } = reference.data.$ref;
-    const what = count === undefined ? 'a value' : `a list of ${count}`;
+  const reference = member(value, '$ref');
+  const size = reference === undefined ? undefined : member(reference, 'size');
+  if (reference !== undefined && typeof size === 'number') {
+    const count = member(reference, 'count');
+    const what = typeof count === 'number' ? `a list of ${count}` : 'a value';
     return `${what}, ${spellBytes(size)}`;
   }
   return shorten(JSON.stringify(value), width);

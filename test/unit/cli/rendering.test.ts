@@ -44,6 +44,9 @@ test('what somebody wrote into a comment or a message does not steer the termina
   const text = renderExplanation({ ...told, attempts }, paint);
   for (const control of ['\u001b', '\u0007']) expect(text).not.toContain(control);
   expect(text.split('\n')).toHaveLength(3);
+  const problem = { code: 'bad_id', severity: 'error', path: 'id', line: 1, column: 5 } as const;
+  const problems = [{ ...problem, message: red, excerpt: red, suggestion: red }];
+  expect(renderProblems(problems, 'a.yaml', paint)).not.toContain('\u001b');
 });
 
 test('the tree tells of each node its time, progress, and what it waits for', () => {
