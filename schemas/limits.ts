@@ -298,6 +298,9 @@ export const limits = {
   signedBytes: 4 * KIB,
   /** Keys of one signer, those included that only prove what was signed before. */
   signingKeys: 8,
+  /** Milliseconds a process goes on signing with the same session token, and how much longer the tokens it signs may hold at least. */
+  session: HOUR,
+  sessionTokens: 2 * DAY,
   /** Characters of an attempt token. */
   tokenLength: 4 * KIB,
   /** Bytes of one part of an object that is put as a stream, and how many parts one object may have. */

@@ -35,13 +35,31 @@ export const signingVersion = signingFile.pick({ v: true });
 
 /** What kind of token it is: one that was signed for something else is never taken for this. */
 export const ATTEMPT_TOKEN = 'millrace-attempt+jwt';
+export const SESSION_TOKEN = 'millrace-session+jwt';
 
 export const attemptTokenHeader = z.object({
   alg: z.literal('EdDSA'),
   typ: z.literal(ATTEMPT_TOKEN),
   kid: base64url.length(43),
+  /** A session token for the key that signed, where that is none of the signer's own. */
+  session: z.string().max(limits.tokenLength).exactOptional(),
 });
 export type AttemptTokenHeader = z.infer<typeof attemptTokenHeader>;
+
+export const sessionTokenHeader = z.object({
+  alg: z.literal('EdDSA'),
+  typ: z.literal(SESSION_TOKEN),
+  kid: base64url.length(43),
+});
+
+/** What a session token says: until then attempt tokens that this key signed are ours. */
+export const sessionTokenClaims = z.object({
+  v: format,
+  key: publicKey,
+  iat: z.int().nonnegative(),
+  exp: z.int().nonnegative(),
+});
+export type SessionTokenClaims = z.infer<typeof sessionTokenClaims>;
 
 /** What an attempt token says: this attempt, and no other, until then. Times are seconds, as a JSON Web Token has them. */
 export const attemptTokenClaims = z.object({

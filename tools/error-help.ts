@@ -103,8 +103,9 @@ export const ERROR_HELP: Readonly<Record<ErrorCode, ErrorHelp>> = {
   busy: {
     family: 'Transient',
     meaning: 'Something is in use by another process.',
-    cause: 'Another engine holds the data directory, or another process a lock.',
-    cure: 'Wait for it to end, or use its socket.',
+    cause:
+      'Another engine holds the data directory, or another process a lock; on AWS a service is asked more than it takes.',
+    cure: 'Wait for it to end, or use its socket; what AWS slows down is tried again.',
   },
   unavailable: {
     family: 'Transient',
@@ -133,7 +134,8 @@ export const ERROR_HELP: Readonly<Record<ErrorCode, ErrorHelp>> = {
   defect: {
     family: 'Defect',
     meaning: 'A mistake of ours.',
-    cause: 'Something happened that the code takes for impossible.',
-    cure: 'Report it with the message and its details.',
+    cause:
+      'Something happened that the code takes for impossible; on AWS also a role that lacks a permission, or a resource that is not deployed.',
+    cure: 'Deploy again where the message names a permission or a resource; else report it with the message and its details.',
   },
 };

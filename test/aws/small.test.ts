@@ -14,6 +14,7 @@ import { alarmStep, createAlarms, sleepSeconds } from '#aws/alarms.ts';
 import { systemClock } from '#aws/clock.ts';
 import { createIds } from '#aws/ids.ts';
 import { createSecrets } from '#aws/secrets.ts';
+import { createSessionSigner } from '#aws/session-signer.ts';
 import { createSigner } from '#aws/signer.ts';
 import { createSettableClock } from '#embedded/clock.ts';
 import type { Alarms } from '#ports/small.ts';
@@ -159,6 +160,16 @@ describe.skipIf(ministack === '')('a signer in KMS', () => {
   });
 });
 
+test('the key of a session signs until its process ends, and no other key does', async () => {
+  const [first, second] = [createSessionSigner(), createSessionSigner()];
+  const [[{ kid }], [other]] = await Promise.all([first.publicKeys(), second.publicKeys()]);
+  expect(kid).not.toBe(other.kid);
+  expect(await first.sign(kid, Buffer.from('x'))).toHaveLength(64);
+  await expect(first.sign(other.kid, Buffer.from('x'))).rejects.toMatchObject({
+    code: 'not_found',
+  });
+});
+
 describe.skipIf(ministack === '')('alarms in SQS', () => {
   const clock = systemClock;
 
@@ -218,9 +229,14 @@ describe('a message of an alarm', () => {
     expect(alarmStep(body, 4_999)).toMatchObject({ do: 'sleep', alarm: { run, at: 5_000 } });
   });
 
-  test('of a run that is over is forgotten', () => {
-    expect(alarmStep(body, 5_000, true)).toMatchObject({ do: 'forget' });
-    expect(alarmStep(body, 0, true)).toMatchObject({ do: 'forget' });
+  test('of a run that is over, or waits for another time by now, is forgotten', () => {
+    for (const now of [0, 5_000]) {
+      expect(alarmStep(body, now, { over: true })).toMatchObject({ do: 'forget' });
+      for (const wakeAt of [4_000, 6_000])
+        expect(alarmStep(body, now, { over: false, wakeAt })).toMatchObject({ do: 'forget' });
+    }
+    expect(alarmStep(body, 0, { over: false, wakeAt: 5_000 })).toMatchObject({ do: 'sleep' });
+    expect(alarmStep(body, 5_000, { over: false })).toMatchObject({ do: 'ring' });
   });
 
   test.each(['', 'x', '{}', body.replace('"v":1', '"v":2'), body.replace('5000', '-1')])(

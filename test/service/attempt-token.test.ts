@@ -2,13 +2,15 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterEach, beforeEach, expect, test } from 'vitest';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { createSettableClock } from '#embedded/clock.ts';
 import { createSigner, type LocalSigner } from '#embedded/signer.ts';
+import { Transient } from '#errors/families.ts';
+import type { Signer } from '#ports/small.ts';
 import { namespace, runId } from '#schemas/ids.ts';
 import { limits } from '#schemas/limits.ts';
 import { ATTEMPT_TOKEN } from '#schemas/signing.ts';
-import { issueAttemptToken, verifyAttemptToken } from '#service/attempt-token.ts';
+import { type AttemptTokens, createAttemptTokens } from '#service/attempt-token.ts';
 
 const attempt = {
   namespace: namespace.parse('one'),
@@ -22,8 +24,9 @@ const HOUR = 3_600_000;
 let folder: string;
 let signer: LocalSigner;
 const clock = createSettableClock(START);
-const issue = (until = START + HOUR) => issueAttemptToken({ signer, clock }, attempt, until);
-const verify = (token: string) => verifyAttemptToken({ signer, clock }, token);
+let tokens: AttemptTokens;
+const issue = (until = START + HOUR) => tokens.issue(attempt, until);
+const verify = (token: string) => tokens.verify(token);
 const refused = (why: string) => ({
   family: 'rejected',
   code: 'not_permitted',
@@ -32,6 +35,7 @@ const refused = (why: string) => ({
 beforeEach(() => {
   folder = mkdtempSync(join(tmpdir(), 'millrace-token-'));
   signer = createSigner(join(folder, 'signing.keys'));
+  tokens = createAttemptTokens({ signer, clock });
   clock.set(START);
 });
 afterEach(() => {
@@ -52,7 +56,7 @@ test('a token answers the attempt it was issued for', async () => {
 
 test('a token of an address as long as there may be can be signed', async () => {
   const address = `${'字'.repeat(limits.idLength)}[49999]`;
-  const token = await issueAttemptToken({ signer, clock }, { ...attempt, address }, START + HOUR);
+  const token = await tokens.issue({ ...attempt, address }, START + HOUR);
   expect(await verify(token)).toEqual({ ...attempt, address });
 });
 
@@ -126,4 +130,103 @@ test('a token has one spelling: bits behind its end are refused', async () => {
   await expect(verify(token.slice(0, -1) + other)).rejects.toMatchObject(
     refused('signature does not fit'),
   );
+});
+
+describe('a session', () => {
+  let session: LocalSigner;
+  /** Signatures that the signer of all processes gave. */
+  let signatures: number;
+  let counted: Signer;
+  let ofSession: AttemptTokens;
+  beforeEach(() => {
+    session = createSigner(join(folder, 'session.keys'));
+    signatures = 0;
+    counted = {
+      publicKeys: signer.publicKeys,
+      sign: (kid, bytes) => {
+        signatures += 1;
+        return signer.sign(kid, bytes);
+      },
+    };
+    ofSession = createAttemptTokens({ signer: counted, session, clock });
+  });
+
+  test('signs for its process, and whoever trusts the signer trusts it', async () => {
+    expect(await tokens.verify(await ofSession.issue(attempt, START + HOUR))).toEqual(attempt);
+  });
+
+  test('costs the signer one signature an hour, however many tokens are issued', async () => {
+    const many = Array.from({ length: 20 }, () => ofSession.issue(attempt, START + HOUR));
+    expect(new Set(await Promise.all(many)).size).toBe(1);
+    await ofSession.issue(attempt, START + 2 * HOUR);
+    expect(signatures).toBe(1);
+    clock.advance(limits.session);
+    const token = await ofSession.issue(attempt, START + 2 * HOUR);
+    expect(signatures).toBe(2);
+    expect(await tokens.verify(token)).toEqual(attempt);
+  });
+
+  test('a token that shall hold longer than its session has a longer session made for it', async () => {
+    await ofSession.issue(attempt, START + HOUR);
+    const until = START + 30 * 24 * HOUR;
+    const token = await ofSession.issue(attempt, until);
+    for (let turn = 1; turn < 10; turn += 1) await ofSession.issue(attempt, until + turn * 60_000);
+    expect(signatures).toBe(2);
+    clock.set(until - 1_000);
+    expect(await tokens.verify(token)).toEqual(attempt);
+    clock.set(until);
+    await expect(tokens.verify(token)).rejects.toMatchObject(refused('expired'));
+  });
+
+  test('a token of the longest address has room for its session', async () => {
+    const longest = { ...attempt, address: `${'字'.repeat(limits.idLength)}[49999]` };
+    expect(await tokens.verify(await ofSession.issue(longest, START + HOUR))).toEqual(longest);
+  });
+
+  test('that failed to begin is begun again', async () => {
+    const signs = counted.sign;
+    const failing = new Transient('unavailable', 'away');
+    counted = { ...counted, sign: () => Promise.reject(failing) };
+    const lame = createAttemptTokens({
+      ...{ session, clock },
+      signer: { publicKeys: signer.publicKeys, sign: (kid, bytes) => counted.sign(kid, bytes) },
+    });
+    await expect(lame.issue(attempt, START + HOUR)).rejects.toBe(failing);
+    counted = { ...counted, sign: signs };
+    expect(await tokens.verify(await lame.issue(attempt, START + HOUR))).toEqual(attempt);
+  });
+
+  test('that nobody vouches for, or that another signer vouches for, is refused', async () => {
+    const alone = createAttemptTokens({ signer: session, clock });
+    await expect(tokens.verify(await alone.issue(attempt, START + HOUR))).rejects.toMatchObject(
+      refused('not ours'),
+    );
+    const stranger = createSigner(join(folder, 'stranger.keys'));
+    const strange = createAttemptTokens({ signer: stranger, session, clock });
+    await expect(tokens.verify(await strange.issue(attempt, START + HOUR))).rejects.toMatchObject(
+      refused('its session was signed with a key that is not ours'),
+    );
+  });
+
+  test('what vouches for one key vouches for no other', async () => {
+    const token = await ofSession.issue(attempt, START + HOUR);
+    const [head = '', body = ''] = token.split('.');
+    const header = JSON.parse(Buffer.from(head, 'base64url').toString());
+    const thief = createSigner(join(folder, 'thief.keys'));
+    const [{ kid }] = await thief.publicKeys();
+    const part = (value: object) => Buffer.from(JSON.stringify(value)).toString('base64url');
+    for (const name of [kid, header.kid]) {
+      const text = `${part({ ...header, kid: name })}.${body}`;
+      const seal = Buffer.from(await thief.sign(kid, Buffer.from(text))).toString('base64url');
+      await expect(tokens.verify(`${text}.${seal}`)).rejects.toMatchObject({
+        code: 'not_permitted',
+      });
+    }
+  });
+
+  test('an attempt token vouches for nothing', async () => {
+    const [{ kid }] = await session.publicKeys();
+    const forged = await signed({ kid, session: await issue() }, {});
+    await expect(verify(forged)).rejects.toMatchObject(refused('no session'));
+  });
 });

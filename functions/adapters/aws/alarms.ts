@@ -22,13 +22,22 @@ export type AlarmStep =
   | { readonly do: 'sleep'; readonly alarm: AlarmMessage }
   | { readonly do: 'forget'; readonly alarm: AlarmMessage };
 
+/** What is known of a run when a message of its alarm has come. */
+export interface Awaiting {
+  readonly over: boolean;
+  /** Its earliest deadline at present. Every change of it sends a message of its own. */
+  readonly wakeAt?: number;
+}
+
 /**
- * Decides about the body of a message: its time has come, or it sleeps on, or the run is over and it is forgotten. Whether it is
- * over need not be known. Throws Defect of what is no alarm: such a message belongs into the queue of dead letters.
+ * Decides about the body of a message: its time has come, or it sleeps on, or it is forgotten, because the run is over or waits for
+ * another time by now. Nothing need be known of the run: a message too many is harmless. Throws Defect of what is no alarm: such a
+ * message belongs among the dead letters.
  */
-export function alarmStep(body: string, now: number, isOver = false): AlarmStep {
+export function alarmStep(body: string, now: number, run?: Awaiting): AlarmStep {
   const alarm = alarmIn(body);
-  if (isOver) return { do: 'forget', alarm };
+  const outdated = run?.wakeAt !== undefined && run.wakeAt !== alarm.at;
+  if (run?.over === true || outdated) return { do: 'forget', alarm };
   return { do: now >= alarm.at ? 'ring' : 'sleep', alarm };
 }
 

@@ -53,7 +53,7 @@ export async function putParts(bucket: Bucket, told: Told, body: Begun): Promise
   try {
     const { parts, size, sha256 } = await sendParts(upload, body);
     const etag = await complete(upload, parts);
-    if (etag === undefined) await abort(upload);
+    if (etag === undefined) await abort(upload).catch(() => {});
     return { ...(etag === undefined ? {} : { etag }), size, sha256 };
   } catch (error) {
     // What went wrong first is what is said; parts left behind are removed by a rule of the bucket.
@@ -102,7 +102,7 @@ async function sendPart(upload: Upload, number: number, bytes: Uint8Array): Prom
   return { PartNumber: number, ETag, ChecksumCRC32 };
 }
 
-/** Undefined where the key is taken. */
+/** Undefined where the key is taken, perhaps by these very parts: an answer may be lost, and the request repeated. */
 async function complete(upload: Upload, parts: CompletedPart[]): Promise<string | undefined> {
   return await asked(tried(upload.key), async () => {
     try {
@@ -114,7 +114,7 @@ async function complete(upload: Upload, parts: CompletedPart[]): Promise<string 
       );
       return ETag ?? '';
     } catch (error) {
-      if (isTaken(error)) return undefined;
+      if (isTaken(error) || serviceCode(error) === 'NoSuchUpload') return undefined;
       throw error;
     }
   });

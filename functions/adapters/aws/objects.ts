@@ -2,6 +2,7 @@
 // What lies below `.about/` is what could not be said when the object was written; it may be lost without harm.
 import { createHash } from 'node:crypto';
 import { Readable } from 'node:stream';
+import { buffer } from 'node:stream/consumers';
 import {
   DeleteObjectsCommand,
   ListObjectsV2Command,
@@ -37,9 +38,8 @@ export function createObjects(options: ObjectsOptions): Objects {
       refuseKey(key);
       const stream = await bodyOf(options, key);
       if (stream === undefined) return undefined;
-      const parts: Uint8Array[] = [];
-      for await (const part of stream) parts.push(part);
-      return Buffer.concat(parts);
+      // The answer may break off while it is read.
+      return await asked(tried(key, 's3:GetObject'), () => buffer(stream));
     },
     stream: async (key, range) => {
       refuseKey(key);

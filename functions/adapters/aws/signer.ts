@@ -95,12 +95,12 @@ async function signWith(client: KMSClient, id: string, bytes: Uint8Array): Promi
 }
 
 /** RFC 7638: the digest of the members that make the key, in the order of their names. */
-function thumbprint(x: string): string {
+export function thumbprint(x: string): string {
   const members = JSON.stringify({ crv: 'Ed25519', kty: 'OKP', x });
   return createHash('sha256').update(members).digest('base64url');
 }
 
-function refuseLarge(bytes: Uint8Array): void {
+export function refuseLarge(bytes: Uint8Array): void {
   if (bytes.length <= limits.signedBytes) return;
   throw new Rejected(
     'too_large',
