@@ -75,8 +75,10 @@ export async function simulateSubRuns(
         await check(world);
         return;
       }
-      if (world.wanted === 'pause') await ask(world, 'run');
-      else if (!(await world.alarm())) throw new Defect('asleep: a wake-up was lost');
+      if (world.wanted === 'pause') {
+        await checkPaused(world);
+        await ask(world, 'run');
+      } else if (!(await world.alarm())) throw new Defect('asleep: a wake-up was lost');
     }
     throw new Defect('the runs do not end');
   } finally {
@@ -88,6 +90,17 @@ async function ask(world: SubRunWorld, wanted: 'run' | 'pause' | 'cancel'): Prom
   world.wanted = wanted;
   const asked = { cancel: cancelRun, pause: pauseRun, run: resumeRun }[wanted];
   await world.person((service) => asked(service, world.main), wanted);
+}
+
+/** Nothing moves any more: whatever has not ended stands as the run above it does. */
+async function checkPaused({ ports, main }: SubRunWorld): Promise<void> {
+  const bells = tableBells(ports.table, async () => {});
+  const service = createService({ ...ports, bells, jobs: IDLE_JOBS, alarms: NO_ALARMS });
+  if ((await bells.read(main))?.wanted !== 'pause') return;
+  for (const { run } of await activeRuns(service, 'default')) {
+    const wanted = (await bells.read({ ...main, run }))?.wanted;
+    if (wanted === 'run') throw new Defect(`run ${run} goes on, though the one above it is paused`);
+  }
 }
 
 /** One call goes on, or one fault happens. */
