@@ -224,6 +224,7 @@ function createParts(directory: DataDirectory, options: EngineOptions): Parts {
       watchers.rested(ref, how);
       if (how === 'done' || how === 'gone') {
         loops.forget(ref);
+        alarms.forget(ref.namespace, ref.run);
         // Few ask again, and they read it anew: an engine lives longer than its runs.
         forget(theService(), ref);
       }

@@ -157,6 +157,20 @@ describe('timers', () => {
     alarms.close();
   });
 
+  test('of a run that is over are kept no longer, those of others are', async () => {
+    const clock = createSettableClock(1_000, () => alarms.ringDue());
+    const rung: RunId[] = [];
+    const alarms = createAlarms({ clock, ring: (_, which) => rung.push(which), timer: false });
+    const other = run.replace(/.$/, (last) => (last === '1' ? '2' : '1'));
+    for (const at of [2_000, 3_000]) await alarms.wake(one, run, at);
+    await alarms.wake(one, other, 3_000);
+    alarms.forget(one, run);
+
+    expect(alarms.waiting).toBe(1);
+    await clock.set(4_000);
+    expect(rung).toEqual([other]);
+  });
+
   test('after closing nothing rings', async () => {
     const ring = vi.fn();
     const alarms = createAlarms({ clock: systemClock, ring });

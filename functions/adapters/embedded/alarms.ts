@@ -6,6 +6,8 @@ import { limits } from '#schemas/limits.ts';
 export interface LocalAlarms extends Alarms {
   /** Rings what is due. The timer calls it; a test with a clock of its own may. */
   ringDue(): void;
+  /** The run is over: nothing needs to ring it any more. Its timeout alone would be kept for days. */
+  forget(namespace: Namespace, run: RunId): void;
   /** How many alarms are waiting. */
   readonly waiting: number;
   close(): void;
@@ -25,19 +27,28 @@ interface Alarm {
 }
 
 export function createAlarms(options: AlarmsOptions): LocalAlarms {
-  const alarms = new Map<string, Alarm>();
+  /** By run. */
+  const alarms = new Map<string, Map<number, Alarm>>();
   let timer: NodeJS.Timeout | undefined;
   let earliest = Number.POSITIVE_INFINITY;
   let closed = false;
 
   const ringDue = (): void => {
     const now = options.clock.now();
-    const due = [...alarms].filter(([, alarm]) => alarm.at <= now);
-    for (const [name] of due) alarms.delete(name);
+    const due: Alarm[] = [];
     earliest = Number.POSITIVE_INFINITY;
-    for (const { at } of alarms.values()) earliest = Math.min(earliest, at);
+    for (const [key, ofRun] of alarms) {
+      for (const alarm of ofRun.values()) {
+        if (alarm.at > now) earliest = Math.min(earliest, alarm.at);
+        else {
+          due.push(alarm);
+          ofRun.delete(alarm.at);
+        }
+      }
+      if (ofRun.size === 0) alarms.delete(key);
+    }
     set();
-    for (const alarm of inOrder(due.map(([, each]) => each))) {
+    for (const alarm of inOrder(due)) {
       options.ring(alarm.namespace, alarm.run);
     }
   };
@@ -53,15 +64,20 @@ export function createAlarms(options: AlarmsOptions): LocalAlarms {
   return {
     wake: async (namespace, run, at) => {
       if (closed) return;
-      alarms.set(`${namespace}/${run}/${at}`, { namespace, run, at });
+      const key = keyOf(namespace, run);
+      const ofRun = alarms.get(key) ?? new Map<number, Alarm>();
+      alarms.set(key, ofRun.set(at, { namespace, run, at }));
       if (at >= earliest) return;
       earliest = at;
       set();
     },
     ringDue,
     get waiting() {
-      return alarms.size;
+      let count = 0;
+      for (const ofRun of alarms.values()) count += ofRun.size;
+      return count;
     },
+    forget: (namespace, run) => void alarms.delete(keyOf(namespace, run)),
     close: () => {
       closed = true;
       alarms.clear();
@@ -69,6 +85,8 @@ export function createAlarms(options: AlarmsOptions): LocalAlarms {
     },
   };
 }
+
+const keyOf = (namespace: Namespace, run: RunId): string => `${namespace}/${run}`;
 
 // Never longer than a nap: the clock of the machine may be set meanwhile, and timers end at 2^31 ms.
 function waitFor(at: number, now: number): number {
