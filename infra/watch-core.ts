@@ -1,7 +1,6 @@
 // What is watched of the control plane, and what is shown of it.
 import { Duration } from 'aws-cdk-lib';
 import { Metric, Stats } from 'aws-cdk-lib/aws-cloudwatch';
-import { Operation } from 'aws-cdk-lib/aws-dynamodb';
 import { functionNames } from '#schemas/aws.ts';
 import type { Watch } from './constructs/watch.ts';
 import type { CoreStack } from './core-stack.ts';
@@ -119,22 +118,20 @@ function watchQueues(watch: Watch, { queues }: CoreStack): void {
 }
 
 function watchTable(watch: Watch, { storage: { table } }: CoreStack): void {
-  const operations = [
-    Operation.GET_ITEM,
-    Operation.PUT_ITEM,
-    Operation.UPDATE_ITEM,
-    Operation.QUERY,
-    Operation.TRANSACT_WRITE_ITEMS,
-  ];
-  watch.alarm('table-throttled', {
-    metric: table.metricThrottledRequestsForOperations({ ...sum, operations }),
-    says: 'The table refused requests because they came too fast.',
-    runbook: 'the-table-is-throttled',
-    threshold: 50,
-    periods: 3,
-  });
+  for (const kind of ['Read', 'Write'] as const)
+    watch.alarm(`table-${kind.toLowerCase()}-throttled`, {
+      metric: table.metric(`${kind}ThrottleEvents`, sum),
+      says: 'The table refused requests because they came too fast.',
+      runbook: 'the-table-is-throttled',
+      threshold: 50,
+      periods: 3,
+    });
   watch.alarm('table-errors', {
-    metric: table.metricSystemErrorsForOperations({ ...sum, operations }),
+    // Every advance of a run ends with one of these.
+    metric: table.metric('SystemErrors', {
+      ...sum,
+      dimensionsMap: { TableName: table.tableName, Operation: 'TransactWriteItems' },
+    }),
     says: 'DynamoDB itself failed.',
     runbook: 'dynamodb-fails',
     threshold: 5,

@@ -2,7 +2,14 @@ import { Match } from 'aws-cdk-lib/assertions';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import * as z from 'zod';
 import { jobQueueNames } from '#schemas/aws.ts';
-import { permissionsOf, remove, type Synthesised, spelt, standIns, synthesise } from './stacks.ts';
+import {
+  permissionsOf,
+  remove,
+  type Synthesised,
+  spelt,
+  standIns,
+  synthesise,
+} from '#support/infra.ts';
 
 const bundles = standIns();
 let made: Synthesised;

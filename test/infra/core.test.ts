@@ -15,7 +15,7 @@ import {
   stageOf,
   standIns,
   synthesise,
-} from './stacks.ts';
+} from '#support/infra.ts';
 
 const PROD = { stage: 'prod', alarmEmail: 'a@example.com' };
 const bundles = standIns();
