@@ -1,6 +1,6 @@
 // Where work is done: a network, machines that come and go with the jobs, and what a job is made from. While nothing runs, nothing
 // of it costs anything.
-import { Stack, type StackProps, Tags } from 'aws-cdk-lib';
+import { Fn, Stack, type StackProps, Tags } from 'aws-cdk-lib';
 import type { Construct } from 'constructs';
 import type { Stage } from '#schemas/stage.ts';
 import { JobKinds } from './constructs/job-kinds.ts';
@@ -13,6 +13,11 @@ export interface ComputeProps extends StackProps {
 
 export class ComputeStack extends Stack {
   readonly network: Network;
+
+  /** Two, which every region has; looked up by CloudFormation and not by whoever synthesises. */
+  override get availabilityZones(): string[] {
+    return [0, 1].map((index) => Fn.select(index, Fn.getAzs()));
+  }
 
   constructor(scope: Construct, id: string, props: ComputeProps) {
     super(scope, id, props);

@@ -19,6 +19,8 @@ const ENTRIES = {
   runner: 'functions/runner/main.ts',
   sql: 'functions/runner/sql/main.ts',
 };
+/** Each Lambda function is bundled by itself: `functions/handlers/tick.ts` becomes `dist/functions/tick/index.js`. */
+const HANDLERS = 'functions/handlers';
 const STALE_MS = 60 * 60 * 1000;
 
 async function build() {
@@ -30,8 +32,29 @@ async function build() {
   const files = [...result.outputFiles, ...(await companions(result))];
   const written = files.filter(writeIfChanged);
   removeStale(files.map((file) => path.basename(file.path)));
+  await buildFunctions();
   if (written.length > 0) printSizes(result.metafile);
   return 0;
+}
+
+/** Not part of the package that is published: the stacks take them from here. Without sources there is nothing to do. */
+async function buildFunctions() {
+  const folder = path.join(root, HANDLERS);
+  if (!existsSync(folder)) return;
+  const names = readdirSync(folder).flatMap((name) => /^([a-z-]+)\.ts$/.exec(name)?.slice(1) ?? []);
+  const esbuild = await import('esbuild');
+  const { outputFiles, metafile } = await esbuild.build({
+    ...common,
+    entryPoints: Object.fromEntries(
+      names.map((name) => [`${name}/index`, path.join(HANDLERS, `${name}.ts`)]),
+    ),
+    outdir: 'dist/functions',
+    format: 'cjs',
+    sourcemap: false,
+  });
+  // Beside a package.json that says otherwise they are still CommonJS, as they are in the archives that are deployed.
+  const kind = file('functions/package.json', '{ "type": "commonjs" }\n');
+  if ([...outputFiles, kind].filter(writeIfChanged).length > 0) printSizes(metafile);
 }
 
 /** What lies beside the bundle: the other door of the library, its types, whose work is in it, and what of all that is published. */
@@ -105,35 +128,39 @@ const file = (name, text) => ({ path: path.join(root, 'dist', name), contents: B
 async function bundle(entryPoints) {
   const esbuild = await import('esbuild');
   return esbuild.build({
-    absWorkingDir: root,
+    ...common,
     entryPoints,
     outdir: 'dist',
     outExtension: { '.js': '.mjs' },
     // Chunks lie beside the entries, so that a path relative to import.meta.url means the same in all of them.
     chunkNames: 'chunk-[hash]',
-    bundle: true,
     splitting: true,
-    platform: 'node',
     plugins: [database],
-    target: 'node24',
     format: 'esm',
-    minify: true,
-    keepNames: true,
     sourcemap: 'linked',
     sourcesContent: false,
-    metafile: true,
-    legalComments: 'none',
-    mainFields: ['module', 'main'],
-    conditions: ['import', 'node'],
-    define: { 'process.env.NODE_ENV': '"production"' },
     // Packages in CommonJS ask for node's modules by require, which an ES module does not have.
     banner: {
       js: "import { createRequire as millraceRequire } from 'node:module'; const require = millraceRequire(import.meta.url);",
     },
-    write: false,
-    logLevel: 'warning',
   });
 }
+
+const common = {
+  absWorkingDir: root,
+  bundle: true,
+  platform: 'node',
+  target: 'node24',
+  minify: true,
+  keepNames: true,
+  metafile: true,
+  legalComments: 'none',
+  mainFields: ['module', 'main'],
+  conditions: ['import', 'node'],
+  define: { 'process.env.NODE_ENV': '"production"' },
+  write: false,
+  logLevel: 'warning',
+};
 
 /**
  * The database itself, 70 MB of machine code, is not bundled: it is loaded from where its package is installed. Only that
@@ -169,14 +196,18 @@ function removeStale(current) {
   const dist = path.join(root, 'dist');
   for (const name of readdirSync(dist)) {
     const full = path.join(dist, name);
-    if (!current.includes(name) && Date.now() - statSync(full).mtimeMs > STALE_MS)
+    if (
+      name !== 'functions' &&
+      !current.includes(name) &&
+      Date.now() - statSync(full).mtimeMs > STALE_MS
+    )
       rmSync(full, { force: true });
   }
 }
 
 function printSizes(metafile) {
   for (const [file, output] of Object.entries(metafile.outputs)) {
-    if (file.endsWith('.mjs')) console.log(`build: ${file} ${Math.ceil(output.bytes / 1024)} KiB`);
+    if (/\.m?js$/.test(file)) console.log(`build: ${file} ${Math.ceil(output.bytes / 1024)} KiB`);
   }
 }
 

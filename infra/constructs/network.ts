@@ -41,7 +41,6 @@ export class Network extends Construct {
   private makeVpc(stage: Stage): Vpc {
     const vpc = new Vpc(this, 'Vpc', {
       ipAddresses: IpAddresses.cidr('10.42.0.0/16'),
-      maxAzs: 3,
       natGateways: 0,
       // The other way of closing it brings a function of its own along; ours uses another group for everything.
       restrictDefaultSecurityGroup: false,
