@@ -96,16 +96,27 @@ export async function resumeRun(service: Service, ref: RunRef): Promise<void> {
   await demandUnfinished(service, ref, 'resumed');
   await service.bells.clear(ref);
   await service.bells.want(ref, 'run');
-  for (const child of await haltedBelow(service, ref)) await resumeRun(service, child);
+  for (const child of await standingBelow(service, ref)) await resumeBelow(service, child);
 }
 
-/** Sub-runs that wait for a person; whoever goes on with their parent is one. */
-async function haltedBelow(service: Service, ref: RunRef): Promise<readonly RunRef[]> {
+/** A sub-run may have ended since it was looked at: then there is nothing to go on with. */
+async function resumeBelow(service: Service, child: RunRef): Promise<void> {
+  try {
+    await resumeRun(service, child);
+  } catch (error) {
+    if (!(error instanceof Rejected) || error.code !== 'wrong_state') throw error;
+  }
+}
+
+/** Sub-runs that were halted, or paused by themselves; whoever goes on with their parent means them too. */
+async function standingBelow(service: Service, ref: RunRef): Promise<readonly RunRef[]> {
   const held = await hold(service, ref);
   const { state } = await loadRun(held);
   const found: RunRef[] = [];
-  for (const child of await liveSubRuns(held, state))
-    if ((await service.bells.read(child))?.halted !== undefined) found.push(child);
+  for (const child of await liveSubRuns(held, state)) {
+    const bell = await service.bells.read(child);
+    if (bell?.halted !== undefined || bell?.wanted === 'pause') found.push(child);
+  }
   return found;
 }
 

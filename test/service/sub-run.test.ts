@@ -156,6 +156,16 @@ test('cancel goes down, however deep, and nothing is left running', async () => 
   expect((await here.report(parent)).nodes['b']).toMatchObject({ status: 'cancelled' });
 });
 
+test('a sub-run that was paused by itself goes on when its parent, which was not, is resumed', async () => {
+  const { parent, child } = await started();
+  await pauseRun(here.service, child);
+  await here.settle();
+  expect((await here.report(parent)).nodes['publish']?.progressText).toBe('0 of 2 nodes, paused');
+  await resumeRun(here.service, parent);
+  await here.settle();
+  expect((await here.report(child)).status).toBe('running');
+});
+
 test('pause and resume go down', async () => {
   const { parent, child } = await started();
   await pauseRun(here.service, parent);
