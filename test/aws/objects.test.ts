@@ -18,6 +18,20 @@ import { objectsContract } from '../contract/objects-contract.ts';
 
 const sha256 = (bytes: Uint8Array) => createHash('sha256').update(bytes).digest('hex');
 
+/** The first request of that kind is done, but nobody hears of it: the client tries again. */
+function loseFirstAnswer(client: S3Client, command: string): void {
+  let lost = false;
+  client.middlewareStack.add(
+    (next, context) => async (args) => {
+      const answer = await next(args);
+      if (lost || context.commandName !== command) return answer;
+      lost = true;
+      throw Object.assign(new TypeError('socket hang up'), { code: 'ECONNRESET' });
+    },
+    { step: 'deserialize', priority: 'low' },
+  );
+}
+
 describe.skipIf(ministack === '')('S3', () => {
   objectsContract('S3 in the emulator', async () => {
     const { close, ...bucket } = await freshBucket(ministack);
@@ -95,6 +109,33 @@ describe.skipIf(ministack === '')('S3', () => {
     expect(await objects.info('NS/a/x')).toBeUndefined();
     expect(await uploads()).toBeUndefined();
   });
+
+  test('of several that put parts at once, one wins whole and no part of the others stays', async () => {
+    const contents = ['a', 'b', 'c'].map((letter) =>
+      Buffer.alloc(limits.objectPartBytes + 1, letter),
+    );
+    const tries = await Promise.allSettled(
+      contents.map((bytes) => objects.put('NS/a/x', Readable.from([bytes]))),
+    );
+    const won = contents.filter((_, n) => tries[n]?.status === 'fulfilled').map(sha256);
+    expect(won).toHaveLength(1);
+    expect(await objects.info('NS/a/x')).toMatchObject({ sha256: won[0] });
+    expect(sha256(await buffer(await objects.stream('NS/a/x')))).toBe(won[0]);
+    expect(await uploads()).toBeUndefined();
+  });
+
+  test.each([
+    ['PutObjectCommand', () => Buffer.from('text'), sha256(Buffer.from('text'))],
+    ['CompleteMultipartUploadCommand', largeStream, largeDigest],
+  ])(
+    'where the answer to %s is lost, what was put is found again',
+    async (command, body, digest) => {
+      loseFirstAnswer(bucket.client, command);
+      expect(await objects.put('NS/a/x', body())).toMatchObject({ sha256: digest });
+      expect(sha256(await buffer(await objects.stream('NS/a/x')))).toBe(digest);
+      expect(await uploads()).toBeUndefined();
+    },
+  );
 
   test('what somebody else put is an object; its digest is reckoned once and kept beside it', async () => {
     await foreign('NS/a/drop', 'text');

@@ -108,6 +108,13 @@ describe.skipIf(ministack === '')('secrets in Secrets Manager', () => {
     expect(await open(stage).names(one)).toEqual(['TOKEN']);
   });
 
+  test('of two that set a new secret at once, one wins and none fails', async () => {
+    const stage = randomUUID();
+    await Promise.all(['x', 'y'].map((value) => open(stage).put(one, 'TOKEN', value)));
+    expect(['x', 'y']).toContain(await open(stage).get(one, 'TOKEN'));
+    expect(await open(stage).names(one)).toEqual(['TOKEN']);
+  });
+
   test('more names than one answer holds are all told', async () => {
     const stage = randomUUID();
     const names = Array.from({ length: limits.secretPage + 5 }, (_, n) => `N${n}`);
