@@ -87,6 +87,8 @@ export interface Engine {
   close(how: { park: boolean; handOver?: boolean }): Promise<readonly string[]>;
 }
 
+const NOTICES_BEFORE_SWEEP = 1_000;
+
 const UNFINISHED: ReadonlySet<RunStatus> = new Set(['pending', 'running', 'paused']);
 
 interface Parts {
@@ -316,6 +318,19 @@ function parentOf(service: Service, ref: RunRef): RunRef | undefined {
   return parent === undefined ? undefined : { ...ref, run: parent.run };
 }
 
+/** Notices of attempts that were never reported, in runs that are over, go whenever there are twice as many as were left. */
+function sweeping({ loops, notices }: { loops: RunLoops; notices: Notices }): () => void {
+  let most = NOTICES_BEFORE_SWEEP;
+  return () => {
+    if (notices.size <= most) return;
+    for (const id of notices.keys()) {
+      const [namespace = '', run = ''] = id.split('/', 2);
+      if (!loops.owns({ namespace, run })) notices.delete(id);
+    }
+    most = Math.max(NOTICES_BEFORE_SWEEP, 2 * notices.size);
+  };
+}
+
 type Desk = AttemptDesk & DirectDesk;
 
 function lateDesk(
@@ -323,6 +338,7 @@ function lateDesk(
   parts: { loops: RunLoops; notices: Notices; watchers: Watchers },
 ): Desk {
   let desk: Desk | undefined;
+  const sweep = sweeping(parts);
   const submit = (
     job: string | undefined,
     name: AttemptName,
@@ -337,7 +353,10 @@ function lateDesk(
       ...createDesk(service(), {
         submit,
         notices: parts.notices,
-        noticed: (notice) => parts.watchers.noticed(refOf(notice.name), notice),
+        noticed: (notice) => {
+          sweep();
+          parts.watchers.noticed(refOf(notice.name), notice);
+        },
         lost: async () => {
           for (const ref of parts.loops.refs) await adoptRun(service(), ref, 'runner');
         },

@@ -72,3 +72,26 @@ test('a pipeline that was run once is not remembered for ever', async () => {
 
   expect((heap() - before) / MIB).toBeLessThan(2);
 }, 120_000);
+
+test('what was said of attempts that waited is forgotten with their runs', async () => {
+  const items = JSON.stringify(Array.from({ length: 100 }, (_, at) => at));
+  const pass = async (): Promise<void> => {
+    const text = `id: p\nnodes:\n  - { id: a, forEach: ${items}, function: nobody }\n`;
+    const compiled = compile({ text });
+    if (!compiled.ok) throw new Defect('it does not compile');
+    const request = { plan: compiled.plan as Json, inputs: {}, sources: {} };
+    const { run } = await engine.control.start(request);
+    for (let after = '', said = 0; said < 100; ) {
+      const page = await engine.control.events(run, { after, wait: 5_000 });
+      said += page.events.filter(({ event }) => event.endsWith('.queued')).length;
+      after = page.cursor;
+    }
+    await engine.control.cancel(run);
+    expect((await engine.wait(run)).status).toBe('cancelled');
+  };
+  for (let at = 0; at < 25; at += 1) await pass();
+  const before = heap();
+  for (let at = 0; at < 75; at += 1) await pass();
+
+  expect((heap() - before) / MIB).toBeLessThan(1);
+}, 120_000);
