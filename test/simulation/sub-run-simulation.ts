@@ -37,7 +37,8 @@ ${each}${refused}  - { id: last, needs: [below], ${step} }\n`,
     'middle.yaml': `id: middle\nnodes:
   - { id: work, ${step} }
   - { id: deeper, ${dice.chance(0.5) ? 'needs: [work], ' : ''}pipeline: { id: leaf } }\n`,
-    'leaf.yaml': `id: leaf\nnodes:\n  - { id: only, ${step} }\n`,
+    // One that waits for its next attempt is where a pause finds it.
+    'leaf.yaml': `id: leaf\nnodes:\n  - { id: only, ${dice.chance(0.5) ? 'retry: { maxAttempts: 3, delay: 1s, backoff: fixed }, ' : ''}${step} }\n`,
   };
 }
 
