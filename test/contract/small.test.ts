@@ -167,7 +167,7 @@ describe('timers', () => {
     alarms.forget(one, run);
 
     expect(alarms.waiting).toBe(1);
-    await clock.set(4_000);
+    clock.set(4_000);
     expect(rung).toEqual([other]);
   });
 
