@@ -80,7 +80,7 @@ function nodeOutputs(report: RunReport, options: SummaryOptions): readonly Outpu
   return Object.entries(report.nodes).flatMap(([id, node]) =>
     node.instances === undefined
       ? Object.entries(node.outputs).map(([name, value]) => ({
-          name: `${node.label ?? id}.${name}`,
+          name: plain(`${node.label ?? id}.${name}`),
           value,
           isFile: filePath(value, options) !== undefined,
         }))

@@ -67,7 +67,7 @@ export function showValue(
   width = 60,
 ): string {
   const file = filePath(value, place);
-  if (file !== undefined) return file;
+  if (file !== undefined) return plain(file);
   if (typeof value === 'string') return shorten(value, width);
   const reference = member(value, '$ref');
   const size = reference === undefined ? undefined : member(reference, 'size');

@@ -5,6 +5,7 @@ import { plainPalette } from '#cli/render/palette.ts';
 import { renderEvent } from '#cli/render/plain.ts';
 import { inOrder, waitsFor } from '#cli/render/plan.ts';
 import { renderProblems } from '#cli/render/print-problems.ts';
+import { renderSummary } from '#cli/render/summary.ts';
 import { renderTree } from '#cli/render/tree.ts';
 import { plain, shorten, showValue, spell, spellBytes } from '#cli/render/words.ts';
 import type { NodeReport, RunReport } from '#schemas/report.ts';
@@ -26,6 +27,15 @@ test('a value that is kept by reference is shown by what it is and how large', (
   const place = { dataDir: '/data', cwd: '/' };
   expect(showValue({ $ref: { ...kept, count: 10_000 } }, place)).toBe('a list of 10000, 1.1 MiB');
   expect(showValue({ $ref: kept }, place)).toBe('a value, 1.1 MiB');
+});
+
+test('neither do the names of outputs and files', () => {
+  const wild = 'k\u001b[2J';
+  const file = { key: `NS/x/${wild}`, name: wild, size: 1, sha256: 'a'.repeat(64) };
+  const outputs = { [wild]: wild, file: { $file: file } };
+  const report = aReport({ a: { status: 'completed', attempts: 1, outputs } });
+  const options = { dataDir: '/data', cwd: '/', tails: new Map(), headline: true, paint };
+  expect(renderSummary(report, options)).not.toContain('\u001b');
 });
 
 test('what somebody wrote into a comment or a message does not steer the terminal', () => {
