@@ -10,7 +10,7 @@ import { hold, loadRun } from './load-run.ts';
 import { stopAgain } from './perform.ts';
 import type { Service } from './service.ts';
 import { statusOf } from './status.ts';
-import { liveSubRuns } from './sub-run.ts';
+import { liveSubRuns, tellSubRuns } from './sub-run.ts';
 
 const ENDED: ReadonlySet<RunStatus> = new Set(['completed', 'failed', 'timed_out', 'cancelled']);
 const EVENT = /^external\.[\p{L}_][\p{L}\p{N}_.]*$/u;
@@ -97,6 +97,16 @@ export async function resumeRun(service: Service, ref: RunRef): Promise<void> {
   await service.bells.clear(ref);
   await service.bells.want(ref, 'run');
   for (const child of await standingBelow(service, ref)) await resumeBelow(service, child);
+  await followPause(service, ref);
+}
+
+/** Somebody paused it again, while those below were still being told to go on: they are paused as well, however deep. */
+async function followPause(service: Service, ref: RunRef): Promise<void> {
+  if ((await service.bells.read(ref))?.wanted !== 'pause') return;
+  const held = await hold(service, ref);
+  const { state } = await loadRun(held);
+  await tellSubRuns(held, state);
+  for (const child of await liveSubRuns(held, state)) await followPause(service, child);
 }
 
 /** A sub-run may have ended since it was looked at: then there is nothing to go on with. */
