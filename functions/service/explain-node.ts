@@ -17,7 +17,7 @@ import type { Notices } from './desk.ts';
 import { addressOf, type RunRef } from './keys.ts';
 import { hold, loadRun } from './load-run.ts';
 import { systemOf } from './orders.ts';
-import { attemptsOf, loadOutputs } from './outputs.ts';
+import { attemptsOf, isReadableList, loadList, loadOutputs, rememberedList } from './outputs.ts';
 import { readFacts } from './read-events.ts';
 import { readReport } from './read-run.ts';
 import { demandInstance, placeNamed } from './retry-run.ts';
@@ -146,10 +146,17 @@ async function outputsNamed(
   for (const text of [node?.start, node?.stop, node?.skip]) {
     for (const { node: source } of conditionReferences(text)?.outputs ?? []) {
       if (nodeView(held.memory.linked.graph, state, source).status !== 'completed') continue;
-      found.set(source, await loadOutputs(held, state, source));
+      const given = await loadOutputs(held, state, source);
+      found.set(source, given);
+      await loadLists(held, given);
     }
   }
   return found;
+}
+
+/** What conditions may ask of: the length of a list that is kept by reference, and its items. */
+async function loadLists(held: Held, given: Outputs): Promise<void> {
+  for (const value of Object.values(given)) if (isReadableList(value)) await loadList(held, value);
 }
 
 function textExplanation(
@@ -234,6 +241,7 @@ function worldOf(about: Moment, node: PlanNode): World {
     variables: {
       input: held.memory.start.inputs,
       system: systemOf(held.memory.start),
+      list: (ref) => rememberedList(held.memory, ref),
       node: (id) => knownOf(about, id),
       payload: (event) => payloadOf(facts, event),
     },

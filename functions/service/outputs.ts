@@ -170,6 +170,16 @@ async function* storedOf(
   }
 }
 
+/** A list that is kept by reference, and not too large to be looked at. */
+export function isReadableList(value: Json): boolean {
+  const parsed = refValue.safeParse(value);
+  return (
+    parsed.success &&
+    parsed.data.$ref.count !== undefined &&
+    parsed.data.$ref.size <= limits.listBytes
+  );
+}
+
 /** Reads a list that is kept by reference. */
 export async function loadList(held: Held, ref: Json): Promise<readonly Json[]> {
   const { service, memory } = held;

@@ -6,10 +6,10 @@ import { externalPayload } from '#core/walk/queries.ts';
 import type { State } from '#core/walk/state.ts';
 import { nodeView } from '#core/walk/view.ts';
 import { limits } from '#schemas/limits.ts';
-import { type Json, type Outputs, outputs as outputsSchema, refValue } from '#schemas/values.ts';
+import { type Json, type Outputs, outputs as outputsSchema } from '#schemas/values.ts';
 import { textsOf } from './dependencies.ts';
 import { systemOf } from './orders.ts';
-import { loadList, loadOutputs, rememberedList } from './outputs.ts';
+import { isReadableList, loadList, loadOutputs, rememberedList } from './outputs.ts';
 import type { Held } from './service.ts';
 
 export type RunOutputs =
@@ -100,7 +100,7 @@ export async function renderWithLists(
       ...variables,
       list: (ref) => {
         const list = rememberedList(held.memory, ref);
-        if (list === undefined && readable(ref) && !known.has(JSON.stringify(ref)))
+        if (list === undefined && isReadableList(ref) && !known.has(JSON.stringify(ref)))
           missing.push(ref);
         return list;
       },
@@ -111,15 +111,6 @@ export async function renderWithLists(
       await loadList(held, ref);
     }
   }
-}
-
-function readable(value: Json): boolean {
-  const parsed = refValue.safeParse(value);
-  return (
-    parsed.success &&
-    parsed.data.$ref.count !== undefined &&
-    parsed.data.$ref.size <= limits.listBytes
-  );
 }
 
 /** Values over the bound become objects of their own, as those of programs do; all together are bounded too. */

@@ -303,6 +303,19 @@ test.each([
   expect(report.status).toBe('completed');
 });
 
+test('explain looks into a list that is kept by reference, as the run did', async () => {
+  const run = await here.start(
+    `id: long\nnodes:\n  - { id: a, ${step} }\n  - { id: b, startWhen: "event:a.completed && {{ a.big[1] == 7 }}", ${step} }\n`,
+  );
+  const key = 'NS/default/values/list.json';
+  const { size, sha256 } = await here.ports.objects.put(key, new TextEncoder().encode('[5, 6]'));
+  const Ref = { key, size, sha256, mediaType: 'application/json', count: 2 };
+  await here.complete('a', { big: { $ref: Ref } });
+  const told = await explainNode(here.service, run, 'b');
+  expect(told).toMatchObject({ status: 'skipped', start: { truth: 'never' } });
+  expect(told.answer).toContain('{{ a.big[1] == 7 }}: it is false');
+});
+
 test('explain names the term that decided, with its values', async () => {
   const run = await here.start(
     `id: gate\nnodes:\n  - { id: a, ${step} }\n  - { id: b, startWhen: "event:a.completed && {{ a.rows > 10 }}", ${step} }\n`,

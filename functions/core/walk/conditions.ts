@@ -29,7 +29,12 @@ export interface Term {
   /** 1: the gate gets the opposite. */
   readonly sign: number;
   readonly expr: Expr;
+  /** Of the whole `{{ }}` that it stands in. */
   readonly text: string;
+  /** It stands under an odd number of `!`, inside of its `{{ }}` or round it: then its truth makes the condition never. */
+  readonly negated: boolean;
+  /** The whole `{{ }}` does. */
+  readonly wholeNegated: boolean;
   readonly sources: readonly number[];
   readonly payloads: readonly string[];
   readonly where: 'startWhen' | 'stopWhen';
@@ -58,6 +63,9 @@ interface Place {
   readonly negated: boolean;
   readonly underNot: boolean;
 }
+
+/** What a term says of the `{{ }}` that it is part of. */
+type Whole = Pick<Term, 'text' | 'wholeNegated'>;
 
 /** Collects gates, edges and terms while nodes are added one after the other. */
 export class ConditionBuilder {
@@ -137,7 +145,12 @@ export class ConditionBuilder {
         this.#event(condition.pattern, place, asker);
         return;
       case 'term':
-        this.#term(condition.expr, condition.text, place, asker);
+        this.#term(
+          condition.expr,
+          { text: condition.text, wholeNegated: place.negated },
+          place,
+          asker,
+        );
         return;
       case 'constant':
         this.#constant(condition.value, place);
@@ -156,15 +169,15 @@ export class ConditionBuilder {
     return { ...place, gate, sign };
   }
 
-  #term(expr: Expr, text: string, place: Place, asker: Asker): void {
+  #term(expr: Expr, whole: Whole, place: Place, asker: Asker): void {
     if (expr.kind === 'not') {
-      this.#term(expr.operand, text, turned(place), asker);
+      this.#term(expr.operand, whole, turned(place), asker);
       return;
     }
     if (expr.kind === 'binary' && (expr.operator === '&&' || expr.operator === '||')) {
       const inner = this.#inner(expr.operator === '&&' ? 'and' : 'or', place, asker.owner);
-      this.#term(expr.left, text, inner, asker);
-      this.#term(expr.right, text, inner, asker);
+      this.#term(expr.left, whole, inner, asker);
+      this.#term(expr.right, whole, inner, asker);
       return;
     }
     const named = references(expr);
@@ -177,7 +190,8 @@ export class ConditionBuilder {
       gate: place.gate,
       sign: place.sign,
       expr,
-      text,
+      ...whole,
+      negated: place.negated,
       sources: [...new Set(named.outputs.map(({ node }) => this.#nodeOf(node)))],
       payloads: [...new Set(named.payloads.map(({ name }) => name))],
       where: asker.where,

@@ -161,9 +161,10 @@ function decidingTerm(walking: Walking, node: number, record: NodeRecord): strin
     const term = graph.terms[at];
     if (term?.where !== 'startWhen') continue;
     const truth = slots?.[term.slot];
-    if (truth !== TRUE && truth !== NEVER) continue;
+    // Another part of the same condition may be what it was asked to be.
+    if (truth !== (term.negated ? TRUE : NEVER)) continue;
     const named = term.sources.includes(because) || because >= graph.run || because < 0;
-    if (named) return `{{ ${term.text} }} is ${truth === TRUE ? 'true' : 'false'}`;
+    if (named) return `{{ ${term.text} }} is ${term.wholeNegated ? 'true' : 'false'}`;
   }
   return undefined;
 }

@@ -47,6 +47,24 @@ test('a node waiting for an event that can no longer come is skipped at once, wi
   });
 });
 
+test.each([
+  ['{{ len(a.l) == 2 && a.n == 1 }}', '{{ len(a.l) == 2 && a.n == 1 }} is false'],
+  ['{{ !(a.n == 0) }}', '{{ !(a.n == 0) }} is false'],
+  ['!{{ a.n == 0 || a.n == 1 }}', '{{ a.n == 0 || a.n == 1 }} is true'],
+  ['{{ a.n == 0 }} && !{{ a.n < 1 }}', '{{ a.n < 1 }} is true'],
+])(
+  'of a condition that became impossible the part is told that made it so: %s',
+  (start, message) => {
+    const run = walkOf(
+      aPlan()
+        .node('a')
+        .node('b', { start: `event:a.completed && ${start}` }),
+    );
+    run.completes('a', { n: 0, l: [1, 2] });
+    expect(run.node('b')).toMatchObject({ reason: 'condition_never', message });
+  },
+);
+
 test('a node without an executor completes when it starts', () => {
   const run = walkOf(
     aPlan()
