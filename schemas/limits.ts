@@ -208,8 +208,9 @@ export const limits = {
   itemBytes: 400 * KIB,
   /** Bytes of one transaction on DynamoDB. */
   transactBytes: 4 * MIB,
-  /** Calls of one table that an advance makes at once. */
+  /** Calls and transactions of one table that an advance makes at once. */
   callsAtOnce: 32,
+  transactionsAtOnce: 4,
   /** Keys of one reading of many items from DynamoDB, and such readings at once. */
   batchKeys: 100,
   batchesAtOnce: 4,

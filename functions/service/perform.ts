@@ -3,31 +3,24 @@
 
 import { type LiveAttempt, liveAttempts } from '#core/walk/queries.ts';
 import type { State } from '#core/walk/state.ts';
-import { Conflict } from '#errors/families.ts';
 import type { StopOrder } from '#ports/jobs.ts';
 import type { Item, Write } from '#ports/table.ts';
 import { FORMAT } from '#schemas/ids.ts';
 import { limits } from '#schemas/limits.ts';
 import { REASONS } from '#schemas/reasons.ts';
-import type { Command, RunEnd, WalkEvent } from '#schemas/run.ts';
+import type { Command, RunEnd } from '#schemas/run.ts';
 import type { AttemptName, WorkOrder } from '#schemas/work-order.ts';
 import { takeOver } from './cache.ts';
 import { isDirect } from './direct.ts';
-import { inParallel } from './in-parallel.ts';
-import {
-  activeKey,
-  attemptKey,
-  outcomeKey,
-  type RunRef,
-  splitAddress,
-  summaryKey,
-} from './keys.ts';
+import { fenceAttempts } from './fences.ts';
+import { activeKey, attemptKey, type RunRef, summaryKey } from './keys.ts';
 import { hold, loadRun } from './load-run.ts';
 import { buildOrder, type SharedScopes } from './orders.ts';
-import { addressesOf } from './outputs.ts';
+import { addressesOf, getAll } from './outputs.ts';
 import type { Held, Service } from './service.ts';
 import { startSubRuns, tellParent, tellSubRuns } from './sub-run.ts';
 import { subRunOf } from './sub-run-view.ts';
+import { writeTogether } from './write-together.ts';
 
 type Start = Extract<Command, { command: 'start-node' }>;
 export type Stop = Extract<Command, { command: 'stop-node' }>;
@@ -125,35 +118,43 @@ async function openOffers(
 ): Promise<readonly Offer[]> {
   const offeredAlready = !how.again && service.table.bounds.transactItems > limits.transactItems;
   if (offeredAlready) return offers;
-  const isOpen = await inParallel(offers, limits.callsAtOnce, (offer) =>
-    isDirect(service, memory.linked, offer.node)
-      ? openDirect(service, ref, offer, how)
-      : openOffer(service, ref, offer),
+  const found = how.again
+    ? await getAll(
+        service.table,
+        offers.map(({ address, attempt }) => attemptKey(ref, address, attempt)),
+      )
+    : [];
+  const absent = offers.filter(
+    ({ node }, index) => found[index] === undefined && !isDirect(service, memory.linked, node),
   );
-  return isOpen.filter((offer) => offer !== undefined);
+  const refused = await refusedOffers(service, ref, absent);
+  return offers.flatMap((offer, index) => {
+    const item = found[index];
+    // Of direct work only what was lost with its process has an item that waits.
+    const offered = isDirect(service, memory.linked, offer.node) ? { offered: true } : {};
+    if (item !== undefined) return item['status'] === 'offered' ? [{ ...offer, ...offered }] : [];
+    return refused.has(offer) ? [] : [offer];
+  });
 }
 
-/** What is over has an item; what was lost with its process was given one before anything was performed. */
-async function openDirect(
+/** Puts offers where there are none, and answers those in whose place something else stands. */
+async function refusedOffers(
   service: Service,
   ref: RunRef,
-  offer: Offer,
-  how: { again: boolean },
-): Promise<Offer | undefined> {
-  if (!how.again) return offer;
-  const found = await service.table.get(attemptKey(ref, offer.address, offer.attempt));
-  if (found === undefined) return offer;
-  return found['status'] === 'offered' ? { ...offer, offered: true } : undefined;
-}
-
-/** One put for each: together in transactions they would cost twice as much, and one that is there would refuse the others. */
-async function openOffer(
-  { table }: Service,
-  ref: RunRef,
-  offer: Offer,
-): Promise<Offer | undefined> {
-  const put = await table.putIfAbsent(offeredAttempt(ref, offer.address, offer.attempt));
-  return put.created || put.existing['status'] === 'offered' ? offer : undefined;
+  offers: readonly Offer[],
+): Promise<ReadonlySet<Offer>> {
+  const { table } = service;
+  const refused = new Set<Offer>();
+  await writeTogether(service, offers, {
+    writes: ({ address, attempt }) => [
+      { write: 'put', item: offeredAttempt(ref, address, attempt), if: { exists: false } },
+    ],
+    alone: async (offer) => {
+      const put = await table.putIfAbsent(offeredAttempt(ref, offer.address, offer.attempt));
+      if (!put.created && put.existing['status'] !== 'offered') refused.add(offer);
+    },
+  });
+  return refused;
 }
 
 /** Fences what was not claimed, which is its outcome, and asks for the end of what runs. */
@@ -168,10 +169,11 @@ export async function stopAttempts(
   const attempts = commands.flatMap((command) =>
     addressesOf(command).map(({ address }) => ({ command, address })),
   );
-  const fences = await inParallel(attempts, limits.callsAtOnce, ({ command, address }) =>
-    known.has(`${address}#${command.attempt}`)
-      ? UNFENCED
-      : fence(service, ref, address, command.attempt),
+  const fences = await fenceAttempts(
+    service,
+    ref,
+    attempts.map(({ command: { attempt }, address }) => ({ address, attempt })),
+    known,
   );
   // Every outcome was put before it is rung (H4), and one ring tells of all.
   if (fences.some(({ told }) => told)) await service.bells.ring(ref);
@@ -237,69 +239,6 @@ export function stopOf(held: Held, attempt: LiveAttempt): Stop {
     reason: 'cancelled',
     grace: node?.grace ?? limits.stopGrace,
   };
-}
-
-interface Fenced {
-  /** The job that holds the claim, where one does. */
-  readonly job?: string;
-  /** Its outcome was put, and must be rung. */
-  readonly told: boolean;
-}
-
-const UNFENCED: Fenced = { told: false };
-
-async function fence(
-  service: Service,
-  ref: RunRef,
-  address: string,
-  attempt: number,
-): Promise<Fenced> {
-  const key = attemptKey(ref, address, attempt);
-  const fenced = { v: FORMAT, address, attempt, status: 'fenced' } as const;
-  const put = await service.table.putIfAbsent({
-    ...key,
-    v: FORMAT,
-    status: 'fenced',
-    attempt: fenced,
-  });
-  if (!put.created) {
-    const { status } = put.existing;
-    if (status === 'claimed') return { job: String(put.existing['job']), told: false };
-    if (status !== 'offered' && status !== 'fenced') return UNFENCED;
-    try {
-      await service.table.update(
-        key,
-        { set: { status: 'fenced', attempt: fenced } },
-        { equals: { status } },
-      );
-    } catch (error) {
-      // Somebody claimed it first: then its end is asked for like that of any other.
-      if (!(error instanceof Conflict)) throw error;
-      return { job: String((await service.table.get(key))?.['job']), told: false };
-    }
-  }
-  await putCancelled(service, ref, address, attempt);
-  return { told: true };
-}
-
-async function putCancelled(
-  service: Service,
-  ref: RunRef,
-  address: string,
-  attempt: number,
-): Promise<void> {
-  const event: WalkEvent = {
-    event: 'outcome',
-    ...splitAddress(address),
-    attempt,
-    result: { result: 'cancelled' },
-  };
-  await service.table.putIfAbsent({
-    ...outcomeKey(ref, address, attempt),
-    v: FORMAT,
-    at: service.clock.now(),
-    event,
-  });
 }
 
 /** Notes the end in the list of runs. Repeating it changes nothing. */

@@ -1,0 +1,94 @@
+// The service on the DynamoDB table, with bells and inbox on it as well: what a run does, and what that asks of the table.
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { cancelRun, pauseRun, resumeRun } from '#service/command-run.ts';
+import type { RunRef } from '#service/keys.ts';
+import { readReport } from '#service/read-run.ts';
+import { dynamodbLocal, ministack } from '#support/aws/clients.ts';
+import { CloudRun } from '#support/aws/cloud-run.ts';
+import { type FreshTable, freshTable } from '#support/aws/tables.ts';
+
+const step = 'steps: [{ command: "true" }]';
+const pipeline = (count: number, needs: (n: number) => string) =>
+  [
+    'id: p\nnodes:',
+    ...Array.from({ length: count }, (_, n) => `  - { id: n${n}, ${needs(n)}${step} }`),
+  ].join('\n');
+const chain = (count: number) => pipeline(count, (n) => (n === 0 ? '' : `needs: [n${n - 1}], `));
+const wide = (count: number) => pipeline(count, () => '');
+const names = (from: number, count: number) =>
+  Array.from({ length: count }, (_, n) => `n${from + n}`);
+
+describe.each([
+  ['MiniStack', ministack],
+  ['DynamoDB Local', dynamodbLocal],
+])('a run on %s', (_, endpoint) => {
+  describe.skipIf(endpoint === '')('is walked', () => {
+    let fresh: FreshTable;
+    let here: CloudRun;
+    beforeEach(async () => {
+      fresh = await freshTable(endpoint);
+      here = new CloudRun(fresh);
+    });
+    afterEach(async () => {
+      here.close();
+      await fresh.close();
+    });
+    const report = (run: RunRef) => readReport(here.service, run, new Map());
+    const counted = () => ({ calls: here.recorded.calls.length, ...here.recorded.units });
+
+    test('along a chain, with at most a dozen calls and sixteen write units a node', async () => {
+      const run = await here.start(chain(5));
+      here.recorded.forget();
+      for (const name of names(0, 5)) await here.complete([name], { name });
+      const { calls, write } = counted();
+      expect(calls / 5).toBeLessThanOrEqual(12);
+      // Of the two only MiniStack counts a transaction twice, as AWS does.
+      expect(write / 5).toBeLessThanOrEqual(16);
+      expect(await report(run)).toMatchObject({
+        status: 'completed',
+        nodes: { n4: { status: 'completed', attempts: 1, outputs: { name: 'n4' } } },
+      });
+    });
+
+    test('where many nodes start at once: in a few calls, and with at most nine write units a node', async () => {
+      const run = await here.start(wide(120));
+      expect(here.recorded.calls.length).toBeLessThanOrEqual(15);
+      for (let from = 0; from < 120; from += 20) await here.complete(names(from, 20));
+      expect(counted().write / 120).toBeLessThanOrEqual(9);
+      expect((await report(run)).status).toBe('completed');
+      expect(here.ports.jobs.orders).toHaveLength(120);
+    });
+
+    test('to its end when it is cancelled: what nobody claimed is fenced, what runs is stopped', async () => {
+      const run = await here.start(wide(120));
+      await here.ports.jobs.claim('n0');
+      here.recorded.forget();
+      await cancelRun(here.service, run);
+      await here.settle();
+      expect(here.ports.jobs.stops).toHaveLength(120);
+      await here.ports.jobs.report('n0', { result: 'cancelled' });
+      await here.settle();
+      expect(counted().calls).toBeLessThanOrEqual(60);
+      const { status, nodes } = await report(run);
+      expect(status).toBe('cancelled');
+      expect(new Set(Object.values(nodes).map((node) => node.status))).toEqual(
+        new Set(['cancelled']),
+      );
+      // Whoever comes late is refused.
+      expect(await here.ports.jobs.claim('n1')).toBe(false);
+    });
+
+    test('no further while it is paused, and on when it is resumed', async () => {
+      const run = await here.start(chain(2));
+      await pauseRun(here.service, run);
+      await here.settle();
+      await here.complete(['n0']);
+      expect(here.ports.jobs.held).toEqual([]);
+      await resumeRun(here.service, run);
+      await here.settle();
+      expect(here.ports.jobs.held).toEqual(['n1']);
+      await here.complete(['n1']);
+      expect((await report(run)).status).toBe('completed');
+    });
+  });
+});
