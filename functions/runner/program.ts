@@ -50,7 +50,7 @@ export class Program {
     try {
       started = start(order);
     } catch (error) {
-      this.ended = Promise.resolve(notStarted(error));
+      this.ended = Promise.resolve(notStarted(error, order));
       return;
     }
     this.#child = started.child;
@@ -90,7 +90,7 @@ export class Program {
     return new Promise((resolve) => {
       let end: ProgramEnd | undefined;
       let late: NodeJS.Timeout | undefined;
-      child.on('error', (error) => resolve(notStarted(error)));
+      child.on('error', (error) => resolve(notStarted(error, this.#order)));
       child.on('exit', (code, name) => {
         end = this.#onExit(child, code, name);
         // Somebody who left the group may hold the pipes open: what it says later belongs to nobody.
@@ -173,10 +173,20 @@ function processBound(): string {
   return `ulimit -u ${most} 2>/dev/null || ulimit -p ${most} 2>/dev/null; `;
 }
 
-function notStarted(error: unknown): ProgramEnd {
-  return {
-    how: 'not_started',
-    message: error instanceof Error ? error.message : String(error),
-    peaks: {},
-  };
+function notStarted(
+  error: unknown,
+  order: Pick<ProgramOrder, 'command' | 'environment'>,
+): ProgramEnd {
+  const told = error instanceof Error ? error.message : String(error);
+  const isTooLarge = error instanceof Error && 'code' in error && error.code === 'E2BIG';
+  return { how: 'not_started', message: isTooLarge ? tooLarge(order) : told, peaks: {} };
+}
+
+/** The system takes a command and variables up to a bound only; on Linux that is 128 KiB for each of them. */
+function tooLarge({ command, environment }: Pick<ProgramOrder, 'command' | 'environment'>): string {
+  const parts: (readonly [string, number])[] = [['its command', Buffer.byteLength(command)]];
+  for (const [name, value] of Object.entries(environment))
+    parts.push([`its variable ${name}`, Buffer.byteLength(value)]);
+  const [what, bytes] = parts.reduce((most, part) => (part[1] > most[1] ? part : most));
+  return `the system takes no command and variables as large as these, and ${what} has ${bytes} bytes: give large values as inputs of the node, which come as the file MILLRACE_INPUTS`;
 }

@@ -201,6 +201,15 @@ test('a template that cannot be evaluated fails the step and says which', async 
   });
 });
 
+test('a variable that is too large for the system is named, with what to do instead', async () => {
+  const env = { SMALL: 'x', LARGE: 'y'.repeat(200_000) };
+  const { result } = await engine.run(anOrder([{ command: 'true', env }]));
+  expect(result).toMatchObject({
+    result: 'failed',
+    message: expect.stringMatching(/variable LARGE has 200000 bytes.*MILLRACE_INPUTS/),
+  });
+});
+
 test('a working directory cannot leave the workspace', async () => {
   const report = await engine.run(anOrder([{ command: 'true', cwd: '../../..' }]));
   expect(report.result).toMatchObject({ result: 'failed', reason: 'start_failed' });
