@@ -7,6 +7,8 @@ export interface Output {
   readonly rows: number;
   /** The reader went away (`millrace … | head`): nothing that is written arrives any more. */
   readonly closed: boolean;
+  /** Why what was written did not arrive, as on a full disk; a reader that went away is no reason. */
+  readonly lost?: string | undefined;
   /** Called once, when the reader goes away. */
   onClosed(listener: () => void): void;
   /** For what draws by itself. */
@@ -44,10 +46,12 @@ export function processHost(): Host {
 function outputOf(stream: NodeJS.WriteStream): Output {
   let closed = false;
   const listeners: (() => void)[] = [];
-  stream.on('error', () => {
-    // EPIPE, mostly. There is nobody to tell, and the work itself goes on.
+  let lost: string | undefined;
+  stream.on('error', (error: NodeJS.ErrnoException) => {
+    // EPIPE, mostly: a reader that has seen enough. There is nobody to tell, and the work itself goes on.
     if (closed) return;
     closed = true;
+    if (error.code !== 'EPIPE') lost = error.message;
     for (const listener of listeners) listener();
   });
   return {
@@ -64,6 +68,9 @@ function outputOf(stream: NodeJS.WriteStream): Output {
     get closed() {
       return closed;
     },
+    get lost() {
+      return lost;
+    },
     onClosed: (listener) => {
       listeners.push(listener);
     },
@@ -74,7 +81,8 @@ function outputOf(stream: NodeJS.WriteStream): Output {
 /** Resolves when all that was written has left the process. */
 export function flushed(stream: NodeJS.WriteStream): Promise<void> {
   return new Promise((resolve) => {
-    if (stream.destroyed || stream.writableLength === 0) resolve();
+    // Of a write to a file that failed one hears a moment later.
+    if (stream.destroyed || stream.writableLength === 0) setImmediate(resolve);
     else {
       stream.write('', () => resolve());
       stream.once('error', () => resolve());

@@ -1,4 +1,4 @@
-import { renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { realpathSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { Rejected } from '#errors/families.ts';
 import { VERSION } from '#local/version.ts';
@@ -51,16 +51,19 @@ async function writePage(context: Context, name: string, given: string): Promise
   return EXIT.done;
 }
 
-/** Whole or not at all: a browser that reloads never sees half a page. */
-function replaceFile(file: string, text: string, given: string): void {
-  if (statSync(file, { throwIfNoEntry: false })?.isDirectory() === true)
+/** Whole or not at all: a browser that reloads never sees half a page. What is no file, as a pipe, is only written to. */
+function replaceFile(named: string, text: string, given: string): void {
+  const there = statSync(named, { throwIfNoEntry: false });
+  if (there?.isDirectory() === true)
     throw new Rejected('invalid', `--html ${given} is a folder; wanted is the name of a file`);
-  const draft = `${file}.${process.pid}.tmp`;
+  const isOther = there !== undefined && !there.isFile();
+  const file = there === undefined || isOther ? named : realpathSync(named);
+  const draft = isOther ? file : `${file}.${process.pid}.tmp`;
   try {
     writeFileSync(draft, text);
-    renameSync(draft, file);
+    if (!isOther) renameSync(draft, file);
   } catch (error) {
-    rmSync(draft, { force: true });
+    if (!isOther) rmSync(draft, { force: true });
     const why = error instanceof Error ? error.message : String(error);
     throw new Rejected('invalid', `--html ${given} cannot be written: ${why}`);
   }

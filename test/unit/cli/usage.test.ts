@@ -1,5 +1,7 @@
 // Help and wrong usage, and the program as a whole process.
 import { execFile, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { closeSync, openSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import path from 'node:path';
 import { promisify } from 'node:util';
@@ -130,4 +132,19 @@ test('a reader that goes away is no defect', async () => {
   });
   const code = await new Promise((resolve) => child.on('close', resolve));
   expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
+});
+
+test('an answer that does not arrive, because the disk is full, is no success', async () => {
+  const full = openSync('/dev/full', 'w');
+  const child = spawn(process.execPath, [main, 'schema', 'nodes'], {
+    stdio: ['ignore', full, 'pipe'],
+  });
+  closeSync(full);
+  let stderr = '';
+  child.stderr?.setEncoding('utf8').on('data', (text: string) => {
+    stderr += text;
+  });
+  const [code] = await once(child, 'close');
+  expect(stderr).toMatch(/did not arrive: ENOSPC/);
+  expect(code).toBe(1);
 });
