@@ -1,5 +1,7 @@
 // The page of a run, written by the program and opened in a real browser.
-import { readFileSync, writeFileSync } from 'node:fs';
+import { execFileSync } from 'node:child_process';
+import { lstatSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
+import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterEach, expect, test } from 'vitest';
 import { BROWSER, openPage } from '#support/browser.ts';
@@ -97,6 +99,24 @@ test.runIf(BROWSER !== undefined)(
     expect(console.join('\n')).toMatch(/Content Security Policy/);
   },
 );
+
+test('a page through a link stays behind the link, and one for a pipe goes into it', async () => {
+  const { place } = await aPage();
+  const link = join(place.folder, 'link.html');
+  symlinkSync('real.html', link);
+  writeFileSync(join(place.folder, 'real.html'), 'old');
+  await place.run('show', 'latest', '--html', link);
+  expect(lstatSync(link).isSymbolicLink()).toBe(true);
+  expect(readFileSync(link, 'utf8')).toMatch(/^<!doctype html>/);
+  const pipe = join(place.folder, 'pipe');
+  execFileSync('mkfifo', [pipe]);
+  const [read] = await Promise.all([
+    readFile(pipe, 'utf8'),
+    place.run('show', 'latest', '--html', pipe),
+  ]);
+  expect(read).toMatch(/^<!doctype html>/);
+  expect(lstatSync(pipe).isFIFO()).toBe(true);
+});
 
 test('a page that cannot be written is said, and an older one is replaced as a whole', async () => {
   const { place, file } = await aPage();
