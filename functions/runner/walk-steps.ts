@@ -7,6 +7,7 @@ import { limits } from '#schemas/limits.ts';
 import type { Plan, PlanNode } from '#schemas/plan.ts';
 import type { AttemptResult, Command, StepReport, WalkEvent } from '#schemas/run.ts';
 import type { Outputs } from '#schemas/values.ts';
+import { alarmAt } from './alarm.ts';
 import { Halter } from './halt.ts';
 import { oneStep, type Prepared, prepareSteps, type StepsOrder } from './start-step.ts';
 import type { World } from './world.ts';
@@ -44,7 +45,7 @@ class StepsWalk {
   /** What the attempt comes to when it does not complete: the first that went wrong. */
   #decided: AttemptResult | undefined;
   #turns = 0;
-  #alarm: NodeJS.Timeout | undefined;
+  #cancelAlarm: () => void = () => {};
   #soon: NodeJS.Immediate | undefined;
 
   constructor(world: World, node: StepsOrder) {
@@ -65,7 +66,7 @@ class StepsWalk {
     this.#go();
     await this.#ended.promise;
     silence();
-    clearTimeout(this.#alarm);
+    this.#cancelAlarm();
     clearImmediate(this.#soon);
     return this.#outcome();
   }
@@ -118,8 +119,8 @@ class StepsWalk {
         this.#stop(command.node);
         break;
       case 'wake-at':
-        clearTimeout(this.#alarm);
-        this.#alarm = setTimeout(() => this.#go(), Math.max(0, command.at - Date.now()));
+        this.#cancelAlarm();
+        this.#cancelAlarm = alarmAt(command.at, () => this.#go());
         break;
       case 'finish-run':
         break;
