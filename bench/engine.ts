@@ -52,7 +52,9 @@ async function measure(
       sources: {},
     });
     const report = await engine.wait(run);
-    if (report.status !== 'completed') throw new TypeError(`the run ended ${report.status}`);
+    if (report.status === 'completed') return;
+    const broken = Object.values(report.nodes).find(({ status }) => status === 'failed');
+    throw new TypeError(`the run ended ${report.status}: ${broken?.message ?? report.message}`);
   });
 }
 
