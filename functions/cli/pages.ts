@@ -85,7 +85,8 @@ async function readOn(reader: Reader, at: Position): Promise<ExitCode> {
 async function engineless(context: Context, at: Position): Promise<'waits' | 'parked'> {
   const { held, holder } = await context.backend.traceOf(context.dataDir);
   if (held) throw new Transient('unavailable', `${context.dataDir}: an engine has come`);
-  const parked = at.followed && holder?.leaving === 'parked';
+  // Also for one who came too late to see the engine end.
+  const parked = holder?.leaving === 'parked';
   if (at.told || (at.followed && holder?.leaving === 'handed_over')) return 'waits';
   at.told = true;
   const why = parked
