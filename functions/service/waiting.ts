@@ -23,7 +23,7 @@ export function waitsFor(memory: RunMemory, state: State, node: PlanNode): strin
   const status = (id: string): string => nodeView(graph, state, id).status;
   if (status(node.id) === 'ready') {
     const paused = view(graph, state).status === 'paused';
-    return paused ? 'the run to be resumed' : REASONS.max_parallel;
+    return paused ? 'the paused run to be resumed' : REASONS.max_parallel;
   }
   const open = [...sourcesOf(memory, node)].filter(
     (source) => source.includes('.') || source.includes('*') || !ENDED.has(status(source)),

@@ -302,7 +302,7 @@ test('what waits because the run is paused says so in a whole sentence', async (
   await pauseRun(here.service, run);
   await decide(run, true);
   expect((await explainNode(here.service, run, 'publish')).answer).toBe(
-    'It waits for the run to be resumed.',
+    'It waits for the paused run to be resumed.',
   );
 });
 
