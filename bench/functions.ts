@@ -15,6 +15,8 @@ import { type BenchRow, elapsed, median, row } from './row.ts';
 
 const CHAIN = 40;
 const ROUNDS = 5;
+/** An engine that has been at work for a second or two. */
+const CHAINS_BEFORE = 30;
 /** Bytes of what a step of the chain writes: head, chunk, facts, attempt. */
 const WRITTEN = [420, 160, 330, 330];
 const MIB = 2 ** 20;
@@ -84,7 +86,7 @@ async function chainRows(): Promise<BenchRow[]> {
   });
   engine.register('hop', async ({ input }) => ({ v: Number(input['v'] ?? 0) + 1 }));
   try {
-    for (let warm = 0; warm < 3; warm += 1) await runChain(engine, CHAIN);
+    for (let warm = 0; warm < CHAINS_BEFORE; warm += 1) await runChain(engine, CHAIN);
     const { commits: one } = await runChain(engine, 1);
     const ratios: number[] = [];
     const commits: number[] = [];
