@@ -11,6 +11,7 @@ const FLIGHTS = join(ROOT, 'examples', 'flights', 'pipeline.yaml');
 const OPERATORS = join(ROOT, 'examples', 'operators', 'pipeline.yaml');
 const HELLO = join(ROOT, 'examples', 'hello', 'pipeline.yaml');
 const SUB = join(ROOT, 'examples', 'subpipelines');
+const FANOUT = join(ROOT, 'examples', 'fanout', 'pipeline.yaml');
 const SQL = join(ROOT, 'examples', 'sql', 'pipeline.yaml');
 const PNG = Buffer.from([0x89, 0x50, 0x4e, 0x47, 0x0d, 0x0a, 0x1a, 0x0a]);
 
@@ -199,6 +200,25 @@ describe('sql', () => {
     ]);
     const late = completed(await place.run('run', SQL, '-i', 'since=2026-01-01', '--json'));
     expect(late.nodes['by_region']).toMatchObject({ status: 'skipped', reason: 'skip_when' });
+  });
+});
+
+describe('fanout', () => {
+  test('an instance for each number, single ones tried again, and a join over all, in their order', async () => {
+    const { nodes } = completed(await place.run('run', FANOUT, '-i', 'count=100', '--json'));
+    expect(nodes['square']?.outputs['items']).toEqual(
+      Array.from({ length: 100 }, (_, index) => ({ value: (index + 1) ** 2 })),
+    );
+    const again = nodes['square']?.instances?.filter(({ attempts }) => attempts > 1);
+    expect(again).toMatchObject([{ index: 96, attempts: 2, status: 'completed' }]);
+    expect(nodes['sum']?.outputs).toEqual({ sum: 338_350, numbers: 100 });
+    const told = await place.run('explain', 'latest', 'square[96]');
+    expect(told.stdout).toMatch(/attempt 1: failed.*code 75.*attempt 2: completed/s);
+  });
+
+  test('a list that is kept by reference does as well', async () => {
+    const { nodes } = completed(await place.run('run', FANOUT, '-i', 'count=2500', '--json'));
+    expect(nodes['sum']?.outputs).toEqual({ sum: 5_211_458_750, numbers: 2_500 });
   });
 });
 
