@@ -249,7 +249,8 @@ export async function tellParent(held: Held, state: State, status: RunEnd): Prom
   const result = await resultOf(held, state, status);
   const name = { namespace: ref.namespace, ...parent };
   const report: AttemptReport = { result, startedAt: at, endedAt: service.clock.now() };
-  await reportAttempt(service, { job: CLAIM + ref.run, name, report });
+  // Told again after a crash, when the parent has taken it in and perhaps ended: then nobody would take an item out of its inbox.
+  await reportAttempt(service, { job: CLAIM + ref.run, name, report }, { secondHand: true });
 }
 
 async function resultOf(held: Held, state: State, status: RunEnd): Promise<AttemptResult> {

@@ -142,13 +142,21 @@ function toldByFiles(folder: string): string[] {
 
 /** The command lines of all processes, and the environments of those that are no programs of the run. */
 function toldByProcesses(there: Place): string[] {
-  const programs = new Set(there.programs);
-  return allProcesses().flatMap(({ pid }) => {
-    if (pid === process.pid) return [];
-    const found = told(procFile(pid, 'cmdline'));
-    if (!programs.has(pid)) found.push(...told(procFile(pid, 'environ')));
-    return found.map((secret) => `process ${pid} shows ${secret}`);
-  });
+  const before = there.programs;
+  const seen = allProcesses()
+    .filter(({ pid }) => pid !== process.pid)
+    .map(({ pid }) => ({
+      pid,
+      line: told(procFile(pid, 'cmdline')),
+      environment: told(procFile(pid, 'environ')),
+    }));
+  // One may have begun while the others were looked at.
+  const programs = new Set([...before, ...there.programs]);
+  return seen.flatMap(({ pid, line, environment }) =>
+    [...line, ...(programs.has(pid) ? [] : environment)].map(
+      (secret) => `process ${pid} shows ${secret}`,
+    ),
+  );
 }
 
 function procFile(pid: number, name: string): string {
