@@ -3,7 +3,6 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { systemClock } from '#embedded/clock.ts';
-import { createIds } from '#embedded/ids.ts';
 import { createObjects } from '#embedded/objects.ts';
 import { openTable } from '#embedded/table.ts';
 import type { Jobs } from '#ports/jobs.ts';
@@ -17,6 +16,7 @@ import { claimAttempt } from '#service/report-attempt.ts';
 import { createService } from '#service/service.ts';
 import { startRun } from '#service/start-run.ts';
 import type { FreshReport } from '#service/take-events.ts';
+import { createIds } from '#shared/ids.ts';
 import { type BenchRow, median, row } from './row.ts';
 
 const ADVANCES = 60;

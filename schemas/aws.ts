@@ -1,5 +1,6 @@
 // Names on AWS that more than one program must agree on: the functions, the variables they are told what to use by, and what is
 // found by its name.
+import * as z from 'zod';
 import type { StageName } from './stage.ts';
 
 /** The functions, and what each is for. A bundle of this name lies in `dist/functions/`, its source in `functions/handlers/`. */
@@ -36,6 +37,10 @@ export const awsVariables = {
   /** Submitters that share the account's rate. */
   submitters: 'MILLRACE_SUBMITTERS',
 } as const;
+
+export type AwsVariable = keyof typeof awsVariables;
+/** A variable that is set. */
+export const variableValue = z.string().min(1);
 
 /** The table's attribute that says when an item may go: seconds since the epoch. */
 export const expiryAttribute = 'expires';

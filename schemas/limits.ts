@@ -313,6 +313,21 @@ export const limits = {
   storeTries: 5,
   /** Longest time an address that was signed for one object holds. */
   presigned: 7 * DAY,
+  /** Objects whose addresses a job asks for at once. */
+  presignedAtOnce: 200,
+  /** Bytes of lines of a log that a job sends at once, and milliseconds between two sendings. */
+  logPartBytes: MIB,
+  logPartInterval: 5 * SECOND,
+  /** Milliseconds between two heartbeats of a job, and after how many without one it counts as gone and must have ended itself. */
+  jobHeartbeat: 30 * SECOND,
+  jobLease: 3 * MINUTE,
+  /** Bytes (JSON) of an order that travels with its job; a larger one is an object. */
+  orderInlineBytes: 4 * KIB,
+  /** Milliseconds a job may take when its node says nothing else, and milliseconds it may wait for a machine. */
+  jobTimeout: DAY,
+  jobQueued: 7 * DAY,
+  /** Jobs submitted in a second by all submitters of an account together; Batch refuses more than 50. */
+  submitRate: 45,
   /** Milliseconds that one message of an alarm may sleep; a longer alarm sleeps in several. */
   alarmHop: 15 * MINUTE,
 

@@ -2,6 +2,7 @@
 import * as z from 'zod';
 import { address, format, namespace, runId } from './ids.ts';
 import { limits } from './limits.ts';
+import { range } from './run.ts';
 
 const base64url = z.string().regex(/^[A-Za-z0-9_-]*$/);
 
@@ -68,6 +69,8 @@ export const attemptTokenClaims = z.object({
   run: runId,
   address,
   attempt: z.int().positive(),
+  /** Of an array of jobs: the instances that it is good for; `address` is the node. */
+  instances: range.exactOptional(),
   iat: z.int().nonnegative(),
   exp: z.int().nonnegative(),
 });

@@ -1,9 +1,9 @@
 // The engine that a foreground command works with: its own, or the one that holds the data directory already.
 import { setTimeout as sleep } from 'node:timers/promises';
-import { createIds } from '#embedded/ids.ts';
 import { Transient } from '#errors/families.ts';
 import { limits } from '#schemas/limits.ts';
 import type { Control, RunRequest } from '#service/control.ts';
+import { createIds } from '#shared/ids.ts';
 import type { Engine } from './backend.ts';
 import type { Context } from './context.ts';
 import { isBetweenEngines, patiently } from './patience.ts';

@@ -1,6 +1,7 @@
 // The small ports: alarms, secrets, signer, clock, ids.
 import type { Namespace, RunId } from '#schemas/ids.ts';
 import type { PublicKey } from '#schemas/signing.ts';
+import type { TickDecision, WalkerInput } from '#schemas/walker.ts';
 
 export interface Alarms {
   /** Rings the run at that time, or soon after. A later call for the same run may ring as well: early or twice is harmless. */
@@ -25,6 +26,14 @@ export interface Signer {
   publicKeys(): Promise<readonly [PublicKey, ...PublicKey[]]>;
   /** 64 bytes, by the key of that name. Rejects with NotFound of a key that is not ours, with `too_large` beyond `limits.signedBytes`. */
   sign(kid: string, bytes: Uint8Array): Promise<Uint8Array>;
+}
+
+/** The machine that calls ticks, where runs are walked by one. */
+export interface Walks {
+  /** Begins a walk from there. One that has begun already is no error. */
+  start(from: WalkerInput): Promise<void>;
+  /** Answers the tick that waits on this token. False when nobody waits on it any more. */
+  answer(token: string, decision: TickDecision): Promise<boolean>;
 }
 
 export interface Clock {

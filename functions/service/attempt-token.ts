@@ -7,6 +7,7 @@ import { Rejected } from '#errors/families.ts';
 import type { Clock, Signer } from '#ports/small.ts';
 import { type Address, FORMAT } from '#schemas/ids.ts';
 import { limits } from '#schemas/limits.ts';
+import type { Range } from '#schemas/run.ts';
 import {
   ATTEMPT_TOKEN,
   type AttemptTokenClaims,
@@ -25,6 +26,8 @@ import { isSignedBy, readToken, writeToken } from './signed-token.ts';
 export interface Attempt extends RunRef {
   readonly address: Address;
   readonly attempt: number;
+  /** Of an array of jobs: from the first to the last instance of the node `address`. */
+  readonly instances?: Range;
 }
 
 export interface AttemptTokens {
@@ -73,9 +76,10 @@ export function createAttemptTokens(options: AttemptTokensOptions): AttemptToken
     issue: async (of, until) => {
       const now = secondsOf(clock.now());
       const exp = secondsOf(until);
-      const { namespace, run, address, attempt } = of;
+      const { namespace, run, address, attempt, instances } = of;
       const claims: AttemptTokenClaims = {
         ...{ v: FORMAT, namespace, run, address, attempt },
+        ...(instances === undefined ? {} : { instances }),
         ...{ iat: now, exp },
       };
       const by = session ?? signer;
@@ -119,9 +123,12 @@ async function verify(signer: Signer, now: number, text: string): Promise<Attemp
   if (!(await isSignedBy(key, token))) refuse('its signature does not fit');
   const claims = attemptTokenClaims.safeParse(token.claims);
   if (!claims.success) refuse('it names no attempt');
-  const { namespace, run, address, attempt, exp } = claims.data;
+  const { namespace, run, address, attempt, instances, exp } = claims.data;
   if (now >= exp) refuse('it has expired');
-  return { namespace, run, address, attempt };
+  return {
+    ...{ namespace, run, address, attempt },
+    ...(instances === undefined ? {} : { instances }),
+  };
 }
 
 /** The key that a session token vouches for. */

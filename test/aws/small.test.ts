@@ -12,7 +12,6 @@ import { DeleteMessageCommand, ReceiveMessageCommand } from '@aws-sdk/client-sqs
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { alarmStep, createAlarms, sleepSeconds } from '#aws/alarms.ts';
 import { systemClock } from '#aws/clock.ts';
-import { createIds } from '#aws/ids.ts';
 import { createSecrets } from '#aws/secrets.ts';
 import { createSessionSigner } from '#aws/session-signer.ts';
 import { createSigner } from '#aws/signer.ts';
@@ -20,6 +19,7 @@ import { createSettableClock } from '#embedded/clock.ts';
 import type { Alarms } from '#ports/small.ts';
 import { namespace, type RunId, runId } from '#schemas/ids.ts';
 import { limits } from '#schemas/limits.ts';
+import { createIds } from '#shared/ids.ts';
 import { emulated, ministack } from '#support/aws/clients.ts';
 import { type FreshQueue, freshQueue } from '#support/aws/queues.ts';
 import { signerContract } from '../contract/signer-contract.ts';

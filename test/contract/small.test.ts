@@ -6,9 +6,9 @@ import { setTimeout as pause } from 'node:timers/promises';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { createAlarms } from '#embedded/alarms.ts';
 import { createSettableClock, systemClock } from '#embedded/clock.ts';
-import { createIds } from '#embedded/ids.ts';
 import { createSecrets } from '#embedded/secrets.ts';
 import { namespace, type RunId, runId } from '#schemas/ids.ts';
+import { createIds } from '#shared/ids.ts';
 import { alarmsContract, idsContract, secretsContract } from './small-contracts.ts';
 
 let folder: string;

@@ -13,7 +13,10 @@ type Row = {
   readonly not?: readonly string[];
 };
 
-const everything = ['schemas', 'errors', 'core', 'ports', 'service', 'runner', 'http', 'embedded'];
+const everything = [
+  ...['schemas', 'errors', 'core', 'ports', 'service', 'runner', 'http'],
+  ...['embedded', 'shared'],
+];
 
 export const importTable: Readonly<Record<string, Row>> = {
   schemas: { name: 'schemas', folders: [], libraries: ['zod'] },
@@ -40,24 +43,42 @@ export const importTable: Readonly<Record<string, Row>> = {
     folders: ['schemas', 'errors', 'service'],
     libraries: ['hono'],
   },
+  // What both adapters have in common, whatever they stand on.
+  'functions/adapters/shared': {
+    name: 'shared',
+    folders: ['schemas', 'errors', 'ports'],
+    libraries: ['node:'],
+  },
   'functions/adapters/embedded': {
     name: 'embedded',
-    folders: ['schemas', 'errors', 'ports'],
+    folders: ['schemas', 'errors', 'ports', 'shared'],
     libraries: ['node:'],
   },
   'functions/adapters/aws': {
     name: 'aws',
-    folders: ['schemas', 'errors', 'ports'],
+    folders: ['schemas', 'errors', 'ports', 'shared'],
     libraries: [
       'node:',
+      '@aws-sdk/client-batch',
       '@aws-sdk/client-dynamodb',
       '@aws-sdk/client-kms',
+      '@aws-sdk/client-lambda',
       '@aws-sdk/client-s3',
       '@aws-sdk/client-secrets-manager',
+      '@aws-sdk/client-sfn',
       '@aws-sdk/client-sqs',
-      '@aws-sdk/lib-storage',
       '@aws-sdk/s3-request-presigner',
     ],
+  },
+  'functions/handlers': {
+    name: 'handlers',
+    folders: ['schemas', 'errors', 'ports', 'service', 'http', 'aws', 'shared'],
+    libraries: ['node:', '@middy/core'],
+  },
+  'batch-images': {
+    name: 'batch',
+    folders: ['schemas', 'errors', 'core', 'runner'],
+    libraries: ['node:'],
   },
   'functions/local': {
     name: 'local',

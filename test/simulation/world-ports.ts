@@ -3,12 +3,12 @@
 import { createHash } from 'node:crypto';
 import { Readable } from 'node:stream';
 import { createSettableClock, type SettableClock } from '#embedded/clock.ts';
-import { createIds } from '#embedded/ids.ts';
 import { openTable, type SqliteTable } from '#embedded/table.ts';
 import { NotFound, Rejected } from '#errors/families.ts';
 import type { ObjectInfo, Objects } from '#ports/objects.ts';
 import type { Ids, Secrets } from '#ports/small.ts';
 import type { Table } from '#ports/table.ts';
+import { createIds } from '#shared/ids.ts';
 
 export interface WorldPorts {
   readonly table: SqliteTable;

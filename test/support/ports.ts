@@ -5,12 +5,12 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createAlarms, type LocalAlarms } from '#embedded/alarms.ts';
 import { createSettableClock, type SettableClock } from '#embedded/clock.ts';
-import { createIds } from '#embedded/ids.ts';
 import { createObjects, type LocalObjects } from '#embedded/objects.ts';
 import { createSecrets } from '#embedded/secrets.ts';
 import { openTable, type SqliteTable, type TableOptions } from '#embedded/table.ts';
 import type { Ids, Secrets } from '#ports/small.ts';
 import type { Namespace, RunId } from '#schemas/ids.ts';
+import { createIds } from '#shared/ids.ts';
 import { createRecordingJobs, type RecordingJobs } from './recording-jobs.ts';
 
 /** Saturday, 1 January 2028. */

@@ -12,8 +12,8 @@ import {
 import { Conflict, Defect, NotFound, Rejected } from '#errors/families.ts';
 import type { ListPage, ObjectInfo, Objects } from '#ports/objects.ts';
 import { limits } from '#schemas/limits.ts';
+import { refuseKey, refusePrefix } from '#shared/object-keys.ts';
 import { aboutKey, type Bucket, bodyOf, readInfo, rememberInfo, type Told } from './object-info.ts';
-import { refuseKey, refusePrefix } from './object-keys.ts';
 import { beginningOf, isTaken, putParts } from './object-parts.ts';
 import { presign } from './object-presign.ts';
 import { asked } from './service-errors.ts';

@@ -8,8 +8,8 @@ import { pathToFileURL } from 'node:url';
 import { MillraceError, NotFound, Rejected } from '#errors/families.ts';
 import type { ObjectInfo, Objects, Presigned, PresignRequest } from '#ports/objects.ts';
 import { limits } from '#schemas/limits.ts';
+import { refuseKey, refusePrefix } from '#shared/object-keys.ts';
 import { digestOf, readAbout, syncFolder, writeAbout, writeTemporary } from './object-files.ts';
-import { refuseKey, refusePrefix } from './object-keys.ts';
 import { listObjects } from './object-list.ts';
 import { fromSystem, systemCode } from './storage-errors.ts';
 

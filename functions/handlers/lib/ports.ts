@@ -1,0 +1,62 @@
+// The ports of a function. Each function gets those that it uses; asking for another one is our mistake.
+import { objectsClient, walksClient } from '#aws/clients.ts';
+import { systemClock } from '#aws/clock.ts';
+import { createObjects } from '#aws/objects.ts';
+import { openTable, tableClient } from '#aws/table.ts';
+import { createWalks } from '#aws/walks.ts';
+import { Defect } from '#errors/families.ts';
+import type { Walks } from '#ports/small.ts';
+import { tableBells } from '#service/bell.ts';
+import { createService, type Ports, type Service } from '#service/service.ts';
+import { createIds } from '#shared/ids.ts';
+import { ownEndpoint, type Settings } from './settings.ts';
+
+export interface CloudOptions {
+  readonly settings: Settings<'table' | 'bucket' | 'walker'>;
+  /** Those that this function has besides. */
+  readonly ports?: Partial<Pick<Ports, 'jobs' | 'alarms' | 'secrets'>>;
+  readonly takeUp?: (walks: Walks) => Service['takeUp'];
+}
+
+export interface Cloud {
+  readonly service: Service;
+  readonly walks: Walks;
+}
+
+/** The service of one function. */
+export function openCloud({ settings, ports = {}, takeUp }: CloudOptions): Cloud {
+  const objects = objectsClient(ownEndpoint());
+  const table = openTable(tableClient(), settings.table);
+  const walks = createWalks({ client: walksClient(), machine: settings.walker });
+  const service = createService(
+    {
+      table,
+      objects: createObjects({ client: objects, bucket: settings.bucket }),
+      jobs: lacking('jobs'),
+      alarms: lacking('alarms'),
+      secrets: lacking('secrets'),
+      ...ports,
+      clock: systemClock,
+      ids: createIds({ clock: systemClock }),
+      bells: tableBells(table, async (_ref, token) => {
+        await walks.answer(token, { next: 'tick' });
+      }),
+    },
+    undefined,
+    takeUp?.(walks),
+  );
+  return { service, walks };
+}
+
+const NOTHING: ReadonlySet<never> = new Set();
+
+/** Says its name when something is asked of it. */
+function lacking<P extends 'jobs' | 'alarms' | 'secrets'>(name: P): Ports[P] {
+  return new Proxy({} as Ports[P], {
+    get: (_, asked) => {
+      // On AWS no work is done inside the process that decides.
+      if (asked === 'direct') return NOTHING;
+      throw new Defect(`this function has no ${name}`);
+    },
+  });
+}

@@ -1,0 +1,32 @@
+// What Lambda functions are called with, as far as we read it: everything else of an event is passed over.
+import * as z from 'zod';
+
+/** A batch of messages of a queue. */
+export const queueEvent = z.object({
+  Records: z.array(
+    z.object({
+      messageId: z.string(),
+      body: z.string(),
+      attributes: z.object({ ApproximateReceiveCount: z.string() }).partial().optional(),
+    }),
+  ),
+});
+export type QueueEvent = z.infer<typeof queueEvent>;
+
+/** A request to the HTTP API, payload format 2.0. */
+export const httpEvent = z.object({
+  version: z.literal('2.0').optional(),
+  rawPath: z.string(),
+  rawQueryString: z.string().default(''),
+  headers: z.record(z.string(), z.string()).default({}),
+  body: z.string().optional(),
+  isBase64Encoded: z.boolean().default(false),
+  requestContext: z.object({
+    http: z.object({ method: z.string(), sourceIp: z.string().optional() }),
+    authorizer: z
+      .object({ iam: z.object({ userArn: z.string().optional() }).partial().optional() })
+      .partial()
+      .optional(),
+  }),
+});
+export type HttpEvent = z.infer<typeof httpEvent>;
