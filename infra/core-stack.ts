@@ -46,7 +46,7 @@ export class CoreStack extends Stack {
     this.programs = this.makePrograms(props);
     const { tick, outcome, drop, sweep, api, attempts, evaluate, submit } = this.programs;
     this.walker = new Walker(this, 'Walker', { stage, tick });
-    this.api = new Api(this, 'Api', { stage: stage.stage, api, attempts, evaluate });
+    this.api = new Api(this, 'Api', { stage, api, attempts, evaluate });
     this.api.tellAttempts(submit);
     this.queues.feedSubmit(submit);
     this.queues.feedAlarms(this.programs.alarm);

@@ -28,13 +28,18 @@ export const stage = z
     ticksPerExecution: whole(2, limits.ticksPerExecution).default(limits.ticksPerExecution),
     /** Batch played by somebody else. */
     batchEndpoint: z.url({ protocol: /^https?$/ }).exactOptional(),
+    /** Where runners find the API, when its own name leads nowhere; `{api}` stands for the API's id. */
+    attemptsUrl: z.url({ protocol: /^https?$/ }).exactOptional(),
   })
   .superRefine((chosen, context) => {
     const refuse = (name: string, message: string) =>
       context.addIssue({ code: 'custom', path: [name], message });
     if (chosen.stage === 'prod' && chosen.alarmEmail === undefined)
       refuse('alarmEmail', 'prod wants an address that is told of alarms: -c alarmEmail=…');
-    if (chosen.stage !== 'dev' && chosen.batchEndpoint !== undefined)
+    if (chosen.stage === 'dev') return;
+    if (chosen.batchEndpoint !== undefined)
       refuse('batchEndpoint', `only dev may use another Batch; the stage is ${chosen.stage}`);
+    if (chosen.attemptsUrl !== undefined)
+      refuse('attemptsUrl', `only dev may be told another address; the stage is ${chosen.stage}`);
   });
 export type Stage = z.infer<typeof stage>;

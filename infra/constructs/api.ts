@@ -12,13 +12,13 @@ import { HttpLambdaIntegration } from 'aws-cdk-lib/aws-apigatewayv2-integrations
 import { LogGroup } from 'aws-cdk-lib/aws-logs';
 import { Construct } from 'constructs';
 import { awsNames, awsVariables } from '#schemas/aws.ts';
-import type { StageName } from '#schemas/stage.ts';
+import type { Stage, StageName } from '#schemas/stage.ts';
 import { acknowledge } from './acknowledge.ts';
 import type { Program } from './function.ts';
 import { stageRules } from './stage-rules.ts';
 
 export interface ApiOptions {
-  readonly stage: StageName;
+  readonly stage: Stage;
   /** Answers people and programs. */
   readonly api: Program;
   /** Answers runners. */
@@ -30,13 +30,19 @@ export interface ApiOptions {
 export class Api extends Construct {
   readonly http: HttpApi;
   readonly stage: HttpStage;
+  /** Where runners say what they do. */
+  private readonly attemptsUrl: string;
 
   constructor(scope: Construct, id: string, options: ApiOptions) {
     super(scope, id);
+    const { stage } = options.stage;
     this.http = new HttpApi(this, 'Http', {
-      apiName: awsNames(options.stage).base,
+      apiName: awsNames(stage).base,
       createDefaultStage: false,
     });
+    this.attemptsUrl =
+      options.stage.attemptsUrl?.replaceAll('{api}', this.http.apiId) ??
+      `${this.http.apiEndpoint}/attempts`;
     const guarded = new HttpIamAuthorizer();
     const routes = this.http.addRoutes({
       path: '/v1/{proxy+}',
@@ -66,14 +72,14 @@ export class Api extends Construct {
       stageName: '$default',
       autoDeploy: true,
       throttle: { rateLimit: 500, burstLimit: 1_000 },
-      accessLogSettings: { destination: new LogGroupLogDestination(this.accessLog(options.stage)) },
+      accessLogSettings: { destination: new LogGroupLogDestination(this.accessLog(stage)) },
     });
     for (const route of routes) this.stage.node.addDependency(route);
   }
 
   /** Tells a function where runners say what they do. */
   tellAttempts(who: Program): void {
-    who.tell(awsVariables.attemptsUrl, `${this.http.apiEndpoint}/attempts`);
+    who.tell(awsVariables.attemptsUrl, this.attemptsUrl);
   }
 
   private accessLog(stage: StageName): LogGroup {

@@ -12,6 +12,7 @@ import {
   permissionsOf,
   remove,
   type Synthesised,
+  spelt,
   stageOf,
   standIns,
   synthesise,
@@ -251,6 +252,25 @@ describe('stages', () => {
     expect(stageOf({ batchEndpoint: endpoint }).batchEndpoint).toBe(endpoint);
     const led: Record<string, string> = { stage: 'staging', batchEndpoint: endpoint };
     expect(readStage((name) => led[name])).toHaveProperty('problems');
+  });
+
+  test('runners of dev may be told another address of the API, those of other stages not', () => {
+    const attemptsUrl = 'http://127.0.0.1:4566/_aws/execute-api/{api}/attempts';
+    const { coreTemplate } = synthesise({ attemptsUrl }, { bundles });
+    const [, submit] =
+      resources(coreTemplate, 'AWS::Lambda::Function').find(([id]) =>
+        id.startsWith(programOf('submit')),
+      ) ?? [];
+    const told = z
+      .object({ Environment: z.object({ Variables: z.record(z.string(), z.unknown()) }) })
+      .parse(submit?.['Properties']).Environment.Variables['MILLRACE_ATTEMPTS_URL'];
+    expect(spelt(told)).toMatch(
+      /^http:\/\/127\.0\.0\.1:4566\/_aws\/execute-api\/<ApiHttp[0-9A-F]+>\/attempts$/,
+    );
+    const led: Record<string, string> = { stage: 'staging', attemptsUrl };
+    expect(readStage((name) => led[name])).toEqual({
+      problems: 'attemptsUrl: only dev may be told another address; the stage is staging',
+    });
   });
 
   test('everything says its stage', () => {
