@@ -13,7 +13,8 @@ import {
 import { Defect, Rejected, Transient } from '#errors/families.ts';
 import type { Clock, Secrets } from '#ports/small.ts';
 import { limits } from '#schemas/limits.ts';
-import { read, refuseName, refuseNamespace, written } from './secret-text.ts';
+import { refuseName, refuseNamespace, refuseValue } from '#shared/secret-text.ts';
+import { read, written } from './secret-text.ts';
 import { asked, serviceCode } from './service-errors.ts';
 
 export interface SecretsOptions {
@@ -62,9 +63,9 @@ export function createSecrets({ client, clock, stage }: SecretsOptions): Secrets
     },
     put: async (namespace, name, value) => {
       const place = placeOf(namespace, name);
-      const text = written(name, value);
+      refuseValue(name, value);
       known.delete(place.id);
-      await putValue(place, text);
+      await putValue(place, written(value));
       remember(place.id, value);
     },
     remove: async (namespace, name) => {

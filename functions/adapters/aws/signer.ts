@@ -1,11 +1,12 @@
 // Signs with Ed25519 keys in KMS, which never leave it. What a JSON Web Token wants, KMS gives as it is: the 64 bytes over the raw
 // message. A key of KMS that signs is never rotated by it: a rotation is a new key named before the old one.
-import { createHash, createPublicKey } from 'node:crypto';
+import { createPublicKey } from 'node:crypto';
 import { GetPublicKeyCommand, type KMSClient, SignCommand } from '@aws-sdk/client-kms';
-import { Defect, NotFound, Rejected } from '#errors/families.ts';
+import { Defect, NotFound } from '#errors/families.ts';
 import type { Signer } from '#ports/small.ts';
 import { limits } from '#schemas/limits.ts';
-import { type PublicKey, publicKey } from '#schemas/signing.ts';
+import type { PublicKey } from '#schemas/signing.ts';
+import { publicHalf, refuseLarge } from '#shared/signing.ts';
 import { asked } from './service-errors.ts';
 
 const KEY_SPEC = 'ECC_NIST_EDWARDS25519';
@@ -73,11 +74,10 @@ async function readKey(client: KMSClient, id: string): Promise<Known> {
   const { x = '' } = createPublicKey({
     ...{ key: Buffer.from(der), format: 'der', type: 'spki' },
   }).export({ format: 'jwk' });
-  const kid = thumbprint(x);
   return {
     // An alias may point elsewhere tomorrow; the key that was asked about is the one that signs under its name.
     id: KeyId,
-    key: publicKey.parse({ kty: 'OKP', crv: 'Ed25519', alg: 'EdDSA', use: 'sig', kid, x }),
+    key: publicHalf(x),
   };
 }
 
@@ -92,20 +92,6 @@ async function signWith(client: KMSClient, id: string, bytes: Uint8Array): Promi
   );
   if (Signature === undefined) throw new Defect(`signing key ${id}: KMS answered no signature`);
   return Signature;
-}
-
-/** RFC 7638: the digest of the members that make the key, in the order of their names. */
-export function thumbprint(x: string): string {
-  const members = JSON.stringify({ crv: 'Ed25519', kty: 'OKP', x });
-  return createHash('sha256').update(members).digest('base64url');
-}
-
-export function refuseLarge(bytes: Uint8Array): void {
-  if (bytes.length <= limits.signedBytes) return;
-  throw new Rejected(
-    'too_large',
-    `${bytes.length} bytes to be signed, at most ${limits.signedBytes}; sign a digest of them`,
-  );
 }
 
 const tried = (id: string, permission: string) => ({ subject: `signing key ${id}`, permission });

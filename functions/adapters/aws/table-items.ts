@@ -4,8 +4,8 @@ import { gunzipSync, gzipSync } from 'node:zlib';
 import type { AttributeValue } from '@aws-sdk/client-dynamodb';
 import { Defect, Rejected } from '#errors/families.ts';
 import type { Item, Key } from '#ports/table.ts';
-import { FORMAT } from '#schemas/ids.ts';
 import { limits } from '#schemas/limits.ts';
+import { refuseNewer } from '#shared/format.ts';
 
 export type Stored = Record<string, AttributeValue>;
 
@@ -13,17 +13,6 @@ export type Stored = Record<string, AttributeValue>;
 const JSON_ENTRY = 'json';
 const SMALLEST_NUMBER = 1e-129;
 const LARGEST_NUMBER = 1e125;
-
-/** Refuses what a later version wrote. */
-export function refuseNewer(version: number, subject: string): void {
-  if (version > FORMAT) {
-    throw new Rejected(
-      'newer_format',
-      `${subject} has format ${version}, this Millrace reads up to ${FORMAT}; use a newer Millrace. Nothing was changed`,
-      { found: version, known: FORMAT },
-    );
-  }
-}
 
 export function storedKey({ pk, sk }: Key): Stored {
   refuseLong('partition key', pk, limits.partitionKeyBytes);

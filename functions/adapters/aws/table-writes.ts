@@ -7,12 +7,12 @@ import {
 } from '@aws-sdk/client-dynamodb';
 import { Conflict, Defect } from '#errors/families.ts';
 import type { Changes, Condition, Item, Key, Write } from '#ports/table.ts';
+import { refuseNewer } from '#shared/format.ts';
 import { translated } from './table-calls.ts';
 import { conditionOf, updateOf } from './table-expressions.ts';
 import {
   isSame,
   itemOf,
-  refuseNewer,
   type Stored,
   storedItem,
   storedKey,

@@ -15,7 +15,7 @@ import { dirname, join, resolve } from 'node:path';
 import { Defect, MillraceError, NotFound, Rejected } from '#errors/families.ts';
 import { FORMAT } from '#schemas/ids.ts';
 import { limits } from '#schemas/limits.ts';
-import { refuseNewer } from './items.ts';
+import { refuseNewer } from '#shared/format.ts';
 import { fromSystem, systemCode } from './storage-errors.ts';
 
 export interface DataDirectory {

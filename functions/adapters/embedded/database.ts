@@ -14,7 +14,7 @@ import { pathToFileURL } from 'node:url';
 import { MillraceError, NotFound } from '#errors/families.ts';
 import { FORMAT } from '#schemas/ids.ts';
 import { limits } from '#schemas/limits.ts';
-import { refuseNewer } from './items.ts';
+import { refuseNewer } from '#shared/format.ts';
 import { corrupt, fromSqlite, fromSystem } from './storage-errors.ts';
 
 const MEMORY = ':memory:';

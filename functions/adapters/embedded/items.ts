@@ -1,23 +1,12 @@
 // Items as rows: `v` in a column of its own, so that a newer format is seen before anything of it is read.
-import { Defect, Rejected } from '#errors/families.ts';
+import { Defect } from '#errors/families.ts';
 import type { Attributes, Item, Key } from '#ports/table.ts';
-import { FORMAT } from '#schemas/ids.ts';
+import { refuseNewer } from '#shared/format.ts';
 
 export interface Row {
   readonly sk: string;
   readonly v: number;
   readonly data: string;
-}
-
-/** Refuses what a later version wrote. */
-export function refuseNewer(version: number, subject: string): void {
-  if (version > FORMAT) {
-    throw new Rejected(
-      'newer_format',
-      `${subject} has format ${version}, this Millrace reads up to ${FORMAT}; use a newer Millrace. Nothing was changed`,
-      { found: version, known: FORMAT },
-    );
-  }
 }
 
 export function rowOf(item: Item): Row & { readonly pk: string } {

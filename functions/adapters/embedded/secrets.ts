@@ -1,15 +1,7 @@
 // Secrets on one machine: each value sealed with AES-256-GCM under a key in a file of its own (mode 0600). Names lie open.
 // A value is bound to its namespace and name, so that moving it in the file does not open it elsewhere.
 import { createCipheriv, createDecipheriv, randomBytes } from 'node:crypto';
-import {
-  closeSync,
-  existsSync,
-  fsyncSync,
-  openSync,
-  readFileSync,
-  renameSync,
-  writeSync,
-} from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { Rejected } from '#errors/families.ts';
 import type { Secrets } from '#ports/small.ts';
 import {
@@ -18,11 +10,12 @@ import {
   secretsFile,
   secretsVersion,
 } from '#schemas/data-directory.ts';
-import { FORMAT, namespace as namespaceSchema } from '#schemas/ids.ts';
+import { FORMAT } from '#schemas/ids.ts';
 import { limits } from '#schemas/limits.ts';
-import { secretName, secretText } from '#schemas/secrets.ts';
-import { refuseNewer } from './items.ts';
+import { refuseNewer } from '#shared/format.ts';
+import { refuseName, refuseValue } from '#shared/secret-text.ts';
 import { whileLocked } from './lock.ts';
+import { writePrivate } from './private-file.ts';
 import { keyOf } from './secret-key.ts';
 import { fromSystem } from './storage-errors.ts';
 
@@ -41,7 +34,7 @@ export function createSecrets(options: SecretsOptions): Secrets {
     whileLocked(`${options.file}.lock`, () => {
       const now = readContent(options.file);
       act(now);
-      writeContent(options.file, now);
+      writePrivate(options.file, now);
     });
   };
   return {
@@ -146,47 +139,5 @@ function jsonIn(file: string): unknown {
   } catch (error) {
     if (error instanceof SyntaxError) return undefined;
     throw fromSystem(error, file);
-  }
-}
-
-function writeContent(file: string, all: SecretsFile): void {
-  const passing = `${file}.${process.pid}`;
-  try {
-    const descriptor = openSync(passing, 'w', 0o600);
-    try {
-      writeSync(descriptor, JSON.stringify(all));
-      fsyncSync(descriptor);
-    } finally {
-      closeSync(descriptor);
-    }
-    renameSync(passing, file);
-  } catch (error) {
-    throw fromSystem(error, file);
-  }
-}
-
-function refuseName(namespace: string, name: string): void {
-  if (!namespaceSchema.safeParse(namespace).success) {
-    throw new Rejected('invalid', `${JSON.stringify(namespace)} is no namespace`);
-  }
-  const judged = secretName.safeParse(name);
-  if (!judged.success) {
-    const why = judged.error.issues.map(({ message }) => message).join(', ');
-    throw new Rejected('invalid', `secret ${JSON.stringify(name.slice(0, 200))}: ${why}`);
-  }
-}
-
-function refuseValue(name: string, value: string): void {
-  const bytes = Buffer.byteLength(value);
-  if (bytes > limits.secretBytes) {
-    throw new Rejected(
-      'too_large',
-      `secret ${name}: ${bytes} bytes, at most ${limits.secretBytes}`,
-    );
-  }
-  const judged = secretText.safeParse(value);
-  if (!judged.success) {
-    const why = judged.error.issues.map(({ message }) => message).join(', ');
-    throw new Rejected('invalid', `secret ${name}: ${why}`);
   }
 }

@@ -1,28 +1,16 @@
 // Signs on one machine: Ed25519 keys in one file that only its owner may read, made when something is signed or asked for
 // first. Rotation puts a new key before the others; those go on proving what they signed.
-import {
-  createHash,
-  createPrivateKey,
-  generateKeyPairSync,
-  type JsonWebKey,
-  sign,
-} from 'node:crypto';
-import {
-  closeSync,
-  existsSync,
-  fsyncSync,
-  openSync,
-  readFileSync,
-  renameSync,
-  writeSync,
-} from 'node:fs';
+import { createPrivateKey, generateKeyPairSync, type JsonWebKey, sign } from 'node:crypto';
+import { existsSync, readFileSync } from 'node:fs';
 import { Defect, MillraceError, NotFound, Rejected } from '#errors/families.ts';
 import type { Signer } from '#ports/small.ts';
 import { FORMAT } from '#schemas/ids.ts';
 import { limits } from '#schemas/limits.ts';
-import { type PublicKey, type SigningFile, signingFile, signingVersion } from '#schemas/signing.ts';
-import { refuseNewer } from './items.ts';
+import { type SigningFile, signingFile, signingVersion } from '#schemas/signing.ts';
+import { refuseNewer } from '#shared/format.ts';
+import { publicHalf, refuseLarge, thumbprint } from '#shared/signing.ts';
 import { whileLocked } from './lock.ts';
+import { writePrivate } from './private-file.ts';
 import { refuseOpenToOthers } from './secret-key.ts';
 import { fromSystem } from './storage-errors.ts';
 
@@ -40,7 +28,7 @@ export function createSigner(file: string): LocalSigner {
   return {
     publicKeys: async () => {
       const [first, ...others] = read();
-      return [publicHalf(first), ...others.map(publicHalf)];
+      return [publicHalf(first.x), ...others.map(({ x }) => publicHalf(x))];
     },
     sign: async (kid, bytes) => {
       refuseLarge(bytes);
@@ -58,28 +46,10 @@ export function createSigner(file: string): LocalSigner {
   };
 }
 
-function refuseLarge(bytes: Uint8Array): void {
-  if (bytes.length <= limits.signedBytes) return;
-  throw new Rejected(
-    'too_large',
-    `${bytes.length} bytes to be signed, at most ${limits.signedBytes}; sign a digest of them`,
-  );
-}
-
-const publicHalf = ({ kid, x }: Key): PublicKey => ({
-  ...{ kty: 'OKP', crv: 'Ed25519', alg: 'EdDSA', use: 'sig', kid, x },
-});
-
 function newKey(): Key {
   const { x, d }: JsonWebKey = generateKeyPairSync('ed25519').privateKey.export({ format: 'jwk' });
   if (x === undefined || d === undefined) throw new Defect('a new Ed25519 key has no parts');
   return { kid: thumbprint(x), x, d };
-}
-
-/** RFC 7638: the digest of the members that make the key, in the order of their names. */
-function thumbprint(x: string): string {
-  const members = JSON.stringify({ crv: 'Ed25519', kty: 'OKP', x });
-  return createHash('sha256').update(members).digest('base64url');
 }
 
 /** Reads, changes and writes the keys while nobody else does. */
@@ -87,7 +57,7 @@ function change(file: string, act: (keys: Keys | undefined) => Keys): Keys {
   return whileLocked(`${file}.lock`, () => {
     const now = keysIn(file);
     const next = act(now);
-    if (next !== now) write(file, { v: FORMAT, keys: [...next] });
+    if (next !== now) writePrivate(file, { v: FORMAT, keys: [...next] });
     return next;
   });
 }
@@ -111,20 +81,4 @@ function keysIn(file: string): Keys | undefined {
     `${file}: not a file of signing keys any more; put a backup in its place, or remove it: then nothing signed before is trusted`,
     { file },
   );
-}
-
-function write(file: string, content: SigningFile): void {
-  const passing = `${file}.${process.pid}`;
-  try {
-    const descriptor = openSync(passing, 'w', 0o600);
-    try {
-      writeSync(descriptor, JSON.stringify(content));
-      fsyncSync(descriptor);
-    } finally {
-      closeSync(descriptor);
-    }
-    renameSync(passing, file);
-  } catch (error) {
-    throw fromSystem(error, file);
-  }
 }

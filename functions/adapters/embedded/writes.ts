@@ -1,10 +1,11 @@
 // Writes of the table: each is judged inside the transaction, then written. Judging throws to refuse and writes nothing.
 import { Conflict, Defect } from '#errors/families.ts';
 import type { Changes, Condition, Item, Key, Write } from '#ports/table.ts';
+import { refuseNewer } from '#shared/format.ts';
 import { changed, holds, looksInside } from './conditions.ts';
 import type { Statements } from './database.ts';
 import type { Judged } from './group-commit.ts';
-import { itemOf, refuseNewer, rowOf } from './items.ts';
+import { itemOf, rowOf } from './items.ts';
 import type { Reader } from './reads.ts';
 
 export interface Writer {
