@@ -103,6 +103,8 @@ export const limits = {
 
   /** Milliseconds a run may take when nothing else is said. */
   runTimeout: 7 * DAY,
+  /** Milliseconds from a run's start after which a table that forgets may forget it; longer than any run. */
+  runKept: 400 * DAY,
   /** Longest duration that can be written, milliseconds. */
   longestDuration: 366 * DAY,
   /** Milliseconds between TERM and KILL when nothing else is said. */
@@ -326,6 +328,26 @@ export const limits = {
   /** Milliseconds a job may take when its node says nothing else, and milliseconds it may wait for a machine. */
   jobTimeout: DAY,
   jobQueued: 7 * DAY,
+  /** Milliseconds that a job may take beyond its node's timeout and grace: to fetch what it works with, and to hand over what it made. */
+  jobMargin: 15 * MINUTE,
+  /** Jobs of one array, and bytes of the orders that one array reads its own from. */
+  arrayJobs: 10_000,
+  arrayBytes: 4 * MIB,
+  /** Messages that a queue takes at once, and bytes of them together. */
+  queueBatch: 10,
+  queueBatchBytes: 250 * KIB,
+  /** Ids of jobs that Batch ends at once, and jobs it lists at once. */
+  jobsEnded: 50,
+  jobPage: 100,
+  /** Nodes of one run whose jobs are looked up one by one; of more, all jobs of the run are. */
+  jobLookups: 20,
+  /** Pages of jobs that one look-up reads. */
+  jobPages: 1_000,
+  /** Bytes of what a function is called with. */
+  functionCallBytes: 240 * KIB,
+  /** Milliseconds a function may take, by its service, and how much longer its end may be on the way. */
+  functionTime: 15 * MINUTE,
+  functionMargin: 2 * MINUTE,
   /** Jobs submitted in a second by all submitters of an account together; Batch refuses more than 50. */
   submitRate: 45,
   /** Milliseconds that one message of an alarm may sleep; a longer alarm sleeps in several. */

@@ -52,12 +52,15 @@ export const attemptKey = (ref: RunRef, address: Address, attempt: number): Key 
   sk: `${ATTEMPT}${address}#${digits(attempt, 4)}`,
 });
 
-/** The month a run id was made in, from its first ten characters (ULID): `2026-11`. */
-export function monthOf(run: RunId): string {
+/** The time a run id was made at, from its first ten characters (ULID). A sub-run has that of its parent. */
+export function timeOf(run: RunId): number {
   let time = 0;
   for (const letter of run.slice(0, 10)) time = time * 32 + ALPHABET.indexOf(letter);
-  return new Date(time).toISOString().slice(0, 7);
+  return time;
 }
+
+/** The month of that time: `2026-11`. */
+export const monthOf = (run: RunId): string => new Date(timeOf(run)).toISOString().slice(0, 7);
 
 /** The list of runs, by namespace and month. */
 export const runsKey = (namespace: Namespace, month: string): string =>

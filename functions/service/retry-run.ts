@@ -1,9 +1,11 @@
 // Retries a finished run as a new one: what completed and hangs on nothing that runs again is taken over as it is.
 import { nodeView } from '#core/walk/view.ts';
 import { NotFound, Rejected } from '#errors/families.ts';
+import { limits } from '#schemas/limits.ts';
 import type { Plan } from '#schemas/plan.ts';
 import type { Json } from '#schemas/values.ts';
 import { dependenciesOf } from './dependencies.ts';
+import { keptUntil } from './expiry.ts';
 import { type RunRef, splitAddress } from './keys.ts';
 import { hold, loadRun } from './load-run.ts';
 import { readFacts } from './read-events.ts';
@@ -35,10 +37,15 @@ export async function retryRun(
   const { plan } = memory.linked;
   const { state } = await loadRun(held);
   const completed = new Map<string, string>();
+  const timeout = memory.start.timeout ?? plan.groups[0]?.timeout ?? limits.runTimeout;
+  const needed = service.clock.now() + timeout;
   for (const node of plan.nodes) {
     if (node.executor.kind === 'prepare') continue;
     const seen = nodeView(memory.linked.graph, state, node.id);
-    if (seen.status === 'completed') completed.set(node.id, sourceOf(memory, ref, node.id));
+    if (seen.status !== 'completed') continue;
+    const source = sourceOf(memory, ref, node.id);
+    // What may be forgotten before the new run is over is done again.
+    if (keptUntil(source) >= needed) completed.set(node.id, source);
   }
   const again = plan.nodes
     .filter((node) => node.executor.kind !== 'prepare' && !completed.has(node.id))

@@ -1,11 +1,14 @@
 // The service on the DynamoDB table, with bells and inbox on it as well: what a run does, and what that asks of the table.
+import { ScanCommand } from '@aws-sdk/client-dynamodb';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { limits } from '#schemas/limits.ts';
 import { cancelRun, pauseRun, resumeRun } from '#service/command-run.ts';
-import type { RunRef } from '#service/keys.ts';
+import { type RunRef, runKey } from '#service/keys.ts';
 import { readReport } from '#service/read-run.ts';
 import { dynamodbLocal, ministack } from '#support/aws/clients.ts';
 import { CloudRun } from '#support/aws/cloud-run.ts';
 import { type FreshTable, freshTable } from '#support/aws/tables.ts';
+import { TEST_START } from '#support/ports.ts';
 
 const step = 'steps: [{ command: "true" }]';
 const pipeline = (count: number, needs: (n: number) => string) =>
@@ -35,6 +38,19 @@ describe.each([
     });
     const report = (run: RunRef) => readReport(here.service, run, new Map());
     const counted = () => ({ calls: here.recorded.calls.length, ...here.recorded.units });
+
+    test('leaving nothing in the table that stays for ever, and nothing that goes while it may be needed', async () => {
+      const run = await here.start(chain(3));
+      for (const name of names(0, 3)) await here.complete([name], { name });
+      const { Items = [] } = await fresh.client.send(new ScanCommand({ TableName: fresh.name }));
+      const left = Items.map(({ pk, sk, expires }) => ({
+        key: `${pk?.S} ${sk?.S}`,
+        at: expires?.N,
+      }));
+      expect(left.map(({ key }) => key)).toContain(`${runKey(run)} BELL`);
+      const wanted = String((TEST_START + limits.runKept) / 1_000);
+      expect(left.filter(({ at }) => at !== wanted)).toEqual([]);
+    });
 
     test('along a chain, with at most a dozen calls and sixteen write units a node', async () => {
       const run = await here.start(chain(5));

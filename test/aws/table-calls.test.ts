@@ -55,6 +55,14 @@ describe.skipIf(endpoint === '')('the table and what it asks for', () => {
       });
     });
 
+    test('when an item may go, rounded up to the second, for as long as the item is the same', async () => {
+      const expiring = openTable(fresh.client, fresh.name, { expiry: () => 1_900_000_000_001 });
+      await expiring.putIfAbsent(item({ n: 1 }));
+      const after = await expiring.update(key, { add: { n: 1 } });
+      expect(after).toEqual(item({ n: 2 }));
+      expect((await stored())['expires']).toEqual({ N: '1900000001' });
+    });
+
     test('what DynamoDB has no word for, and gives it back', async () => {
       const odd = item({ tiny: 1e-200, huge: 1e300, half: '\ud800', empty: '', nothing: null });
       await table.putIfAbsent(odd);

@@ -4,6 +4,7 @@ import { gunzipSync, gzipSync } from 'node:zlib';
 import type { AttributeValue } from '@aws-sdk/client-dynamodb';
 import { Defect, Rejected } from '#errors/families.ts';
 import type { Item, Key } from '#ports/table.ts';
+import { expiryAttribute } from '#schemas/aws.ts';
 import { limits } from '#schemas/limits.ts';
 import { refuseNewer } from '#shared/format.ts';
 
@@ -118,6 +119,7 @@ export function itemOf(stored: Stored): Read {
   let bytes = pk.length + sk.length;
   const attributes: Record<string, unknown> = {};
   for (const [name, value] of Object.entries(stored)) {
+    if (name === expiryAttribute) continue;
     const text = jsonOf(value, `attribute "${name}" of ${subject}`);
     bytes += name.length + text.length;
     // What is text already need not be parsed.

@@ -1,8 +1,10 @@
 // The table on AWS: one DynamoDB table with the keys `pk` and `sk`. Keeps what the port promises: every write is conditional, every
-// read strongly consistent. An attribute `expires` (seconds since 1970) is when DynamoDB may delete the item, which can be days later.
+// read strongly consistent. An item that is put gets an attribute `expires` (seconds since 1970) when it may be deleted by DynamoDB,
+// which can be days later; readers never see the attribute.
 import { DynamoDBClient, type DynamoDBClientConfig } from '@aws-sdk/client-dynamodb';
 import { Rejected } from '#errors/families.ts';
-import type { Table } from '#ports/table.ts';
+import type { Item, Key, Table, Write } from '#ports/table.ts';
+import { expiryAttribute } from '#schemas/aws.ts';
 import { limits } from '#schemas/limits.ts';
 import { createCalls, type Pause } from './table-calls.ts';
 import { type Place, readItem, readItems, readPage } from './table-reads.ts';
@@ -13,7 +15,11 @@ export interface TableOptions {
   readonly bounds?: Partial<Table['bounds']>;
   /** How it waits before it tries again. */
   readonly pause?: Pause;
+  /** When an item that is put now may go: milliseconds since 1970. Without it, and where it answers undefined, items stay. */
+  readonly expiry?: Expiry;
 }
+
+export type Expiry = (key: Key) => number | undefined;
 
 const BOUNDS = {
   transactItems: limits.transactItems,
@@ -43,6 +49,7 @@ export function tableClient(config: DynamoDBClientConfig = {}): DynamoDBClient {
 export function openTable(client: DynamoDBClient, name: string, options: TableOptions = {}): Table {
   const place: Place = { client, name, calls: createCalls(name, options.pause) };
   const bounds = { ...BOUNDS, ...options.bounds };
+  const stamped = stamp(options.expiry);
   return {
     bounds,
     get: (key) => readItem(place, key),
@@ -51,12 +58,23 @@ export function openTable(client: DynamoDBClient, name: string, options: TableOp
       return await readItems(place, keys);
     },
     query: (query) => readPage(place, query),
-    putIfAbsent: (item) => putIfAbsent(place, item),
+    putIfAbsent: (item) => putIfAbsent(place, stamped(item)),
     update: (key, changes, condition) => updateItem(place, key, changes, condition),
     transact: async (writes) => {
       refuseMany('writes', writes.length, bounds.transactItems);
-      if (writes.length > 0) await transactWrites(place, writes);
+      const all = writes.map(
+        (write): Write => (write.write === 'put' ? { ...write, item: stamped(write.item) } : write),
+      );
+      if (all.length > 0) await transactWrites(place, all);
     },
+  };
+}
+
+/** Once for each write, so that a second try of it is still the same. */
+function stamp(expiry: Expiry = () => undefined): (item: Item) => Item {
+  return (item) => {
+    const at = expiry(item);
+    return at === undefined ? item : { ...item, [expiryAttribute]: Math.ceil(at / 1_000) };
   };
 }
 

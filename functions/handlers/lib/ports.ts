@@ -7,6 +7,7 @@ import { createWalks } from '#aws/walks.ts';
 import { Defect } from '#errors/families.ts';
 import type { Walks } from '#ports/small.ts';
 import { tableBells } from '#service/bell.ts';
+import { expiryOf } from '#service/expiry.ts';
 import { createService, type Ports, type Service } from '#service/service.ts';
 import { createIds } from '#shared/ids.ts';
 import { ownEndpoint, type Settings } from './settings.ts';
@@ -26,7 +27,9 @@ export interface Cloud {
 /** The service of one function. */
 export function openCloud({ settings, ports = {}, takeUp }: CloudOptions): Cloud {
   const objects = objectsClient(ownEndpoint());
-  const table = openTable(tableClient(), settings.table);
+  const table = openTable(tableClient(), settings.table, {
+    expiry: (key) => expiryOf(key, systemClock.now()),
+  });
   const walks = createWalks({ client: walksClient(), machine: settings.walker });
   const service = createService(
     {

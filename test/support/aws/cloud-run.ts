@@ -7,6 +7,7 @@ import type { Json, Outputs } from '#schemas/values.ts';
 import { advanceRun } from '#service/advance-run.ts';
 import { tableBells } from '#service/bell.ts';
 import { createDesk } from '#service/desk.ts';
+import { expiryOf } from '#service/expiry.ts';
 import { type RunRef, runKey } from '#service/keys.ts';
 import { reportAttempt } from '#service/report-attempt.ts';
 import { createService, type Service } from '#service/service.ts';
@@ -26,7 +27,9 @@ export class CloudRun {
   constructor({ client, name }: FreshTable) {
     this.ports = testPorts({ ring: (namespace, run) => this.#wake({ namespace, run }) });
     this.recorded = record(client);
-    const table = openTable(client, name);
+    const table = openTable(client, name, {
+      expiry: (key) => expiryOf(key, this.ports.clock.now()),
+    });
     const bells = tableBells(table, async (ref, token) => {
       if (this.#asleep.get(runKey(ref)) === token) this.#wake(ref);
     });
