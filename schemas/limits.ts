@@ -323,6 +323,39 @@ export const limits = {
   /** Milliseconds between two heartbeats of a job, and after how many without one it counts as gone and must have ended itself. */
   jobHeartbeat: 30 * SECOND,
   jobLease: 3 * MINUTE,
+  /** Bytes of what a job says at once, and milliseconds that an address to read or write an object by is good for. */
+  jobRequestBytes: 4 * MIB,
+  jobAddress: HOUR,
+  /** Milliseconds after which a job asks again for a lease that another one has. */
+  leaseAgain: 5 * SECOND,
+  /** Bytes (JSON) of outputs and steps that are kept with an attempt; more of them are an object. Of outputs that the walk is told of: it reads more of them where they are kept. */
+  attemptBytes: 8 * KIB,
+  toldBytes: 512,
+  /** Milliseconds after which no line of a log with an earlier time is expected any more, where jobs send theirs, and between two looks for new ones. */
+  logPartSettle: 10 * SECOND,
+  logPartLook: 2 * SECOND,
+  /** Bytes of parts of logs that one process remembers, and attempts whose parts it knows. */
+  logPartsRemembered: 16 * MIB,
+  logAttemptsRemembered: 10_000,
+  /** Milliseconds one call of a job may take, before the second try of one, and what that grows to. */
+  jobCall: 30 * SECOND,
+  jobRetryDelay: 250,
+  jobRetryMaxDelay: 10 * SECOND,
+  /** Milliseconds a job tries to reach those it works for before it gives up. */
+  jobReach: 5 * MINUTE,
+  /** Milliseconds between TERM and KILL that a job is given, and how many of them it keeps for its report. */
+  jobStopWindow: 30 * SECOND,
+  jobStopReserve: 10 * SECOND,
+  /** Objects a job fetches or puts at once, milliseconds in which some byte of each must move, and tries of each. */
+  jobTransfers: 8,
+  jobTransferIdle: MINUTE,
+  jobTransferTries: 5,
+  /** Bytes of its log that a job sends as they come; of what follows only the end. */
+  jobLogBytes: 80 * MIB,
+  /** Milliseconds before a job looks again whether another one has built what it waits for. */
+  archiveLook: 5 * SECOND,
+  /** Bytes an archive of an environment or a tree may unpack to. */
+  archiveBytes: 64 * 1024 * MIB,
   /** Bytes (JSON) of an order that travels with its job; a larger one is an object. */
   orderInlineBytes: 4 * KIB,
   /** Milliseconds a job may take when its node says nothing else, and milliseconds it may wait for a machine. */

@@ -334,6 +334,12 @@ export const attemptReport = z.strictObject({
 });
 export type AttemptReport = z.infer<typeof attemptReport>;
 
+/** What of a report is an object of its own where it is too much for an item. */
+export const reportBulk = z.strictObject({
+  outputs: outputs.optional(),
+  steps: z.array(stepReport).optional(),
+});
+
 /** One attempt. Item `ATT#<address>#<attempt>`; lives as long as the run. */
 export const attemptItem = z.strictObject({
   v: format,
@@ -355,5 +361,7 @@ export const attemptItem = z.strictObject({
     })
     .optional(),
   report: attemptReport.optional(),
+  /** Parts of its log that were kept as objects. */
+  parts: z.int().nonnegative().optional(),
 });
 export type AttemptItem = z.infer<typeof attemptItem>;

@@ -1,11 +1,12 @@
 // One attempt that a handler does: its input made ready, the call, its end by time or on demand, and what it came to as a report.
 import { inspect } from 'node:util';
+import { keptKeys } from '#core/attempt-names.ts';
 import { Defect } from '#errors/families.ts';
 import type { AttemptDesk } from '#ports/jobs.ts';
 import { bounded, reasonOf, StepFailure } from '#runner/failure.ts';
 import { checkSize, keepLarge } from '#runner/keep.ts';
 import { Mask } from '#runner/mask.ts';
-import { keptKeys, logFolder } from '#runner/names.ts';
+import { logFolder } from '#runner/names.ts';
 import { plainInputs, type Rendering, renderConfig, renderInputs } from '#runner/render.ts';
 import { limits } from '#schemas/limits.ts';
 import type { Reason } from '#schemas/reasons.ts';

@@ -13,8 +13,8 @@ import {
 } from 'node:fs';
 import { rm } from 'node:fs/promises';
 import path from 'node:path';
+import { keptKeys } from '#core/attempt-names.ts';
 import type { AttemptName } from '#schemas/work-order.ts';
-import { keptKeys } from './names.ts';
 
 /** Where an attempt's things lie. */
 export interface Places {

@@ -10,10 +10,11 @@ import { limits } from '#schemas/limits.ts';
 import type { PlanNode } from '#schemas/plan.ts';
 import type { EventLine, NodeReport } from '#schemas/report.ts';
 import type { AttemptResult, Fact, WalkEvent } from '#schemas/run.ts';
+import { attemptOf } from './bulk.ts';
 import { addressOf, attemptKey, type RunRef, runKey, splitAddress } from './keys.ts';
 import { hold, type LoadedRun, loadRun } from './load-run.ts';
 import { scopeOf } from './orders.ts';
-import { addressesOf, attemptOf, getAll } from './outputs.ts';
+import { addressesOf, getAll } from './outputs.ts';
 import { evaluatedInputs, scopeVariables } from './scope-variables.ts';
 import type { Held, Service } from './service.ts';
 

@@ -10,10 +10,11 @@ import { type Address, FORMAT, type Namespace } from '#schemas/ids.ts';
 import type { Plan } from '#schemas/plan.ts';
 import type { AttemptItem, AttemptReport, WalkEvent } from '#schemas/run.ts';
 import { fileValue, type Json, type Outputs, refValue } from '#schemas/values.ts';
+import { attemptOf, wholeAttempt } from './bulk.ts';
 import { type CacheKey, cacheKeyOf, type NoKey } from './cache-key.ts';
 import { attemptKey, outcomeKey, type RunRef, splitAddress } from './keys.ts';
 import { hold, loadRun } from './load-run.ts';
-import { attemptOf, outputsOf } from './outputs.ts';
+import { outputsOf } from './outputs.ts';
 import type { Offer } from './perform.ts';
 import type { ToldReport } from './report-attempt.ts';
 import type { Held, RunMemory, Service } from './service.ts';
@@ -107,7 +108,7 @@ async function stillThere(
 ): Promise<Outputs | undefined> {
   const { run, address, attempt } = entry;
   const item = await service.table.get(attemptKey({ namespace, run }, address, attempt));
-  const outputs = item === undefined ? undefined : outputsOf(attemptOf(item));
+  const outputs = item === undefined ? undefined : outputsOf(await wholeAttempt(service, item));
   if (outputs === undefined) return undefined;
   for (const key of objectsIn(outputs))
     if (key === undefined || (await service.objects.info(key)) === undefined) return undefined;

@@ -6,9 +6,9 @@ import type { Write } from '#ports/table.ts';
 import { FORMAT } from '#schemas/ids.ts';
 import { limits } from '#schemas/limits.ts';
 import type { AttemptReport, Decision, WalkEvent } from '#schemas/run.ts';
+import { attemptOf } from './bulk.ts';
 import { attemptKey, headKey, outcomeKey, type RunRef, splitAddress } from './keys.ts';
 import { hold, loadRun } from './load-run.ts';
-import { attemptOf } from './outputs.ts';
 import { demandInstance, placeNamed } from './retry-run.ts';
 import type { Service } from './service.ts';
 

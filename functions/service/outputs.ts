@@ -9,13 +9,12 @@ import { Defect, Rejected } from '#errors/families.ts';
 import type { Item, Key, Table } from '#ports/table.ts';
 import { FORMAT } from '#schemas/ids.ts';
 import { limits } from '#schemas/limits.ts';
-import { type AttemptItem, attemptItem } from '#schemas/run.ts';
+import type { AttemptItem } from '#schemas/run.ts';
 import { type Json, type Outputs, refValue } from '#schemas/values.ts';
+import { attemptOf, wholeAttempt } from './bulk.ts';
+import { inParallel } from './in-parallel.ts';
 import { ATTEMPT, addressOf, attemptKey, type RunRef, runKey, splitAddress } from './keys.ts';
 import type { Held, RunMemory, Service } from './service.ts';
-
-/** Reads what an item of the table says of an attempt. */
-export const attemptOf = (item: Item): AttemptItem => attemptItem.parse(item['attempt']);
 
 /** Outputs of a completed attempt; undefined of any other. */
 export function outputsOf(attempt: AttemptItem | undefined): Outputs | undefined {
@@ -119,14 +118,15 @@ async function ofNode(
   attempt: number,
 ): Promise<Outputs> {
   const item = await service.table.get(attemptKey(ref, node, attempt));
-  return (item === undefined ? undefined : outputsOf(attemptOf(item))) ?? {};
+  return (item === undefined ? undefined : outputsOf(await wholeAttempt(service, item))) ?? {};
 }
 
 /** What the newest attempts of a node or of its instances came to. */
 async function ofLatest(service: Service, ref: RunRef, node: string): Promise<Outputs> {
   const items: Json[] = [];
   let own: Outputs | undefined;
-  for await (const attempt of storedOf(service, ref, node)) {
+  for await (const item of itemsOf(service, ref, node)) {
+    const attempt = await wholeAttempt(service, item);
     const result = outputsOf(attempt);
     if (result === undefined) continue;
     const { instance } = splitAddress(attempt.address);
@@ -144,17 +144,34 @@ export async function attemptsOf(
   ref: RunRef,
   node?: string,
 ): Promise<readonly AttemptItem[]> {
+  const items: Item[] = [];
+  for await (const item of itemsOf(service, ref, node)) items.push(item);
+  const attempts = await inParallel(items, limits.callsAtOnce, (item) =>
+    wholeAttempt(service, item),
+  );
+  return attempts.filter(({ attempt }) => attempt > 0);
+}
+
+/** The same for those who want to know neither outputs nor steps: nothing but the table is asked. */
+export async function attemptsSeen(
+  service: Service,
+  ref: RunRef,
+  node?: string,
+): Promise<readonly AttemptItem[]> {
   const attempts: AttemptItem[] = [];
-  for await (const item of storedOf(service, ref, node)) if (item.attempt > 0) attempts.push(item);
+  for await (const item of itemsOf(service, ref, node)) {
+    const attempt = attemptOf(item);
+    if (attempt.attempt > 0) attempts.push(attempt);
+  }
   return attempts;
 }
 
 /** Attempts, and the whole results of forEach nodes, which stand as attempt 0; a page of them in memory at a time. */
-async function* storedOf(
+async function* itemsOf(
   service: Service,
   ref: RunRef,
   node: string | undefined,
-): AsyncGenerator<AttemptItem> {
+): AsyncGenerator<Item> {
   const prefixes = node === undefined ? [ATTEMPT] : [`${ATTEMPT}${node}#`, `${ATTEMPT}${node}[`];
   for (const prefix of prefixes) {
     let cursor: string | undefined;
@@ -164,7 +181,7 @@ async function* storedOf(
         prefix,
         ...(cursor === undefined ? {} : { cursor }),
       });
-      for (const item of page.items) yield attemptOf(item);
+      yield* page.items;
       cursor = page.cursor;
     } while (cursor !== undefined);
   }

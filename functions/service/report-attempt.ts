@@ -1,14 +1,16 @@
 // Reports what an attempt came to, from wherever it ran. The recipe's steps (a) to (f); keeps H4 and H6 (the bell's own part).
 import { nodeView } from '#core/walk/view.ts';
 import { Conflict } from '#errors/families.ts';
+import type { Item } from '#ports/table.ts';
 import { FORMAT } from '#schemas/ids.ts';
+import { limits } from '#schemas/limits.ts';
 import type { AttemptReport, WalkEvent } from '#schemas/run.ts';
 import type { AttemptName } from '#schemas/work-order.ts';
+import { attemptOf, type KeptReport, keepBulk, withoutOutputs } from './bulk.ts';
 import { cacheWrites } from './cache.ts';
 import { directItem } from './direct.ts';
 import { attemptKey, outcomeKey, type RunRef, splitAddress } from './keys.ts';
 import { hold, loadRun } from './load-run.ts';
-import { attemptOf } from './outputs.ts';
 import type { Service } from './service.ts';
 
 /** A report, and the job that tells it. */
@@ -21,34 +23,53 @@ export interface ToldReport {
 
 /**
  * Makes a report durable and rings. First writer wins; a job that does not hold the claim counts for nothing.
+ * `other`: what the same job said before stands, and says something else.
  *
+ * @param how.parts of its log that are noted together with the report
  * @param how.secondHand true for one who only saw it from outside (a batch event, a sweep): it looks first whether the attempt is still live
  */
 export async function reportAttempt(
   service: Service,
   told: ToldReport,
-  how: { secondHand?: boolean } = {},
-): Promise<'told' | 'ignored'> {
+  how: { secondHand?: boolean; parts?: number } = {},
+): Promise<'told' | 'other' | 'ignored'> {
   const { name } = told;
   const ref: RunRef = { namespace: name.namespace, run: name.run };
   if (how.secondHand === true && !(await isLive(service, ref, name))) return 'ignored'; // a
-  const kept = await keepReport(service, ref, told); // b
+  // Of work in this very process nothing is kept apart.
+  const { job, report } = told;
+  const ours = job === undefined ? { report } : await keepBulk(service, ref, report);
+  const kept = await keepReport(service, ref, told, { ...ours, parts: how.parts ?? 0 }); // b
   if (kept === undefined) return 'ignored';
+  await service.table.putIfAbsent(outcomeOf(service, ref, name, kept)); // c
+  await service.bells.ring(ref); // d to f
+  return isSame(kept, ours) ? 'told' : 'other';
+}
+
+/** The item of the inbox. What would make it large is read where it is kept: an item is paid by its size, twice when it goes. */
+function outcomeOf(service: Service, ref: RunRef, name: AttemptName, kept: KeptReport): Item {
+  const { result } = kept.report;
+  const elsewhere =
+    kept.bulk !== undefined ||
+    (result.result === 'completed' && JSON.stringify(result.outputs).length > limits.toldBytes);
   const event: WalkEvent = {
     event: 'outcome',
     ...splitAddress(name.address),
     attempt: name.attempt,
-    result: kept.result,
+    result: elsewhere ? withoutOutputs(result) : result,
   };
-  await service.table.putIfAbsent({
+  return {
     ...outcomeKey(ref, name.address, name.attempt),
     v: FORMAT,
     at: service.clock.now(),
     event,
-  }); // c
-  await service.bells.ring(ref); // d to f
-  return 'told';
+    ...(elsewhere ? { elsewhere } : {}),
+  };
 }
+
+const isSame = (one: KeptReport, other: KeptReport): boolean =>
+  one.bulk === other.bulk &&
+  JSON.stringify(one.report.result) === JSON.stringify(other.report.result);
 
 async function isLive(service: Service, ref: RunRef, name: AttemptName): Promise<boolean> {
   const held = await hold(service, ref);
@@ -63,8 +84,9 @@ async function keepReport(
   service: Service,
   ref: RunRef,
   told: ToldReport,
-): Promise<AttemptReport | undefined> {
-  const { job, name, report } = told;
+  { report, bulk, parts }: KeptReport & { readonly parts: number },
+): Promise<KeptReport | undefined> {
+  const { job, name } = told;
   const key = attemptKey(ref, name.address, name.attempt);
   if (job === undefined) return keepDirect(service, ref, told);
   const attempt = {
@@ -76,35 +98,51 @@ async function keepReport(
     report,
   };
   try {
-    const changes = { set: { status: 'reported', attempt } };
+    const changes = {
+      set: { status: 'reported', attempt, ...(bulk === undefined ? {} : { bulk }) },
+      ...(parts === 0 ? {} : { add: { parts } }),
+    };
     const condition = { equals: { status: 'claimed', job } };
     const kept = await cacheWrites(service, ref, told);
     if (kept.length === 0) await service.table.update(key, changes, condition);
     else await service.table.transact([{ write: 'update', key, changes, if: condition }, ...kept]);
-    return report;
+    return { report, ...(bulk === undefined ? {} : { bulk }) };
   } catch (error) {
     if (!(error instanceof Conflict)) throw error;
   }
   // Told before (and perhaps not rung): what is kept counts, not what came now.
   const item = await service.table.get(key);
-  return item?.['job'] === job ? attemptOf(item).report : undefined;
+  return item?.['job'] === job ? keptIn(item) : undefined;
 }
 
+/** Work in this very process is taken in with an advance; what comes here is a bit of it that came too late for that. */
 async function keepDirect(
   service: Service,
   ref: RunRef,
   { name, report }: ToldReport,
-): Promise<AttemptReport | undefined> {
+): Promise<KeptReport | undefined> {
   const put = await service.table.putIfAbsent(directItem(ref, name, report));
-  if (put.created) return report;
-  return put.existing['job'] === undefined ? attemptOf(put.existing).report : undefined;
+  if (put.created) return { report };
+  return put.existing['job'] === undefined ? keptIn(put.existing) : undefined;
 }
 
-/** `offered → claimed (job)`. True also when this job holds the claim already. */
+function keptIn(item: Item): KeptReport | undefined {
+  const { report } = attemptOf(item);
+  const { bulk } = item;
+  if (report === undefined) return undefined;
+  return typeof bulk === 'string' ? { report, bulk } : { report };
+}
+
+/**
+ * `offered → claimed (job)`. True also when this job holds the claim already.
+ *
+ * @param beside what is noted of the attempt besides
+ */
 export async function claimAttempt(
   service: Service,
   job: string,
   name: AttemptName,
+  beside: { readonly beat?: number; readonly beatAt?: number } = {},
 ): Promise<boolean> {
   const ref: RunRef = { namespace: name.namespace, run: name.run };
   const key = attemptKey(ref, name.address, name.attempt);
@@ -118,7 +156,7 @@ export async function claimAttempt(
   try {
     await service.table.update(
       key,
-      { set: { status: 'claimed', job, attempt } },
+      { set: { ...beside, status: 'claimed', job, attempt } },
       { equals: { status: 'offered' } },
     );
     return true;

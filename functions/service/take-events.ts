@@ -1,8 +1,12 @@
 // What an advance takes in: items of the inbox, and reports that wait in this process. Keeps W8 by its bounds.
+import { Defect } from '#errors/families.ts';
 import type { Item } from '#ports/table.ts';
+import { limits } from '#schemas/limits.ts';
 import { type WalkEvent, walkEvent } from '#schemas/run.ts';
 import type { Bell } from './bell.ts';
-import { INBOX, type RunRef, runKey, splitAddress } from './keys.ts';
+import { wholeAttempt } from './bulk.ts';
+import { inParallel } from './in-parallel.ts';
+import { addressOf, attemptKey, INBOX, type RunRef, runKey, splitAddress } from './keys.ts';
 import type { ToldReport } from './report-attempt.ts';
 import type { Service } from './service.ts';
 
@@ -14,6 +18,10 @@ export interface AdvanceOptions {
   readonly gen: number;
   /** What wakes this walk when it sleeps. */
   readonly token: string;
+  /** Asked before each round but the first: true when the rest is better left to another call. */
+  readonly enough?: () => boolean;
+  /** Waits so many milliseconds. Where it is given, an advance that expects news soon waits for them instead of parking at once. */
+  readonly sleep?: (milliseconds: number) => Promise<void>;
   /** Takes up to `count` reports that wait in this process. Those it gave are durable when `advanceRun` asks again or returns. */
   readonly take?: (count: number) => readonly FreshReport[];
   /** Gives back what was taken and not saved. */
@@ -40,7 +48,21 @@ export async function readInbox(
   batch: number,
 ): Promise<readonly Item[]> {
   const page = await service.table.query({ pk: runKey(ref), prefix: INBOX, limit: batch });
-  return page.items;
+  return await inParallel(page.items, limits.callsAtOnce, (item) =>
+    item['elsewhere'] === true ? withOutputs(service, ref, item) : item,
+  );
+}
+
+/** An outcome whose outputs are kept with the attempt alone. */
+async function withOutputs(service: Service, ref: RunRef, item: Item): Promise<Item> {
+  const event = walkEvent.parse(item['event']);
+  if (event.event !== 'outcome') return item;
+  const { node, instance, attempt } = event;
+  const kept = await service.table.get(attemptKey(ref, addressOf(node, instance), attempt));
+  const result =
+    kept === undefined ? undefined : (await wholeAttempt(service, kept)).report?.result;
+  if (result === undefined) throw new Defect(`nothing is kept of what ${item.sk} tells`);
+  return { ...item, event: { ...event, result } };
 }
 
 /** Outcomes first, then events from outside in the order they came, then what is wanted. */

@@ -2,9 +2,9 @@
 // two at once, and what is stored of it agrees with how the node ended.
 import { Defect, Rejected } from '#errors/families.ts';
 import { limits } from '#schemas/limits.ts';
+import { attemptOf } from '#service/bulk.ts';
 import type { Verdict } from '#service/decide-approval.ts';
 import { ATTEMPT, addressOf, type RunRef, runKey, splitAddress } from '#service/keys.ts';
-import { attemptOf } from '#service/outputs.ts';
 import type { Sketch } from '#support/sketch.ts';
 import { keyOf, type Ledger } from './walk-ledger.ts';
 import type { WorldPorts } from './world-ports.ts';
