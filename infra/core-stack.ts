@@ -61,7 +61,7 @@ export class CoreStack extends Stack {
       sweep,
       deadLetters: this.queues.dead.events,
     });
-    watchCore(new Watch(this, 'Watch', stage), this);
+    watchCore(new Watch(this, 'Watch', stage), this, work.jobQueueArns);
     this.refuseIncomplete();
     this.tell();
     Tags.of(this).add('millrace:stage', stage.stage);

@@ -1,6 +1,7 @@
 // What is watched of the control plane, and what is shown of it.
 import { Duration } from 'aws-cdk-lib';
 import { Metric, Stats } from 'aws-cdk-lib/aws-cloudwatch';
+import { EventField } from 'aws-cdk-lib/aws-events';
 import { functionNames } from '#schemas/aws.ts';
 import type { Watch } from './constructs/watch.ts';
 import type { CoreStack } from './core-stack.ts';
@@ -12,11 +13,12 @@ const most = { period, statistic: Stats.MAXIMUM } as const;
 /** Seconds a message may wait to be submitted before somebody is told. */
 const SUBMIT_AGE = 600;
 
-export function watchCore(watch: Watch, core: CoreStack): void {
+export function watchCore(watch: Watch, core: CoreStack, jobQueues: readonly string[]): void {
   watchFunctions(watch, core);
   watchWalker(watch, core);
   watchQueues(watch, core);
   watchTable(watch, core);
+  watchMachines(watch, core, jobQueues);
 }
 
 function watchFunctions(watch: Watch, { programs, api }: CoreStack): void {
@@ -142,4 +144,21 @@ function watchTable(watch: Watch, { storage: { table } }: CoreStack): void {
     table.metricConsumedWriteCapacityUnits(sum),
     table.metricConsumedReadCapacityUnits(sum),
   );
+}
+
+/** Batch has no metrics, but it says when the first job of a queue cannot run, and with it all behind it. */
+function watchMachines(watch: Watch, { queues }: CoreStack, jobQueues: readonly string[]): void {
+  watch.event('queue-blocked', {
+    pattern: {
+      source: ['aws.batch'],
+      detailType: ['Batch Job Queue Blocked'],
+      detail: { jobQueue: [...jobQueues] },
+    },
+    says: 'The first job of a queue finds no machine, and those behind it wait.',
+    runbook: 'a-queue-is-blocked',
+    details: ['jobQueue', 'jobName', 'jobId', 'statusReason'].map(
+      (name) => `${name}: ${EventField.fromPath(`$.detail.${name}`)}`,
+    ),
+    deadLetters: queues.dead.events,
+  });
 }

@@ -1,6 +1,7 @@
 // The HTTP API: routes of people and programs are guarded by IAM, those of runners by the attempt's own token.
 import { RemovalPolicy } from 'aws-cdk-lib';
 import {
+  CfnStage,
   HttpApi,
   HttpMethod,
   HttpNoneAuthorizer,
@@ -16,6 +17,15 @@ import type { Stage, StageName } from '#schemas/stage.ts';
 import { acknowledge } from './acknowledge.ts';
 import type { Program } from './function.ts';
 import { stageRules } from './stage-rules.ts';
+
+/** Requests in a second, and how many at once, of people and programs. */
+const THROTTLE = { rateLimit: 500, burstLimit: 1_000 } as const;
+/**
+ * The same of runners. A thousand jobs beat 33 times a second and send 200 parts of logs when all of them write all the time; an array
+ * that starts claims at once. Who is refused asks again.
+ */
+const THROTTLE_ATTEMPTS = { ThrottlingRateLimit: 2_000, ThrottlingBurstLimit: 4_000 } as const;
+const ATTEMPTS = '/attempts/{proxy+}';
 
 export interface ApiOptions {
   readonly stage: Stage;
@@ -57,7 +67,7 @@ export class Api extends Construct {
       authorizer: guarded,
     });
     const open = this.http.addRoutes({
-      path: '/attempts/{proxy+}',
+      path: ATTEMPTS,
       methods: [HttpMethod.POST],
       integration: new HttpLambdaIntegration('Attempts', options.attempts.lambda),
       authorizer: new HttpNoneAuthorizer(),
@@ -71,10 +81,12 @@ export class Api extends Construct {
       httpApi: this.http,
       stageName: '$default',
       autoDeploy: true,
-      throttle: { rateLimit: 500, burstLimit: 1_000 },
+      throttle: THROTTLE,
       accessLogSettings: { destination: new LogGroupLogDestination(this.accessLog(stage)) },
     });
-    for (const route of routes) this.stage.node.addDependency(route);
+    const raw = this.stage.node.defaultChild;
+    if (CfnStage.isCfnStage(raw)) raw.routeSettings = { [`POST ${ATTEMPTS}`]: THROTTLE_ATTEMPTS };
+    for (const route of [...routes, ...open]) this.stage.node.addDependency(route);
   }
 
   /** Tells a function where runners say what they do. */

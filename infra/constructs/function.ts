@@ -62,6 +62,7 @@ export class Program extends Construct implements IGrantable {
       role,
       logGroup,
       loggingFormat: LoggingFormat.JSON,
+      systemLogLevelV2: rules.systemLog,
       environment: { [awsVariables.stage]: stage },
       ...(options.deadLetters === undefined
         ? {}

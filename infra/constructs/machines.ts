@@ -6,6 +6,7 @@ import {
   FargateComputeEnvironment,
   type IManagedComputeEnvironment,
   JobQueue,
+  JobStateTimeLimitActionsReason,
   ManagedEc2EcsComputeEnvironment,
 } from 'aws-cdk-lib/aws-batch';
 import {
@@ -28,6 +29,12 @@ export interface MachinesOptions {
   readonly stage: Stage;
   readonly network: Network;
 }
+
+/** What no waiting mends: a job that no machine of its queue is large enough for. Batch ends such a job after ten minutes, its shortest, and says why. */
+const HOPELESS = [
+  JobStateTimeLimitActionsReason.COMPUTE_ENVIRONMENT_MAX_RESOURCE,
+  JobStateTimeLimitActionsReason.JOB_RESOURCE_REQUIREMENT,
+].map((reason) => ({ reason, maxTime: Duration.minutes(10) }));
 
 /** GiB of a machine's disk: images, environments and what jobs write. */
 const DISK = 200;
@@ -140,6 +147,7 @@ export class Machines extends Construct {
       jobQueueName: awsNames(this.options.stage.stage).jobQueue(name),
       computeEnvironments: [{ computeEnvironment, order: 1 }],
       priority: 1,
+      jobStateTimeLimitActions: HOPELESS,
     });
   }
 }

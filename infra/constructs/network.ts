@@ -1,5 +1,5 @@
 // The network of the jobs. By default public subnets, so that no gateway is paid by the hour, and no way in; or one that is there.
-import { RemovalPolicy } from 'aws-cdk-lib';
+import { Annotations, RemovalPolicy } from 'aws-cdk-lib';
 import {
   FlowLogDestination,
   FlowLogTrafficType,
@@ -31,6 +31,10 @@ export class Network extends Construct {
         : Vpc.fromLookup(this, 'Vpc', { vpcId: stage.vpcId });
     this.publicAddress = this.vpc.privateSubnets.length === 0;
     this.subnets = this.publicAddress ? this.vpc.publicSubnets : this.vpc.privateSubnets;
+    if (this.subnets.length === 0)
+      Annotations.of(this).addError(
+        `vpcId: no subnet of ${stage.vpcId} leads out: jobs need their registry, their log and the API`,
+      );
     this.securityGroup = new SecurityGroup(this, 'Jobs', {
       vpc: this.vpc,
       description: 'Jobs of Millrace: everywhere out, nowhere in',

@@ -1,5 +1,6 @@
 // What differs between stages, in one place.
 import { RemovalPolicy } from 'aws-cdk-lib';
+import { SystemLogLevel } from 'aws-cdk-lib/aws-lambda';
 import { RetentionDays } from 'aws-cdk-lib/aws-logs';
 import type { StageName } from '#schemas/stage.ts';
 
@@ -9,6 +10,8 @@ export interface StageRules {
   readonly dataRemoval: RemovalPolicy;
   readonly logRetention: RetentionDays;
   readonly accessLogDays: number;
+  /** What Lambda itself writes into a function's log. A function's own line tells of each call already, and lines are paid by the byte. */
+  readonly systemLog: SystemLogLevel;
 }
 
 export const stageRules: Readonly<Record<StageName, StageRules>> = {
@@ -17,17 +20,20 @@ export const stageRules: Readonly<Record<StageName, StageRules>> = {
     dataRemoval: RemovalPolicy.DESTROY,
     logRetention: RetentionDays.ONE_WEEK,
     accessLogDays: 7,
+    systemLog: SystemLogLevel.INFO,
   },
   staging: {
     keepsData: false,
     dataRemoval: RemovalPolicy.DESTROY,
     logRetention: RetentionDays.ONE_MONTH,
     accessLogDays: 30,
+    systemLog: SystemLogLevel.WARN,
   },
   prod: {
     keepsData: true,
     dataRemoval: RemovalPolicy.RETAIN,
     logRetention: RetentionDays.SIX_MONTHS,
     accessLogDays: 365,
+    systemLog: SystemLogLevel.WARN,
   },
 };

@@ -6,11 +6,16 @@ import {
   Dashboard,
   GraphWidget,
   type IMetric,
+  Metric,
+  Stats,
   TreatMissingData,
 } from 'aws-cdk-lib/aws-cloudwatch';
 import { SnsAction } from 'aws-cdk-lib/aws-cloudwatch-actions';
+import { type EventPattern, Rule, RuleTargetInput } from 'aws-cdk-lib/aws-events';
+import { SnsTopic } from 'aws-cdk-lib/aws-events-targets';
 import { Topic } from 'aws-cdk-lib/aws-sns';
 import { EmailSubscription } from 'aws-cdk-lib/aws-sns-subscriptions';
+import type { IQueue } from 'aws-cdk-lib/aws-sqs';
 import { Construct } from 'constructs';
 import { awsNames } from '#schemas/aws.ts';
 import type { Stage } from '#schemas/stage.ts';
@@ -25,6 +30,14 @@ export interface AlarmOptions {
   readonly periods?: number;
   /** It is silence that is alarming. */
   readonly silence?: true;
+}
+
+export interface EventOptions extends Pick<AlarmOptions, 'says' | 'runbook'> {
+  readonly pattern: EventPattern;
+  /** What of the event is told besides. */
+  readonly details: readonly string[];
+  /** Where it lies when it could not be told. */
+  readonly deadLetters: IQueue;
 }
 
 export class Watch extends Construct {
@@ -63,6 +76,28 @@ export class Watch extends Construct {
         : TreatMissingData.NOT_BREACHING,
     });
     alarm.addAlarmAction(new SnsAction(this.topic));
+  }
+
+  /** Something that AWS tells of itself: passed on with its details, and counted by an alarm. */
+  event(id: string, options: EventOptions): void {
+    const rule = new Rule(this, `${id}-rule`, { eventPattern: options.pattern });
+    const message = [`${options.says} infra/RUNBOOK.md#${options.runbook}`, ...options.details];
+    rule.addTarget(
+      new SnsTopic(this.topic, {
+        message: RuleTargetInput.fromMultilineText(message.join('\n')),
+        deadLetterQueue: options.deadLetters,
+      }),
+    );
+    this.alarm(id, {
+      ...options,
+      metric: new Metric({
+        namespace: 'AWS/Events',
+        metricName: 'Invocations',
+        dimensionsMap: { RuleName: rule.ruleName },
+        period: Duration.minutes(5),
+        statistic: Stats.SUM,
+      }),
+    });
   }
 
   graph(title: string, ...left: IMetric[]): void {

@@ -1,5 +1,4 @@
-import { Validations } from 'aws-cdk-lib';
-import { Match, Template } from 'aws-cdk-lib/assertions';
+import { Annotations, Match, Template } from 'aws-cdk-lib/assertions';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import * as z from 'zod';
 import { jobQueueNames } from '#schemas/aws.ts';
@@ -141,6 +140,18 @@ describe('machines', () => {
     });
   });
 
+  test('a job that no machine is large enough for is ended with the reason, instead of blocking its queue for ever', () => {
+    made.computeTemplate.allResourcesProperties('AWS::Batch::JobQueue', {
+      JobStateTimeLimitActions: [
+        'COMPUTE_ENVIRONMENT_MAX_RESOURCE',
+        'JOB_RESOURCE_REQUIREMENT',
+      ].map((reason) => ({
+        ...{ Action: 'CANCEL', State: 'RUNNABLE', MaxTimeSeconds: 600 },
+        Reason: `MISCONFIGURATION:${reason}`,
+      })),
+    });
+  });
+
   test('each queue and each job definition has the name by which it is found', () => {
     const names = Object.values(made.computeTemplate.findResources('AWS::Batch::JobQueue')).map(
       (resource) =>
@@ -155,20 +166,63 @@ describe('machines', () => {
   });
 });
 
-test('an existing network is used as it is: containers in private subnets get no address', () => {
+describe('an existing network', () => {
   const environment = { account: '000000000000', region: 'us-east-1' };
-  const { compute } = construct({ vpcId: 'vpc-0123456789abcdef0' }, { bundles, environment });
-  // What stands in for a network that was not looked up has ids that no network has.
-  Validations.of(compute).acknowledge(
-    ...['E1151', 'E1154'].map((id) => ({
-      id: `CloudFormation-Validate::${id}`,
-      reason: 'stand-ins',
-    })),
-  );
-  const there = Template.fromStack(compute);
-  there.resourceCountIs('AWS::EC2::VPC', 0);
-  there.hasResourceProperties('AWS::Batch::JobDefinition', {
-    JobDefinitionName: 'millrace-dev-cpu',
-    ContainerProperties: Match.objectLike({ NetworkConfiguration: { AssignPublicIp: 'DISABLED' } }),
+  const vpcId = 'vpc-0123456789abcdef0';
+  /** As a look-up would answer it. */
+  const network = (...kinds: readonly string[]) => ({
+    [`vpc-provider:account=${environment.account}:filter.vpc-id=${vpcId}:region=${environment.region}:returnAsymmetricSubnets=true`]:
+      {
+        ...{ vpcId, vpcCidrBlock: '10.0.0.0/16', availabilityZones: [] },
+        subnetGroups: kinds.map((type, n) => ({
+          ...{ name: type, type },
+          subnets: ['a', 'b'].map((zone) => ({
+            subnetId: `subnet-0${n}${zone}00000000000000`,
+            cidr: '10.0.0.0/24',
+            availabilityZone: `us-east-1${zone}`,
+            routeTableId: 'rtb-00000000000000000',
+          })),
+        })),
+      },
+  });
+  const there = (...kinds: readonly string[]) =>
+    construct({ vpcId }, { bundles, environment, context: network(...kinds) });
+  const subnetsOf = (template: Template) =>
+    Object.values(template.findResources('AWS::Batch::ComputeEnvironment')).map(
+      (resource) =>
+        z
+          .object({ ComputeResources: z.object({ Subnets: z.array(z.string()) }) })
+          .parse(resource['Properties']).ComputeResources.Subnets,
+    );
+
+  test.each([
+    [
+      'private subnets where there are some: containers have no address',
+      ['Public', 'Private'],
+      1,
+      'DISABLED',
+    ],
+    [
+      'public subnets otherwise: containers have an address of their own',
+      ['Isolated', 'Public'],
+      1,
+      'ENABLED',
+    ],
+  ])('is used as it is, by its %s', (_, kinds, used, address) => {
+    const template = Template.fromStack(there(...kinds).compute);
+    template.resourceCountIs('AWS::EC2::VPC', 0);
+    template.hasResourceProperties('AWS::Batch::JobDefinition', {
+      JobDefinitionName: 'millrace-dev-cpu',
+      ContainerProperties: Match.objectLike({ NetworkConfiguration: { AssignPublicIp: address } }),
+    });
+    const wanted = ['a', 'b'].map((zone) => `subnet-0${used}${zone}00000000000000`);
+    expect(subnetsOf(template)).toEqual([wanted, wanted, wanted, wanted]);
+  });
+
+  test('that leads nowhere is refused: a job could not even fetch its image', () => {
+    Annotations.fromStack(there('Isolated').compute).hasError(
+      '*',
+      Match.stringLikeRegexp('no subnet of vpc-0123456789abcdef0 leads out'),
+    );
   });
 });

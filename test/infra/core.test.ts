@@ -6,7 +6,8 @@ import { PolicyStatement } from 'aws-cdk-lib/aws-iam';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import * as z from 'zod';
 import { makeMillrace, readStage } from '#infra/app.ts';
-import { type FunctionName, functionNames } from '#schemas/aws.ts';
+import { type FunctionName, functionNames, jobQueueNames } from '#schemas/aws.ts';
+import { limits } from '#schemas/limits.ts';
 import {
   construct,
   permissionsOf,
@@ -240,6 +241,7 @@ describe('stages', () => {
   test('only dev takes events of a Batch that is not AWS’s, and lets itself be led to one', () => {
     const sources = (template: Template) =>
       resources(template, 'AWS::Events::Rule')
+        .filter(([id]) => id.startsWith('Rules'))
         .map(([, { Properties }]) =>
           z
             .object({ EventPattern: z.object({ source: z.array(z.string()) }).optional() })
@@ -295,6 +297,47 @@ describe('the API', () => {
       'POST /attempts/{proxy+} NONE',
       'POST /v1/{namespace}/runs/{run}/evaluation AWS_IAM',
     ]);
+  });
+});
+
+describe('the API under load', () => {
+  test('lets a thousand jobs beat and write at once, and a burst of those that begin, beside what people ask', () => {
+    prod.coreTemplate.hasResourceProperties('AWS::ApiGatewayV2::Stage', {
+      DefaultRouteSettings: { ThrottlingRateLimit: 500, ThrottlingBurstLimit: 1_000 },
+      RouteSettings: {
+        'POST /attempts/{proxy+}': { ThrottlingRateLimit: 2_000, ThrottlingBurstLimit: 4_000 },
+      },
+    });
+    const asked = 1_000 * (1_000 / limits.jobHeartbeat + 1_000 / limits.logPartInterval);
+    expect(asked).toBeLessThan(500);
+  });
+});
+
+describe('a queue whose first job finds no machine', () => {
+  test('is told with its reason, and sounds an alarm', () => {
+    const [[rule = ''] = []] = resources(prod.coreTemplate, 'AWS::Events::Rule').filter(
+      ([, { Properties }]) => JSON.stringify(Properties).includes('Batch Job Queue Blocked'),
+    );
+    prod.coreTemplate.hasResourceProperties('AWS::Events::Rule', {
+      EventPattern: {
+        source: ['aws.batch'],
+        'detail-type': ['Batch Job Queue Blocked'],
+        detail: { jobQueue: jobQueueNames.map(() => Match.anyValue()) },
+      },
+      Targets: [
+        Match.objectLike({
+          InputTransformer: Match.objectLike({
+            InputPathsMap: Match.objectLike({ 'detail-statusReason': '$.detail.statusReason' }),
+          }),
+        }),
+      ],
+    });
+    prod.coreTemplate.hasResourceProperties('AWS::CloudWatch::Alarm', {
+      AlarmName: 'millrace-prod-queue-blocked',
+      Namespace: 'AWS/Events',
+      MetricName: 'Invocations',
+      Dimensions: [{ Name: 'RuleName', Value: { Ref: rule } }],
+    });
   });
 });
 

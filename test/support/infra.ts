@@ -45,11 +45,16 @@ export function standIns(): string {
 export interface Making {
   readonly bundles: string;
   readonly environment?: { readonly account: string; readonly region: string };
+  /** What look-ups of CDK are answered with. */
+  readonly context?: Readonly<Record<string, unknown>>;
 }
 
 /** The stacks before they are synthesised. */
 export function construct(given: Record<string, string>, making: Making): Millrace {
-  const app = new App({ outdir: mkdtempSync(path.join(making.bundles, '../out-')) });
+  const app = new App({
+    outdir: mkdtempSync(path.join(making.bundles, '../out-')),
+    context: making.context ?? {},
+  });
   return makeMillrace(app, stageOf(given), making);
 }
 
