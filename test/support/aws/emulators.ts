@@ -20,8 +20,12 @@ export interface Emulator {
   end(): Promise<void>;
 }
 
-/** MiniStack: everything of AWS that is used here but for Batch. Undefined where `.tools` has none. */
-export async function startMinistack(): Promise<Emulator | undefined> {
+/**
+ * MiniStack: everything of AWS that is used here but for Batch. Undefined where `.tools` has none. What its Lambdas are told besides is given.
+ */
+export async function startMinistack(
+  environment: Readonly<Record<string, string>> = {},
+): Promise<Emulator | undefined> {
   const program = path.join(TOOLS, 'ministack/venv/bin/ministack');
   if (!isMade('ministack')) return undefined;
   const port = await freePort();
@@ -34,6 +38,7 @@ export async function startMinistack(): Promise<Emulator | undefined> {
     GATEWAY_PORT: `${port}`,
     IOT_MTLS_ENABLED: '0',
     PERSIST_STATE: '0',
+    ...environment,
   };
   const ready = () => answers(`${endpoint}/_ministack/health`);
   return await start([program], {
@@ -148,7 +153,7 @@ async function answers(url: string): Promise<boolean> {
   }
 }
 
-async function freePort(): Promise<number> {
+export async function freePort(): Promise<number> {
   const server = createServer().listen(0, '127.0.0.1');
   await once(server, 'listening');
   const address = server.address();

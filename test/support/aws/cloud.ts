@@ -1,0 +1,115 @@
+// The whole system on one machine: MiniStack with the stack of the control plane on it, as `cdk deploy` makes it, and a played Batch that
+// does its jobs. What a person does to it goes through the HTTP API.
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import path from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { PlayedBatch, type PlayedBatchOptions } from './batch.ts';
+import { BusEvents } from './batch-events.ts';
+import { CloudApi } from './cloud-api.ts';
+import { type Deployed, deploy } from './deploy.ts';
+import { freePort, startMinistack } from './emulators.ts';
+import { Meter } from './meter.ts';
+
+const ROOT = fileURLToPath(new URL('../../..', import.meta.url));
+
+/** What may be handed to another process: where everything is. */
+export interface Ground {
+  /** Of everything but Batch. */
+  readonly endpoint: string;
+  /** Where Batch is looked for. */
+  readonly batchPort: number;
+  readonly deployed: Deployed;
+  /** The HTTP API, by an address that leads somewhere on this machine. */
+  readonly api: string;
+}
+
+export interface GroundOptions {
+  /** What else is chosen for the stack. */
+  readonly context?: Readonly<Record<string, string>>;
+  /** Counts what the functions ask of AWS. It costs a little time with each request. */
+  readonly metered?: boolean;
+  /** The functions, where they are not those that the build makes. */
+  readonly bundles?: string;
+}
+
+export interface LaidGround {
+  readonly ground: Ground;
+  readonly meter: Meter | undefined;
+  /** Brings the stack up to date with other bundles or choices. */
+  deployAgain(options: Pick<GroundOptions, 'context' | 'bundles'>): Promise<void>;
+  end(): Promise<void>;
+}
+
+/** Undefined where this machine has no MiniStack. */
+export async function layGround(options: GroundOptions = {}): Promise<LaidGround | undefined> {
+  const meter = options.metered === true ? await Meter.start() : undefined;
+  const told = meter === undefined ? {} : { AWS_ENDPOINT_URL: meter.endpoint };
+  const ministack = await startMinistack(told);
+  if (ministack === undefined) return undefined;
+  const { endpoint } = ministack;
+  meter?.connect(endpoint);
+  const end = async (): Promise<void> => {
+    await ministack.end();
+    await meter?.close();
+  };
+  try {
+    const batchPort = await freePort();
+    const bring = async (more: Pick<GroundOptions, 'context' | 'bundles'>): Promise<Deployed> =>
+      await deploy({
+        endpoint,
+        bundles: more.bundles ?? options.bundles ?? path.join(ROOT, 'dist/functions'),
+        context: {
+          batchEndpoint: `http://127.0.0.1:${batchPort}`,
+          attemptsUrl: `${endpoint}/_aws/execute-api/{api}/attempts`,
+          ...options.context,
+          ...more.context,
+        },
+      });
+    const deployed = await bring({});
+    const [id] = new URL(deployed.OutApiUrl).hostname.split('.');
+    const api = `${endpoint}/_aws/execute-api/${id}`;
+    return {
+      ground: { endpoint, batchPort, deployed, api },
+      meter,
+      deployAgain: async (more) => void (await bring(more)),
+      end,
+    };
+  } catch (error) {
+    await end();
+    throw error;
+  }
+}
+
+/** The bundles of the functions and of the job, made from the sources as they are. */
+export async function buildBundles(): Promise<void> {
+  const child: ChildProcess = spawn(process.execPath, [path.join(ROOT, 'tools/build.mjs')], {
+    cwd: ROOT,
+    stdio: ['ignore', 'ignore', 'inherit'],
+  });
+  const [code] = await once(child, 'close');
+  if (code !== 0) throw new Error(`the bundles could not be built: exit code ${code}`);
+}
+
+export interface Cloud {
+  readonly ground: Ground;
+  readonly batch: PlayedBatch;
+  readonly api: CloudApi;
+  readonly events: BusEvents;
+  close(): Promise<void>;
+}
+
+export type CloudOptions = Omit<PlayedBatchOptions, 'events' | 'port'>;
+
+/** Lets Batch play on a ground. One at a time. */
+export async function openCloud(ground: Ground, options: CloudOptions): Promise<Cloud> {
+  const events = new BusEvents(ground.endpoint);
+  const batch = await PlayedBatch.start({ ...options, events, port: ground.batchPort });
+  return {
+    ground,
+    batch,
+    api: new CloudApi(ground.api),
+    events,
+    close: () => batch.close(),
+  };
+}

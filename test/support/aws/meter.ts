@@ -1,0 +1,134 @@
+// Stands between the functions and MiniStack and counts what they ask of AWS: requests by service and operation, and the units that
+// DynamoDB says they used.
+import { once } from 'node:events';
+import {
+  Agent,
+  createServer,
+  type IncomingMessage,
+  request,
+  type Server,
+  type ServerResponse,
+} from 'node:http';
+
+export interface Metered {
+  /** `sqs SendMessage` → how often. */
+  readonly requests: Readonly<Record<string, number>>;
+  readonly write: number;
+  readonly read: number;
+}
+
+const TARGET = /^(?:DynamoDB_\d+|AmazonSQS|AWSStepFunctions|TrentService|AWSEvents)\.(\w+)$/;
+const READING = /^(GetItem|BatchGetItem|Query|Scan|TransactGetItems)$/;
+
+export class Meter {
+  readonly #server: Server;
+  readonly #agent = new Agent({ keepAlive: true, maxSockets: 64 });
+  #target = '';
+  #requests: Record<string, number> = {};
+  #write = 0;
+  #read = 0;
+
+  private constructor() {
+    this.#server = createServer((asked, answer) => {
+      void this.#pass(asked, answer).catch(() => answer.destroy());
+    });
+  }
+
+  static async start(): Promise<Meter> {
+    const meter = new Meter();
+    meter.#server.listen(0, '127.0.0.1');
+    await once(meter.#server, 'listening');
+    return meter;
+  }
+
+  get endpoint(): string {
+    const address = this.#server.address();
+    return `http://127.0.0.1:${address === null || typeof address === 'string' ? 0 : address.port}`;
+  }
+
+  connect(endpoint: string): void {
+    this.#target = endpoint;
+  }
+
+  /** What was counted since the last time. */
+  take(): Metered {
+    const counted = { requests: this.#requests, write: this.#write, read: this.#read };
+    this.#requests = {};
+    this.#write = 0;
+    this.#read = 0;
+    return counted;
+  }
+
+  async close(): Promise<void> {
+    this.#agent.destroy();
+    this.#server.closeAllConnections();
+    this.#server.close();
+    await once(this.#server, 'close');
+  }
+
+  async #pass(asked: IncomingMessage, answer: ServerResponse): Promise<void> {
+    const { service, operation } = nameOf(asked);
+    const name = `${service} ${operation}`;
+    this.#requests[name] = (this.#requests[name] ?? 0) + 1;
+    const units = service === 'dynamodb';
+    const came = await bytesOf(asked);
+    const body = units ? askingForUnits(came) : came;
+    const passed = request(`${this.#target}${asked.url}`, {
+      agent: this.#agent,
+      method: asked.method ?? 'GET',
+      headers: { ...asked.headers, 'content-length': body.length },
+    });
+    passed.end(body);
+    const [came2]: IncomingMessage[] = await once(passed, 'response');
+    if (came2 === undefined) return void answer.destroy();
+    const said = await bytesOf(came2);
+    if (units) this.#use(operation, said);
+    const headers = { ...came2.headers, 'content-length': said.length };
+    answer.writeHead(came2.statusCode ?? 500, headers).end(said);
+  }
+
+  #use(operation: string, said: Buffer): void {
+    const used = unitsOf(said);
+    if (READING.test(operation)) this.#read += used;
+    else this.#write += used;
+  }
+}
+
+function nameOf(asked: IncomingMessage): { service: string; operation: string } {
+  const { authorization = '', 'x-amz-target': target } = asked.headers;
+  const url = new URL(asked.url ?? '/', 'http://any');
+  const credential =
+    url.searchParams.get('X-Amz-Credential') ?? /Credential=([^,]+)/.exec(authorization)?.[1];
+  const service = credential?.split('/')[3] ?? 'unknown';
+  const named = TARGET.exec(typeof target === 'string' ? target : '')?.[1];
+  if (named !== undefined) return { service, operation: named };
+  const what = url.searchParams.has('list-type') ? 'LIST' : (asked.method ?? 'GET');
+  return { service, operation: service === 's3' ? what : url.pathname };
+}
+
+async function bytesOf(stream: IncomingMessage): Promise<Buffer> {
+  const chunks: Buffer[] = [];
+  for await (const chunk of stream) chunks.push(chunk);
+  return Buffer.concat(chunks);
+}
+
+function askingForUnits(body: Buffer): Buffer {
+  const parsed: unknown = JSON.parse(body.toString());
+  if (typeof parsed !== 'object' || parsed === null) return body;
+  return Buffer.from(JSON.stringify({ ...parsed, ReturnConsumedCapacity: 'TOTAL' }));
+}
+
+/** A refused condition is paid as well, but says nothing: one unit, two in a transaction, for each item, is the least it can be. */
+function unitsOf(said: Buffer): number {
+  const parsed: unknown = JSON.parse(said.toString() || '{}');
+  if (typeof parsed !== 'object' || parsed === null) return 0;
+  if ('CancellationReasons' in parsed && Array.isArray(parsed.CancellationReasons))
+    return 2 * parsed.CancellationReasons.length;
+  if ('__type' in parsed) return String(parsed.__type).includes('ConditionalCheckFailed') ? 1 : 0;
+  if (!('ConsumedCapacity' in parsed)) return 0;
+  const { ConsumedCapacity: used } = parsed;
+  return (Array.isArray(used) ? used : [used]).reduce(
+    (sum: number, each: { CapacityUnits?: number } | undefined) => sum + (each?.CapacityUnits ?? 0),
+    0,
+  );
+}
