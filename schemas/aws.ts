@@ -79,3 +79,18 @@ export const awsNames = (stage: StageName) => {
     secrets: `millrace/${stage}/`,
   };
 };
+
+/**
+ * What the machines that may come up can give one job, and the most of it: the compute environments are made of such machines. A job
+ * that asks for more would wait for ever.
+ */
+export const largestJob: Readonly<
+  Record<JobQueueName, { readonly vcpu: number; readonly gib: number; readonly gpu: number }>
+> = {
+  cpu: { vcpu: 32, gib: 244, gpu: 0 },
+  'cpu-spot': { vcpu: 32, gib: 244, gpu: 0 },
+  /** m6i.32xlarge, r6i.32xlarge; the machine's own programs take a little. */
+  'cpu-large': { vcpu: 128, gib: 1_000, gpu: 0 },
+  /** g4dn.12xlarge, g5.12xlarge. */
+  gpu: { vcpu: 48, gib: 180, gpu: 4 },
+};

@@ -67,6 +67,10 @@ const amounts = {
 export const nodesLimits = z.strictObject(amounts);
 export const nodesResources = z.strictObject({
   ...amounts,
+  spot: z.boolean().optional().meta({
+    description:
+      'On AWS: a machine that costs less and may be taken away at any time; an attempt that was interrupted so is followed by another. Means nothing on one machine, nor where Fargate is too small for the node.',
+  }),
   limits: nodesLimits.optional().meta({
     description: 'What the node may use at most; over its memory limit it ends `out_of_memory`.',
   }),

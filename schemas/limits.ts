@@ -22,6 +22,14 @@ export const limits = {
   yamlValues: 4_000_000,
   /** Nesting of a YAML file. */
   yamlDepth: 64,
+  /** Files that are merged into one configuration. */
+  layers: 200,
+  /** Variables of the environment that set values of a configuration. */
+  overrides: 1_000,
+  /** Interpolations that lead to one another, and that stand inside one another. */
+  interpolationDepth: 50,
+  /** Characters that interpolation may make of one configuration. */
+  interpolationLength: 16 * MIB,
   /** Visits of nodes by the check that the sources of bindings have completed; what is left is found out in the run. */
   flowVisits: 5_000_000,
   /** Inputs a pipeline may declare. */
@@ -86,6 +94,8 @@ export const limits = {
   transactItems: 96,
   /** Failed advances in a row before the run is halted. */
   failedAdvances: 5,
+  /** Advances in a row that failed because something they need did not answer, before the run is halted all the same. */
+  unansweredAdvances: 60,
   /** Attempts of one node that may end interrupted before it fails. */
   interruptions: 5,
   /** Attempts of one node that `retry` may ask for. */
@@ -259,6 +269,17 @@ export const limits = {
   cursorLength: 512 * KIB,
   /** Milliseconds a question may wait for something to come. */
   pollWait: 30 * SECOND,
+  /** The same where a gateway gives up sooner, and bytes of an answer that it lets through. */
+  gatewayWait: 25 * SECOND,
+  gatewayBytes: 5 * MIB,
+  /** Bytes from which on what goes to another machine is packed. */
+  packedRequest: 32 * KIB,
+  /** Milliseconds to bring the content of a file that a run shall be given, and such files brought at once. */
+  uploadTime: HOUR,
+  uploadsAtOnce: 4,
+  /** Bytes of a dropped file that becomes an event, and runs that one drop may tell. */
+  dropBytes: 512 * MIB,
+  dropRuns: 1_000,
   /** Events of a run that its page in HTML looks through. */
   reportEvents: 1_000_000,
   /** Nodes listed on the page of a run, those that failed first; the rest are counted. */
@@ -328,6 +349,8 @@ export const limits = {
   jobAddress: HOUR,
   /** Milliseconds after which a job asks again for a lease that another one has. */
   leaseAgain: 5 * SECOND,
+  /** Milliseconds after its end that the item of a lease stays at least. */
+  leaseKept: DAY,
   /** Bytes (JSON) of outputs and steps that are kept with an attempt; more of them are an object. Of outputs that the walk is told of: it reads more of them where they are kept. */
   attemptBytes: 8 * KIB,
   toldBytes: 512,
@@ -383,6 +406,8 @@ export const limits = {
   functionMargin: 2 * MINUTE,
   /** Jobs submitted in a second by all submitters of an account together; Batch refuses more than 50. */
   submitRate: 45,
+  /** Tries of one submission that Batch answers with being asked too fast, before its message waits to be brought again. */
+  submitTries: 15,
   /** Milliseconds that one message of an alarm may sleep; a longer alarm sleeps in several. */
   alarmHop: 15 * MINUTE,
 
@@ -394,6 +419,25 @@ export const limits = {
   tickTimeouts: 20,
   /** Calls of the tick's function that fail before the walk ends; the sweep begins a new one. */
   tickFailures: 5,
+  /** Milliseconds of a function's time that a tick leaves for its end. */
+  tickReserve: 10 * SECOND,
+  /** Live attempts from which on a tick waits for the next outcome before it parks; how long, and milliseconds between two looks. */
+  lingerLive: 20,
+  linger: 3 * SECOND,
+  lingerInterval: 250,
+  /** Milliseconds before a tick that failed is followed by another one; four times as many after each further failure, up to the second. */
+  tickPause: 500,
+  tickPauseMax: 30 * SECOND,
+  /** Milliseconds after which a walk that was rung and does nothing counts as dead, and how much longer than a tick's time-out one may sleep. */
+  walkSilence: 10 * MINUTE,
+  /** Runs whose attempts one sweep looks after, and runs it looks after at once. */
+  sweptRuns: 2_000,
+  sweptAtOnce: 16,
+  /** Milliseconds after which somebody asks what became of an attempt that nobody has claimed, or whose end stands in its item only. */
+  offerSilence: 30 * MINUTE,
+  reportSilence: 5 * MINUTE,
+  /** Milliseconds the clocks of functions, and the ways of their news, may be apart when a lease is judged. */
+  leaseMargin: 30 * SECOND,
   /** Bytes that the walker's machine and a tick tell each other. */
   tickBytes: 2 * KIB,
   /** Highest numbers of a walk, a tick and a retry: together they make one number that never falls. */

@@ -36,6 +36,8 @@ export const resources = z.strictObject({
   /** Bytes asked for. */
   memory: z.int().positive().optional(),
   gpu: z.int().nonnegative().optional(),
+  /** In a cloud: a machine that costs less and may be taken away at any time. */
+  spot: z.boolean().optional(),
   limits: z
     .strictObject({
       cpu: z.number().positive().optional(),

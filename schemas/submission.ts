@@ -6,6 +6,17 @@ import { resources } from './plan.ts';
 import { range } from './run.ts';
 import { workOrder } from './work-order.ts';
 
+/** What a job is the job of; of an array `address` is the node, and each job of it works on one of the instances. */
+export const jobWork = z.strictObject({
+  v: format,
+  namespace,
+  run: runId,
+  address,
+  attempt: z.int().positive(),
+  instances: range.exactOptional(),
+});
+export type JobWork = z.infer<typeof jobWork>;
+
 /** Where the order lies that the job will do. Small ones travel along, larger ones are an object: a line of JSON for each job of it. */
 const orderPlace = z.union([
   z.strictObject({ order: workOrder }),

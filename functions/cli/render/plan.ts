@@ -138,6 +138,7 @@ function details(node: PlanNode): string {
     resources?.cpu === undefined ? '' : `${resources.cpu} cpu`,
     resources?.memory === undefined ? '' : formatSize(resources.memory),
     resources?.gpu === undefined || resources.gpu === 0 ? '' : `${resources.gpu} gpu`,
+    resources?.spot === true ? 'spot' : '',
   ];
   return [
     workOf(executor),

@@ -8,6 +8,7 @@ import { type Findings, subjectOf } from './findings.ts';
 import { nearest, shown } from './nearest.ts';
 import {
   anyMapping,
+  boolean,
   duration,
   entriesOf,
   list,
@@ -96,7 +97,8 @@ function retriedClass(findings: Findings, place: Place): readonly string[] {
 export function resources(findings: Findings, place: Place | undefined): Resources | undefined {
   const map = mapping(findings, place, RESOURCE_KEYS);
   if (map === undefined) return undefined;
-  const asked = amounts(findings, map);
+  const spot = boolean(findings, member(map, 'spot'));
+  const asked = { ...amounts(findings, map), ...(spot === undefined ? {} : { spot }) };
   const bounds = mapping(findings, member(map, 'limits'), LIMIT_KEYS);
   if (bounds === undefined) return asked;
   const most = amounts(findings, bounds);

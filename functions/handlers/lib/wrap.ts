@@ -25,19 +25,28 @@ export function onEvent<S extends Schema>(
   });
 }
 
+/** How a message came. */
+export interface Delivery {
+  /** The same each time it comes. */
+  readonly id: string;
+  /** It came before, and was not taken in to the end. */
+  readonly again: boolean;
+}
+
 /** A function that takes in a queue: messages that failed come again alone. What cannot be read goes where dead letters lie, by failing each time. */
 export function onQueue<S extends Schema>(
   name: string,
   schema: S,
-  work: (message: Read<S>, call: Call) => Promise<void>,
+  work: (message: Read<S>, call: Call, delivery: Delivery) => Promise<void>,
 ): Handler<{ batchItemFailures: { itemIdentifier: string }[] }> {
   return wrapped(name, async (event, call) => {
     const { Records } = read(queueEvent, event);
     call.count('Messages', Records.length);
     const failed = await Promise.all(
-      Records.map(async ({ messageId, body }) => {
+      Records.map(async ({ messageId, body, attributes }) => {
+        const again = Number(attributes?.ApproximateReceiveCount ?? 1) > 1;
         try {
-          await work(read(schema, jsonOf(body)), call);
+          await work(read(schema, jsonOf(body)), call, { id: messageId, again });
           return [];
         } catch (error) {
           call.say('error', textOf(error), { messageId, ...about(error) });
@@ -144,7 +153,7 @@ function jsonOf(text: string): unknown {
 
 const textOf = (error: unknown): string => (error instanceof Error ? error.message : String(error));
 
-function about(error: unknown): Record<string, string> {
+export function about(error: unknown): Record<string, string> {
   if (error instanceof MillraceError) return { family: error.family, code: error.code };
   return error instanceof Error ? { error: error.name, stack: error.stack ?? '' } : {};
 }
