@@ -84,6 +84,7 @@ export class Walker extends Construct {
   /** May wake a tick that waits. */
   grantWake(who: Program): void {
     who.tell(awsVariables.walker, this.arn);
+    who.tell(awsVariables.walker, this.arn);
     allow(who, ['states:SendTaskSuccess', 'states:SendTaskFailure'], [this.arn]);
   }
 

@@ -52,7 +52,7 @@ describe('who may do what', () => {
     'sqs:ReceiveMessage',
   ];
   const look = ['batch:DescribeJobs', 'batch:ListJobs'];
-  const stop = [...look, 'batch:TerminateJob'];
+  const stop = [...look, 'batch:TerminateJob', 'batch:TerminateJobs'];
   const send = ['sqs:SendMessage'];
   const start = ['states:StartExecution'];
 
@@ -83,14 +83,14 @@ describe('who may do what', () => {
     expect([...new Set(allowed)].sort()).toEqual([...new Set(table[name])].sort());
   });
 
-  test('nobody may do everything of a service, and only looking jobs up may be for every resource', () => {
+  test('nobody may do everything of a service, and only looking jobs up and ending many may be for every resource', () => {
     const all = [...functionNames.map(programOf), 'Walker'].flatMap((role) =>
       permissionsOf(prod.coreTemplate, role),
     );
     expect(all.filter(({ action }) => action.includes('*'))).toEqual([]);
     const everywhere = all.filter(({ resource }) => resource === '*').map(({ action }) => action);
     expect(everywhere.filter((action) => !action.startsWith('logs:')).sort()).toEqual(
-      [...look, ...look, ...look].sort(),
+      [...look, ...look, ...look, 'batch:TerminateJobs', 'batch:TerminateJobs'].sort(),
     );
   });
 
