@@ -349,8 +349,6 @@ export const limits = {
   jobAddress: HOUR,
   /** Milliseconds after which a job asks again for a lease that another one has. */
   leaseAgain: 5 * SECOND,
-  /** Milliseconds after its end that the item of a lease stays at least. */
-  leaseKept: DAY,
   /** Bytes (JSON) of outputs and steps that are kept with an attempt; more of them are an object. Of outputs that the walk is told of: it reads more of them where they are kept. */
   attemptBytes: 8 * KIB,
   toldBytes: 512,

@@ -8,7 +8,7 @@ const OF_RUN = /^NS#[^#]+#RUN#([0-9A-Z]{26})$/;
 /** Lists whose items are named by run. */
 const BY_RUN = /^NS#[^#]+#(?:RUNS#.+|ACTIVE)$/;
 /** What is written again as long as somebody needs it. */
-const RENEWED = /^NS#[^#]+#(?:MONTHS|CACHE#.+)$/;
+const RENEWED = /^NS#[^#]+#(?:MONTHS|CACHE#.+|LEASES)$/;
 
 /**
  * When an item that is written now may go: milliseconds since 1970. Undefined for what stays until somebody deletes it.

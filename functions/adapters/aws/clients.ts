@@ -3,6 +3,7 @@ import { BatchClient } from '@aws-sdk/client-batch';
 import { KMSClient } from '@aws-sdk/client-kms';
 import { LambdaClient } from '@aws-sdk/client-lambda';
 import { S3Client } from '@aws-sdk/client-s3';
+import { SecretsManagerClient } from '@aws-sdk/client-secrets-manager';
 import { SFNClient } from '@aws-sdk/client-sfn';
 import { SQSClient } from '@aws-sdk/client-sqs';
 import { limits } from '#schemas/limits.ts';
@@ -31,3 +32,5 @@ export const submitClient = (): BatchClient => new BatchClient({ ...patience, ma
 export const functionsClient = (): LambdaClient => new LambdaClient(patience);
 
 export const keysClient = (): KMSClient => new KMSClient(patience);
+
+export const secretsClient = (): SecretsManagerClient => new SecretsManagerClient(patience);
