@@ -8,9 +8,14 @@ import { json } from './values.ts';
 const whole = z.int();
 const pairs = z.array(z.tuple([whole, whole]));
 
+const phase = z.enum(['pending', 'running', 'paused', 'ended']);
+
+/** Of a head only how far the run is, and when that was decided. */
+export const storedPhase = z.object({ phase, now: whole });
+
 export const storedHead = z.strictObject({
   v: format,
-  phase: z.enum(['pending', 'running', 'paused', 'ended']),
+  phase,
   end: runEnd.optional(),
   reason: reason.optional(),
   message: z.string().optional(),

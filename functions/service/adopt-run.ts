@@ -30,7 +30,7 @@ export async function adoptRun(
   gone: 'engine' | 'runner' = 'engine',
 ): Promise<void> {
   const held = await hold(service, ref);
-  const { state } = await loadRun(held);
+  const { state, wakeAt } = await loadRun(held);
   const { graph } = held.memory.linked;
   const live: Live[] = liveAttempts(graph, state).map((entry) => ({
     ...entry,
@@ -54,8 +54,11 @@ export async function adoptRun(
   if (stops.length > 0) await stopAttempts(service, ref, stops);
   await startAttempts(held, state, offered, { again: true });
   // Alarms do not outlive the process that set them; what is overdue is seen by the advance that follows.
-  const due = nextDeadline(state, service.clock.now());
-  if (due !== undefined) await service.alarms.wake(ref.namespace, ref.run, due);
+  const now = service.clock.now();
+  const due = nextDeadline(state, now);
+  const set = wakeAt !== undefined && wakeAt > now ? wakeAt : due;
+  if (due !== undefined && set !== undefined)
+    await service.alarms.wake(ref.namespace, ref.run, Math.min(due, set));
   await service.bells.ring(ref);
 }
 

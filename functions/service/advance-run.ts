@@ -1,19 +1,24 @@
 // Advances a run: load, walk, save, perform, park. The recipe of the design, step by step; the numbers stand beside the code.
 // Keeps S1, H1 to H5. Knows nothing of how work is done, and decides nothing itself.
+import { nextDeadline } from '#core/walk/timers.ts';
 import { view } from '#core/walk/view.ts';
 import { Conflict, MillraceError } from '#errors/families.ts';
 import { limits } from '#schemas/limits.ts';
+import type { Command } from '#schemas/run.ts';
 import type { Bell } from './bell.ts';
 import { INBOX, quarantineKey, type RunRef, runKey } from './keys.ts';
-import { hold, loadRun } from './load-run.ts';
+import { hold, type LoadedRun, loadRun } from './load-run.ts';
 import { performOutbox } from './perform.ts';
 import { saveWalk } from './save-walk.ts';
 import type { Held, Service } from './service.ts';
 import { type AdvanceOptions, batchOf, readInbox, takeEvents } from './take-events.ts';
-import { walkOn } from './walk-run.ts';
+import { type Walked, walkOn } from './walk-run.ts';
 
-/** `parked`: waits to be rung. `left`: a later walk has taken over. `done`: the run has ended and all is performed. */
-export type Advanced = 'parked' | 'left' | 'done' | 'halted' | 'gone';
+/**
+ * `parked`: waits to be rung. `unfinished`: there is more to do, for another call; it was rung. `left`: a later walk has taken over.
+ * `done`: the run has ended and all is performed.
+ */
+export type Advanced = 'parked' | 'unfinished' | 'left' | 'done' | 'halted' | 'gone';
 
 /**
  * Takes a run as far as it can go now.
@@ -29,16 +34,53 @@ export async function advanceRun(
   const held = await hold(service, ref);
   const progress: Progress = { performed: -1, conflicts: 0, saved: false, share: 1 };
   for (let round = 0; round < limits.advanceRounds; round += 1) {
+    if (round > 0 && options.enough?.() === true) break;
     const bell = await service.bells.read(ref); // 1
     if (bell === undefined) return 'gone';
     if (bell.halted !== undefined) return 'halted';
     const turn = await takeTurn(held, bell, options, progress); // 2 to 7
     if (turn === 'again') continue;
+    if (await newsSoon(held, bell, options, turn.live)) continue;
     const parked = await park(held, { bell, options, savedSomething: progress.saved, ...turn }); // 8
     if (parked !== undefined) return parked;
   }
-  await service.bells.ring(ref);
+  return await leave(held, options, progress);
+}
+
+/** Bounds are used up: another call goes on from here. */
+async function leave(
+  { service, ref }: Held,
+  { gen }: AdvanceOptions,
+  { performed, saved }: Progress,
+): Promise<Advanced> {
+  // Nothing was loaded, or another one saves faster than this one: what is performed is for others to say.
+  if (performed < 0) {
+    await service.bells.ring(ref);
+    return 'unfinished';
+  }
+  if ((await service.bells.leave(ref, { gen, performed })) === 'left') return 'unfinished';
+  if (saved) await service.bells.ring(ref);
   return 'left';
+}
+
+/**
+ * Where many attempts are live, the end of the next one is near: waiting for it costs less than to park and to be woken. True when
+ * somebody has rung.
+ */
+async function newsSoon(
+  { service, ref }: Held,
+  bell: Bell,
+  { sleep, enough }: AdvanceOptions,
+  live: number,
+): Promise<boolean> {
+  if (sleep === undefined || live < limits.lingerLive) return false;
+  for (let waited = 0; waited < limits.linger; waited += limits.lingerInterval) {
+    if (enough?.() === true) return false;
+    await sleep(limits.lingerInterval);
+    const seen = await service.bells.read(ref);
+    if (seen?.rings !== bell.rings) return true;
+  }
+  return false;
 }
 
 /** How far one call of `advanceRun` has come. */
@@ -57,8 +99,8 @@ async function takeTurn(
   bell: Bell,
   options: AdvanceOptions,
   progress: Progress,
-): Promise<'again' | { performed: number; end: string | undefined }> {
-  const { service, ref, memory } = held;
+): Promise<'again' | Rest> {
+  const { service, ref } = held;
   const batch = batchOf(service, bell, progress.share);
   const inbox = await readInbox(service, ref, batch); // 2
   const loaded = await loadRun(held); // 3
@@ -67,11 +109,13 @@ async function takeTurn(
     progress.performed = loaded.sequence;
   }
   const taken = takeEvents(inbox, bell, { ...options, batch });
-  const result = await walkOn(held, loaded, taken.events, progress.share); // 5
-  const idle = result.changed.length === 0 && result.facts.length === 0;
+  const result = withAlarm(loaded, await walkOn(held, loaded, taken.events, progress.share)); // 5
+  const isAlarm = ({ command }: Command): boolean => command === 'wake-at';
+  const idle =
+    result.changed.length === 0 && result.facts.length === 0 && !result.commands.some(isAlarm);
   if (idle && inbox.length === 0 && taken.fresh.length === 0) {
     if (result.more) return 'again';
-    return { performed: loaded.sequence, end: view(memory.linked.graph, result.state).end };
+    return restOf(held, loaded.sequence, result);
   }
   const next = await saveWalk(held, { loaded, result, taken, options, share: progress.share }); // 6
   if (next === 'too_many') {
@@ -96,7 +140,33 @@ async function takeTurn(
   // What was left, by the bounds of a walk or of a batch, is looked at in another round; what came meanwhile rings.
   const full = inbox.length + taken.fresh.length >= batch;
   if (result.more || full) return 'again';
-  return { performed: next, end: view(memory.linked.graph, result.state).end };
+  return restOf(held, next, result);
+}
+
+/** Nothing is left to do now. */
+interface Rest {
+  readonly performed: number;
+  readonly end: string | undefined;
+  /** Attempts that are live. */
+  readonly live: number;
+}
+
+const restOf = ({ memory }: Held, performed: number, { state }: Walked): Rest => ({
+  performed,
+  end: view(memory.linked.graph, state).end,
+  live: state.head.live,
+});
+
+/**
+ * A run has one alarm. It is asked for when none is set, or when there is an earlier deadline than the one it is set for. One that
+ * turns out too early is set anew when it has rung: that costs less than to follow each deadline that comes and goes.
+ */
+function withAlarm({ wakeAt }: LoadedRun, walked: Walked): Walked {
+  const { now, state } = walked;
+  const due = nextDeadline(state, Math.max(now, state.head.now));
+  const isSet = due === undefined || (wakeAt !== undefined && wakeAt > now && wakeAt <= due);
+  const others = walked.commands.filter(({ command }) => command !== 'wake-at');
+  return { ...walked, commands: isSet ? others : [...others, { command: 'wake-at', at: due }] };
 }
 
 interface Parking {
@@ -125,7 +195,8 @@ async function park(held: Held, parking: Parking): Promise<Advanced | undefined>
 }
 
 /**
- * Counts a failed advance; at the fifth in a row the run is halted. An inbox item that fails alone is set aside first.
+ * Counts a failed advance; at the fifth in a row the run is halted. An inbox item that fails alone is set aside first. What does not
+ * answer for a while does not speak against the run: it is halted much later then.
  *
  * @param error what the advance rejected with; only defects speak against the item
  */
@@ -139,7 +210,9 @@ export async function advanceFailed(
   const message = error instanceof Error ? error.message : String(error);
   const ours = !(error instanceof MillraceError) || error.family === 'defect';
   if (ours && batchOf(service, bell) === 1) await quarantine(service, ref, message);
-  const halt = bell.failed + 1 >= limits.failedAdvances;
+  const unanswered = error instanceof MillraceError && error.family === 'transient';
+  const most = unanswered ? limits.unansweredAdvances : limits.failedAdvances;
+  const halt = bell.failed + 1 >= most;
   await service.bells.fail(ref, halt ? message.slice(0, limits.messageLength) : undefined);
   return halt ? 'halted' : 'again';
 }

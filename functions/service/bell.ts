@@ -1,6 +1,7 @@
 // The bell of a run: how whoever has news wakes the one who walks. Keeps H1 (never in the walker's transaction) and H6.
 
 import { Conflict, NotFound } from '#errors/families.ts';
+import type { Clock } from '#ports/small.ts';
 import type { Table } from '#ports/table.ts';
 import { FORMAT } from '#schemas/ids.ts';
 import { limits } from '#schemas/limits.ts';
@@ -37,6 +38,8 @@ export interface Bells {
     ref: RunRef,
     park: { rings: number; gen: number; performed: number; token: string },
   ): Promise<Parked>;
+  /** The walk goes on in another call: notes how far commands were performed, and sees to it that whoever parks looks again. */
+  leave(ref: RunRef, leave: { gen: number; performed: number }): Promise<'left' | 'later'>;
   /** An advance failed; answers how often in a row. */
   fail(ref: RunRef, halted?: string): Promise<number>;
   /** An advance went well, or someone resumed a halted run. */
@@ -86,8 +89,14 @@ async function demand<T>(ref: RunRef, work: Promise<T>): Promise<T> {
   }
 }
 
-/** Bells on the table, for walkers that live in several processes. */
-export function tableBells(table: Table, send: SendToken): Bells {
+/**
+ * Bells on the table, for walkers that live in several processes.
+ *
+ * @param clock where a sweep looks after the walks: by it a bell tells when its run was rung and parked (walk-signs.ts)
+ */
+export function tableBells(table: Table, send: SendToken, clock?: Clock): Bells {
+  const at = (name: 'rungAt' | 'parkedAt' | 'failedAt'): { readonly [name: string]: number } =>
+    clock === undefined ? {} : { [name]: clock.now() };
   const wake = async (ref: RunRef, token: unknown): Promise<void> => {
     if (typeof token !== 'string') return;
     await send(ref, token);
@@ -112,20 +121,23 @@ export function tableBells(table: Table, send: SendToken): Bells {
       };
     },
     async ring(ref) {
-      const item = await demand(ref, table.update(bellKey(ref), { add: { rings: 1 } }));
+      const item = await demand(
+        ref,
+        table.update(bellKey(ref), { add: { rings: 1 }, set: at('rungAt') }),
+      );
       await wake(ref, item['token']);
     },
     async want(ref, wanted, options) {
       const set = { wanted, ...(options?.force === true ? { force: true } : {}) };
       // `cancel` absorbs: only a cancel may be written over a cancel.
-      const item = await wantUpdate(table, ref, set);
+      const item = await wantUpdate(table, ref, { set, rung: at('rungAt') });
       await wake(ref, item['token']);
     },
     async park(ref, { rings, gen, performed, token }) {
       try {
         await table.update(
           bellKey(ref),
-          { set: { token, gen, performed } },
+          { set: { token, gen, performed, ...at('parkedAt') }, remove: ['rungAt'] },
           { equals: { rings }, atMost: { gen } },
         );
         return 'parked';
@@ -135,9 +147,25 @@ export function tableBells(table: Table, send: SendToken): Bells {
         return count(item?.['gen']) > gen ? 'later' : 'rung';
       }
     },
+    async leave(ref, { gen, performed }) {
+      try {
+        const set = { gen, performed, ...at('rungAt') };
+        const item = await table.update(
+          bellKey(ref),
+          { add: { rings: 1 }, set },
+          { atMost: { gen } },
+        );
+        await wake(ref, item['token']);
+        return 'left';
+      } catch (error) {
+        if (!(error instanceof Conflict)) throw error;
+        return 'later';
+      }
+    },
     async fail(ref, halted) {
-      const set = halted === undefined ? {} : { set: { halted } };
-      const item = await demand(ref, table.update(bellKey(ref), { add: { failed: 1 }, ...set }));
+      // A walk ends with its run's halt; whoever goes on with the run begins another one.
+      const set = { ...at('failedAt'), ...(halted === undefined ? {} : { halted, over: true }) };
+      const item = await demand(ref, table.update(bellKey(ref), { add: { failed: 1 }, set }));
       return count(item['failed']);
     },
     async clear(ref) {
@@ -152,18 +180,18 @@ export function tableBells(table: Table, send: SendToken): Bells {
 async function wantUpdate(
   table: Table,
   ref: RunRef,
-  set: { wanted: Wanted; force?: boolean },
+  { set, rung }: { set: { wanted: Wanted; force?: boolean }; rung: { [name: string]: number } },
 ): Promise<{ readonly [name: string]: unknown }> {
   for (let round = 0; round < limits.advanceConflicts; round += 1) {
     const item = await table.get(bellKey(ref));
     if (item === undefined) throw missing(ref);
     const wanted = wantedOf(item['wanted']);
     const absorbed = wanted === 'cancel' && set.wanted !== 'cancel';
-    const changes = absorbed ? {} : { set };
+    const changes = { ...rung, ...(absorbed ? {} : set) };
     try {
       return await table.update(
         bellKey(ref),
-        { ...changes, add: { rings: 1 } },
+        { set: changes, add: { rings: 1 } },
         { equals: { wanted } },
       );
     } catch (error) {
@@ -224,6 +252,12 @@ export function memoryBells(table: Table, wake: (ref: RunRef) => void): Bells {
       if (bell === undefined) throw missing(ref);
       bell.performed = performed;
       return bell.rings === rings ? 'parked' : 'rung';
+    },
+    async leave(ref, { performed }) {
+      const bell = await load(ref);
+      if (bell !== undefined) bell.performed = performed;
+      await ring(ref);
+      return 'left';
     },
     async fail(ref, halted) {
       const bell = await load(ref);

@@ -23,6 +23,8 @@ export interface LoadedRun {
   readonly sequence: number;
   readonly state: State;
   readonly outbox: readonly Command[];
+  /** The time of the alarm that was asked for last. */
+  readonly wakeAt: number | undefined;
 }
 
 /** The plan of that digest, linked. Rejects with Defect when it is gone or is not what its digest says. */
@@ -90,6 +92,7 @@ function loaded(item: Item, sequence: number, state: State): LoadedRun {
   return {
     sequence,
     state,
+    wakeAt: typeof item['wakeAt'] === 'number' ? item['wakeAt'] : undefined,
     get outbox() {
       return commandSchema.array().parse(item['outbox']);
     },

@@ -62,6 +62,8 @@ function isTooMany(error: unknown, { share }: Saving): boolean {
 async function writesOf(held: Held, { loaded, result, taken }: Saving): Promise<Write[]> {
   const { service, ref } = held;
   const sequence = loaded.sequence + 1;
+  const alarm = result.commands.find((command) => command.command === 'wake-at');
+  const wakeAt = alarm?.at ?? loaded.wakeAt;
   const writes: Write[] = [
     {
       write: 'put',
@@ -71,6 +73,7 @@ async function writesOf(held: Held, { loaded, result, taken }: Saving): Promise<
         sequence,
         outbox: result.commands,
         head: encode(result.state).head,
+        ...(wakeAt === undefined ? {} : { wakeAt }),
       },
       if: { exists: true, equals: { sequence: loaded.sequence } },
     },

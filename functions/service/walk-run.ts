@@ -13,8 +13,8 @@ import { systemOf } from './orders.ts';
 import { loadList, loadOutputs, readOutputs, rememberedList } from './outputs.ts';
 import type { Held } from './service.ts';
 
-/** A walk, with all events that it was made of. */
-export type Walked = WalkResult & { readonly events: readonly WalkEvent[] };
+/** A walk, with all events that it was made of and the time it was made at. */
+export type Walked = WalkResult & { readonly events: readonly WalkEvent[]; readonly now: number };
 
 /** Walks, within a share of the bounds of a walk; again with decisions that were made meanwhile, where the walk ended an approval by itself. */
 export async function walkOn(
@@ -39,7 +39,7 @@ async function walkOnce(
   loaded: LoadedRun,
   events: readonly WalkEvent[],
   share: number,
-): Promise<WalkResult> {
+): Promise<WalkResult & { readonly now: number }> {
   const { service, ref, memory } = held;
   const fresh = freshOutputs(held, loaded, events);
   const bounds = {
@@ -47,8 +47,9 @@ async function walkOnce(
     changes: Math.ceil(limits.advanceChanges * share),
   };
   for (let round = 0; round < limits.advanceRounds; round += 1) {
+    const now = service.clock.now();
     const result = walk(memory.linked.graph, loaded.state, events, {
-      now: service.clock.now(),
+      now,
       run: ref.run,
       namespace: ref.namespace,
       inputs: memory.start.inputs,
@@ -59,7 +60,7 @@ async function walkOnce(
     });
     if (result.missing.length === 0) {
       keepOutputs(held, result, fresh);
-      return result;
+      return { ...result, now };
     }
     for (const lack of result.missing) {
       if ('node' in lack) fresh.set(lack.node, await outputsFor(held, loaded, lack.node, fresh));

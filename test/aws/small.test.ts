@@ -10,15 +10,17 @@ import {
 } from '@aws-sdk/client-secrets-manager';
 import { DeleteMessageCommand, ReceiveMessageCommand } from '@aws-sdk/client-sqs';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { alarmStep, createAlarms, sleepSeconds } from '#aws/alarms.ts';
+import { createAlarms, sleepSeconds } from '#aws/alarms.ts';
 import { systemClock } from '#aws/clock.ts';
 import { createSecrets } from '#aws/secrets.ts';
 import { createSessionSigner } from '#aws/session-signer.ts';
 import { createSigner } from '#aws/signer.ts';
 import { createSettableClock } from '#embedded/clock.ts';
 import type { Alarms } from '#ports/small.ts';
-import { namespace, type RunId, runId } from '#schemas/ids.ts';
+import { alarmMessage } from '#schemas/alarm-message.ts';
+import { namespace, type RunId } from '#schemas/ids.ts';
 import { limits } from '#schemas/limits.ts';
+import { alarmStep } from '#service/ring-alarm.ts';
 import { createIds } from '#shared/ids.ts';
 import { emulated, ministack } from '#support/aws/clients.ts';
 import { type FreshQueue, freshQueue } from '#support/aws/queues.ts';
@@ -26,7 +28,6 @@ import { signerContract } from '../contract/signer-contract.ts';
 import { alarmsContract, idsContract, secretsContract } from '../contract/small-contracts.ts';
 
 const one = namespace.parse('one');
-const run = runId.parse('00000000000000000000000001');
 
 const idsWith = (chance?: (bytes: number) => Uint8Array) => () => {
   const clock = createSettableClock();
@@ -190,10 +191,11 @@ describe.skipIf(ministack === '')('alarms in SQS', () => {
     const command = new ReceiveMessageCommand({ QueueUrl, MaxNumberOfMessages: 10 });
     const { Messages = [] } = await client.send(command);
     for (const { Body = '', ReceiptHandle } of Messages) {
-      const step = alarmStep(Body, clock.now());
-      const { namespace: space, run: of, at } = step.alarm;
-      if (step.do === 'ring') ring(of);
-      if (step.do === 'sleep') await alarms.wake(space, of, at);
+      const alarm = alarmMessage.parse(JSON.parse(Body));
+      const { namespace: space, run: of, at } = alarm;
+      const step = alarmStep(alarm, clock.now());
+      if (step === 'ring') ring(of);
+      if (step === 'sleep') await alarms.wake(space, of, at);
       await client.send(new DeleteMessageCommand({ QueueUrl, ReceiptHandle }));
     }
   }
@@ -229,30 +231,6 @@ describe.skipIf(ministack === '')('alarms in SQS', () => {
 });
 
 describe('a message of an alarm', () => {
-  const body = JSON.stringify({ v: 1, namespace: 'one', run, at: 5_000 });
-
-  test('rings when its time has come, and sleeps on before', () => {
-    expect(alarmStep(body, 5_000)).toMatchObject({ do: 'ring', alarm: { run, at: 5_000 } });
-    expect(alarmStep(body, 4_999)).toMatchObject({ do: 'sleep', alarm: { run, at: 5_000 } });
-  });
-
-  test('of a run that is over, or waits for another time by now, is forgotten', () => {
-    for (const now of [0, 5_000]) {
-      expect(alarmStep(body, now, { over: true })).toMatchObject({ do: 'forget' });
-      for (const wakeAt of [4_000, 6_000])
-        expect(alarmStep(body, now, { over: false, wakeAt })).toMatchObject({ do: 'forget' });
-    }
-    expect(alarmStep(body, 0, { over: false, wakeAt: 5_000 })).toMatchObject({ do: 'sleep' });
-    expect(alarmStep(body, 5_000, { over: false })).toMatchObject({ do: 'ring' });
-  });
-
-  test.each(['', 'x', '{}', body.replace('"v":1', '"v":2'), body.replace('5000', '-1')])(
-    'that is none is a defect: %j',
-    (other) => {
-      expect(() => alarmStep(other, 0)).toThrow(expect.objectContaining({ family: 'defect' }));
-    },
-  );
-
   test.each([
     [5_000, 5_000, 0],
     [0, 5_000, 0],

@@ -6,6 +6,7 @@ const NAMESPACE = 'Millrace';
 
 export interface LambdaContext {
   readonly awsRequestId?: string;
+  readonly functionName?: string;
   getRemainingTimeInMillis?(): number;
 }
 
@@ -14,6 +15,8 @@ export interface Call {
   remaining(): number;
   /** What the line of this call says besides: run, node, what came of it. */
   note(about: Readonly<Record<string, string | number | boolean | undefined>>): void;
+  /** Writes a line now, for what must not be lost among others of the same call. */
+  say(level: Level, message: string, more?: Readonly<Record<string, unknown>>): void;
   /** Adds to a metric of this call. */
   count(metric: string, by?: number): void;
 }
@@ -28,7 +31,8 @@ export class OpenCall implements Call {
   readonly #metrics = new Map<string, number>();
 
   constructor(name: string, context: LambdaContext) {
-    this.#function = name;
+    // As it is deployed: alarms watch metrics by this name.
+    this.#function = context.functionName ?? name;
     this.#context = context;
   }
 
@@ -45,7 +49,6 @@ export class OpenCall implements Call {
     this.#metrics.set(metric, (this.#metrics.get(metric) ?? 0) + by);
   }
 
-  /** Writes a line now, for what must not be lost among others of the same call. */
   say(level: Level, message: string, more: Readonly<Record<string, unknown>> = {}): void {
     const requestId = this.#context.awsRequestId;
     write({ level, message, function: this.#function, requestId, ...this.#about, ...more });

@@ -5,18 +5,19 @@ import { createObjects } from '#aws/objects.ts';
 import { openTable, tableClient } from '#aws/table.ts';
 import { createWalks } from '#aws/walks.ts';
 import { Defect } from '#errors/families.ts';
+import type { Objects } from '#ports/objects.ts';
 import type { Walks } from '#ports/small.ts';
 import { tableBells } from '#service/bell.ts';
 import { expiryOf } from '#service/expiry.ts';
 import { createService, type Ports, type Service } from '#service/service.ts';
+import { takeUpByWalks } from '#service/walks.ts';
 import { createIds } from '#shared/ids.ts';
 import { ownEndpoint, type Settings } from './settings.ts';
 
 export interface CloudOptions {
   readonly settings: Settings<'table' | 'bucket' | 'walker'>;
   /** Those that this function has besides. */
-  readonly ports?: Partial<Pick<Ports, 'jobs' | 'alarms' | 'secrets'>>;
-  readonly takeUp?: (walks: Walks) => Service['takeUp'];
+  readonly ports?: Partial<Pick<Ports, 'jobs' | 'alarms' | 'secrets' | 'objects'>>;
 }
 
 export interface Cloud {
@@ -24,9 +25,12 @@ export interface Cloud {
   readonly walks: Walks;
 }
 
+/** The objects in the bucket. */
+export const openObjects = ({ bucket }: Settings<'bucket'>): Objects =>
+  createObjects({ client: objectsClient(ownEndpoint()), bucket });
+
 /** The service of one function. */
-export function openCloud({ settings, ports = {}, takeUp }: CloudOptions): Cloud {
-  const objects = objectsClient(ownEndpoint());
+export function openCloud({ settings, ports = {} }: CloudOptions): Cloud {
   const table = openTable(tableClient(), settings.table, {
     expiry: (key) => expiryOf(key, systemClock.now()),
   });
@@ -34,19 +38,23 @@ export function openCloud({ settings, ports = {}, takeUp }: CloudOptions): Cloud
   const service = createService(
     {
       table,
-      objects: createObjects({ client: objects, bucket: settings.bucket }),
       jobs: lacking('jobs'),
       alarms: lacking('alarms'),
       secrets: lacking('secrets'),
       ...ports,
+      objects: ports.objects ?? openObjects(settings),
       clock: systemClock,
       ids: createIds({ clock: systemClock }),
-      bells: tableBells(table, async (_ref, token) => {
-        await walks.answer(token, { next: 'tick' });
-      }),
+      bells: tableBells(
+        table,
+        async (_ref, token) => {
+          await walks.answer(token, { next: 'tick' });
+        },
+        systemClock,
+      ),
     },
     undefined,
-    takeUp?.(walks),
+    takeUpByWalks({ table, clock: systemClock, walks }),
   );
   return { service, walks };
 }

@@ -1,0 +1,58 @@
+// What a bell on the table tells of its run's walk: when it was rung and parked, by whom, and whether it is over.
+import type { Item, Table } from '#ports/table.ts';
+import { limits } from '#schemas/limits.ts';
+import { walkOf } from './generation.ts';
+import { bellKey, type RunRef } from './keys.ts';
+
+/** Times are milliseconds since the epoch. */
+export interface Signs {
+  /** The latest walk that is known. */
+  readonly walk: number;
+  /** The latest walk that was begun after the first one. */
+  readonly begun: number | undefined;
+  /** Its walk ended with a halt, and no other was begun since. */
+  readonly over: boolean;
+  readonly halted: boolean;
+  /** No tick of it has ever parked, and no second walk was begun. */
+  readonly neverWalked: boolean;
+  /** A tick sleeps on a token. */
+  readonly asleep: boolean;
+  /** Rung since a tick parked last; the time of the latest ring. */
+  readonly rungAt: number | undefined;
+  /** The latest that the walk itself did, as far as the bell tells. */
+  readonly livedAt: number | undefined;
+}
+
+/** Undefined where there is no such run. */
+export async function readSigns(
+  table: Table,
+  refs: readonly RunRef[],
+): Promise<readonly (Signs | undefined)[]> {
+  const found: (Signs | undefined)[] = [];
+  for (let from = 0; from < refs.length; from += limits.page) {
+    const items = await table.getMany(refs.slice(from, from + limits.page).map(bellKey));
+    for (const item of items) found.push(item === undefined ? undefined : signsOf(item));
+  }
+  return found;
+}
+
+function signsOf(item: Item): Signs {
+  const time = (name: string): number | undefined => {
+    const value = item[name];
+    return typeof value === 'number' ? value : undefined;
+  };
+  const begun = time('walk');
+  const gen = time('gen') ?? 0;
+  const parkedAt = time('parkedAt');
+  const lived = [parkedAt, time('failedAt'), time('walkAt')].filter((at) => at !== undefined);
+  return {
+    walk: Math.max(begun ?? 0, walkOf(gen)),
+    begun,
+    over: item['over'] === true,
+    halted: item['halted'] !== undefined,
+    neverWalked: gen === 0 && parkedAt === undefined && begun === undefined,
+    asleep: typeof item['token'] === 'string',
+    rungAt: time('rungAt'),
+    livedAt: lived.length === 0 ? undefined : Math.max(...lived),
+  };
+}
