@@ -17,8 +17,10 @@ const ENTRIES = {
   millrace: 'functions/cli/main.ts',
   library: 'functions/local/library.ts',
   runner: 'functions/runner/main.ts',
-  sql: 'functions/runner/sql/main.ts',
 };
+/** Each in one file, because images take them by name: the program for queries, and the entry of a container, which is not published. */
+const ALONE = { sql: 'functions/runner/sql/main.ts', job: 'batch-images/main.ts' };
+const UNPUBLISHED = 'job.mjs';
 /** Each Lambda function is bundled by itself: `functions/handlers/tick.ts` becomes `dist/functions/tick/index.js`. */
 const HANDLERS = 'functions/handlers';
 const STALE_MS = 60 * 60 * 1000;
@@ -28,7 +30,10 @@ async function build() {
     existsSync(path.join(root, source)),
   );
   if (present.length === 0) return 0;
-  const result = await bundle(Object.fromEntries(present));
+  const result = joined([
+    await bundle(Object.fromEntries(present)),
+    await bundle(ALONE, { splitting: false }),
+  ]);
   const files = [...result.outputFiles, ...(await companions(result))];
   const written = files.filter(writeIfChanged);
   removeStale(files.map((file) => path.basename(file.path)));
@@ -36,6 +41,15 @@ async function build() {
   if (written.length > 0) printSizes(result.metafile);
   return 0;
 }
+
+/** Several builds as one. */
+const joined = (results) => ({
+  outputFiles: results.flatMap(({ outputFiles }) => outputFiles),
+  metafile: {
+    inputs: Object.assign({}, ...results.map(({ metafile }) => metafile.inputs)),
+    outputs: Object.assign({}, ...results.map(({ metafile }) => metafile.outputs)),
+  },
+});
 
 /** Not part of the package that is published: the stacks take them from here. Without sources there is nothing to do. */
 async function buildFunctions() {
@@ -67,7 +81,7 @@ async function companions({ outputFiles, metafile }) {
   // Chunks of earlier builds are not of this one, and maps without sources are of use to nobody who lacks them.
   const published = [...outputFiles, ...files]
     .map(({ path: full }) => path.basename(full))
-    .filter((name) => !name.endsWith('.map'));
+    .filter((name) => !name.endsWith('.map') && name !== UNPUBLISHED);
   return [...files, file('.npmignore', `*\n${published.map((name) => `!${name}\n`).join('')}`)];
 }
 
@@ -125,7 +139,7 @@ function licencesOf(metafile) {
 
 const file = (name, text) => ({ path: path.join(root, 'dist', name), contents: Buffer.from(text) });
 
-async function bundle(entryPoints) {
+async function bundle(entryPoints, options = {}) {
   const esbuild = await import('esbuild');
   return esbuild.build({
     ...common,
@@ -139,6 +153,7 @@ async function bundle(entryPoints) {
     format: 'esm',
     sourcemap: 'linked',
     sourcesContent: false,
+    ...options,
     // Packages in CommonJS ask for node's modules by require, which an ES module does not have.
     banner: {
       js: "import { createRequire as millraceRequire } from 'node:module'; const require = millraceRequire(import.meta.url);",

@@ -1,11 +1,11 @@
 // A prepare order: fetches an operator and builds its environment, for all the nodes that will use it.
+import { StepFailure } from '#core/failures.ts';
 import type { AttemptReport } from '#schemas/run.ts';
 import type { WorkOrder } from '#schemas/work-order.ts';
 import { operatorCode } from './code/operator-code.ts';
 import { MARK_VARIABLE } from './contract.ts';
 import { ensureEnvironment } from './environments/build.ts';
 import type { Tools } from './environments/kind.ts';
-import { StepFailure } from './failure.ts';
 import type { Halter } from './halt.ts';
 import { LogStream, type LogWriter } from './log-writer.ts';
 import { Mask } from './mask.ts';
@@ -67,6 +67,7 @@ export function toolsOf(
 ): Tools {
   return {
     cacheDir: world.cacheDir,
+    archive: world.archive,
     // Marked like programs: what a killed runner leaves of git and uv is found and ended, too.
     host: { ...world.host, [MARK_VARIABLE]: use.mark },
     offline: use.order.offline,

@@ -1,6 +1,7 @@
 // What attempts need of the runner they run in.
 import type { Peaks } from '#schemas/run.ts';
 import type { AttemptName } from '#schemas/work-order.ts';
+import type { Archive } from './archive.ts';
 import type { Cages } from './cage.ts';
 import type { Spool } from './spool.ts';
 import type { Standby } from './standby.ts';
@@ -12,6 +13,8 @@ export interface World {
   readonly cacheDir: string;
   readonly job: string;
   readonly host: NodeJS.ProcessEnv;
+  /** Where other machines find what this one makes; undefined on one that is alone. */
+  readonly archive?: Archive | undefined;
   readonly spool: Spool;
   readonly watch: Watch;
   readonly cages: Cages;

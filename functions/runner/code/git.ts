@@ -1,5 +1,6 @@
 // Calls git: never prompts, runs no hooks, takes no helper programs from a URL.
 import { limits } from '#schemas/limits.ts';
+import type { Archive } from '../archive.ts';
 import { callTool, type ToolEnd } from '../tool.ts';
 
 export interface GitContext {
@@ -7,6 +8,8 @@ export interface GitContext {
   readonly host: NodeJS.ProcessEnv;
   readonly offline?: boolean | undefined;
   readonly signal?: AbortSignal | undefined;
+  /** Where trees and environments of other machines are found. */
+  readonly archive?: Archive | undefined;
   readonly onOutput?: ((chunk: Buffer) => void) | undefined;
 }
 

@@ -5,7 +5,7 @@ import type { OperatorSource } from '#schemas/plan.ts';
 import { repositoryAddress } from './address.ts';
 import { type GitContext, git } from './git.ts';
 import { fetchCommit, fetchTag, mirrorPath } from './mirror.ts';
-import { ensureTree, treeDigest, treePath } from './tree.ts';
+import { ensureTree, keepTree, restoreTree, treeDigest, treePath } from './tree.ts';
 import {
   contentDigest,
   copyTree,
@@ -68,8 +68,12 @@ async function treeOf(
   const tree = treePath(context.cacheDir, wanted.commit);
   // Checked out before: git need not be asked at all.
   if (existsSync(tree)) return tree;
+  if (await restoreTree(context, wanted.commit)) return tree;
   await fetchCommit(context, address, wanted);
-  return ensureTree(context, mirrorPath(context.cacheDir, address.url), wanted.commit);
+  const mirror = mirrorPath(context.cacheDir, address.url);
+  await ensureTree(context, mirror, wanted.commit);
+  await keepTree(context, mirror, wanted.commit);
+  return tree;
 }
 
 async function codeOfFolder(context: GitContext, folder: string): Promise<OperatorCode> {

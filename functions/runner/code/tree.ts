@@ -1,12 +1,13 @@
 // The files of a commit, kept once under its name; steps get copies.
 import { randomBytes } from 'node:crypto';
-import { existsSync, mkdirSync, renameSync, rmSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { message } from '#core/messages.ts';
 import { withLease } from '../lease.ts';
 import { complaint } from './complaint.ts';
 import { type GitContext, git } from './git.ts';
 import { SourceProblem } from './problem.ts';
+import { copyTree } from './working-tree.ts';
 
 export function treePath(cacheDir: string, commit: string): string {
   return path.join(cacheDir, 'trees', commit);
@@ -56,12 +57,57 @@ async function checkOut(
   }
 }
 
+/** Takes the tree over from another machine. False when none has kept it. */
+export async function restoreTree(context: GitContext, commit: string): Promise<boolean> {
+  const { archive, cacheDir } = context;
+  if (archive === undefined) return false;
+  const tree = treePath(cacheDir, commit);
+  const draft = `${tree}.${randomBytes(6).toString('hex')}`;
+  try {
+    if (!(await archive.restore({ kind: 'trees', name: commit }, draft))) return false;
+    // What is packed last: without it the rest may not be whole.
+    if (!existsSync(path.join(draft, DIGEST))) return false;
+    renameSync(path.join(draft, DIGEST), digestFile(cacheDir, commit));
+    if (!existsSync(tree)) renameSync(path.join(draft, TREE), tree);
+    return true;
+  } finally {
+    rmSync(draft, { recursive: true, force: true });
+  }
+}
+
+/** Keeps the tree for other machines, which then need no git. */
+export async function keepTree(context: GitContext, mirror: string, commit: string): Promise<void> {
+  const { archive, cacheDir } = context;
+  if (archive === undefined) return;
+  const draft = `${treePath(cacheDir, commit)}.${randomBytes(6).toString('hex')}`;
+  try {
+    mkdirSync(draft, { recursive: true });
+    await copyTree(treePath(cacheDir, commit), path.join(draft, TREE));
+    const digest = await treeDigest(context, mirror, commit);
+    writeFileSync(path.join(draft, DIGEST), digest);
+    writeFileSync(digestFile(cacheDir, commit), digest);
+    await archive.keep({ kind: 'trees', name: commit }, draft, [TREE, DIGEST]);
+  } finally {
+    rmSync(draft, { recursive: true, force: true });
+  }
+}
+
+const TREE = 'tree';
+const DIGEST = 'digest';
+
+/** Beside a tree that came without its repository: the name of its content. */
+function digestFile(cacheDir: string, commit: string): string {
+  return `${treePath(cacheDir, commit)}.digest`;
+}
+
 /** The name of the whole content: equal trees of different commits have the same. */
 export async function treeDigest(
   context: GitContext,
   mirror: string,
   commit: string,
 ): Promise<string> {
+  const known = digestFile(context.cacheDir, commit);
+  if (existsSync(known)) return readFileSync(known, 'utf8');
   const end = await git(context, ['rev-parse', '--verify', `${commit}^{tree}`], { folder: mirror });
   return end.code === 0 ? end.stdout.trim() : commit;
 }

@@ -18,7 +18,9 @@ import {
   indexed,
   keyOf,
   markReady,
+  membersOf,
   readyEnvironment,
+  restoreEnvironment,
   touch,
 } from './store.ts';
 import { uv } from './uv.ts';
@@ -55,7 +57,7 @@ export async function ensureEnvironment(
     // Somebody else may have built it while this one waited.
     const ready = readyEnvironment(tools.cacheDir, key);
     if (ready !== undefined) return { ...ready, built: false };
-    return { ...(await build({ environment, code, key, parts }, tools)), built: true };
+    return restoreOrBuild({ environment, code, key, parts }, tools);
   });
   if (question !== undefined) index(tools.cacheDir, question, key);
   touch(tools.cacheDir, key);
@@ -86,6 +88,29 @@ interface Building {
   readonly code: OperatorCode;
   readonly key: string;
   readonly parts: KeyParts;
+}
+
+/** Alone it is built; with other machines one of them builds it and keeps it for all. */
+async function restoreOrBuild(
+  building: Building,
+  tools: Tools,
+): Promise<BuiltEnvironment & { readonly built: boolean }> {
+  const { archive, cacheDir } = tools;
+  const { key } = building;
+  if (archive === undefined) return { ...(await build(building, tools)), built: true };
+  const what = { kind: 'environments', name: key } as const;
+  return archive.once<BuiltEnvironment & { readonly built: boolean }>(
+    what,
+    async () => {
+      const found = await restoreEnvironment(cacheDir, key, (to) => archive.restore(what, to));
+      return found === undefined ? undefined : { ...found, built: false };
+    },
+    async () => {
+      const built = await build(building, tools);
+      await archive.keep(what, path.dirname(built.folder), membersOf(built));
+      return { ...built, built: true };
+    },
+  );
 }
 
 async function build(building: Building, tools: Tools): Promise<BuiltEnvironment> {

@@ -70,9 +70,33 @@ export function freshFolder(cacheDir: string, key: string): string {
 }
 
 const FIRST = '000000000000';
+const MARKER = 'ready.json';
 
 export function markReady(cacheDir: string, key: string, ready: Marker): void {
   writeWhole(markerFile(cacheDir, key), ready);
+}
+
+/** What of a finished environment is kept for other machines: the marker last, so that half of it does not count. */
+export function membersOf({ folder }: BuiltEnvironment): readonly string[] {
+  return [path.basename(folder), MARKER];
+}
+
+/** Takes over what another machine built; `unpack` fills a folder and answers whether there was something. The lease is held. */
+export async function restoreEnvironment(
+  cacheDir: string,
+  key: string,
+  unpack: (folder: string) => Promise<boolean>,
+): Promise<BuiltEnvironment | undefined> {
+  const home = path.join(environmentsFolder(cacheDir), key);
+  const draft = `${home}.${randomBytes(6).toString('hex')}`;
+  try {
+    if (!(await unpack(draft)) || !existsSync(path.join(draft, MARKER))) return undefined;
+    rmSync(home, { recursive: true, force: true });
+    renameSync(draft, home);
+  } finally {
+    rmSync(draft, { recursive: true, force: true });
+  }
+  return readyEnvironment(cacheDir, key);
 }
 
 /** Notes that it was used now, for `prune`. */
@@ -112,7 +136,7 @@ export function removeEnvironment(cacheDir: string, key: string): void {
 }
 
 function markerFile(cacheDir: string, key: string): string {
-  return path.join(environmentsFolder(cacheDir), key, 'ready.json');
+  return path.join(environmentsFolder(cacheDir), key, MARKER);
 }
 
 function indexFile(cacheDir: string, question: string): string {
