@@ -2,11 +2,21 @@ import { defineConfig } from 'vitest/config';
 
 const project = (
   name: string,
-  options: { testTimeout?: number; fileParallelism?: boolean; globalSetup?: string } = {},
+  options: {
+    testTimeout?: number;
+    hookTimeout?: number;
+    fileParallelism?: boolean;
+    globalSetup?: string;
+    include?: string[];
+    exclude?: string[];
+  } = {},
 ) => ({
   extends: true as const,
   test: { name, include: [`test/${name}/**/*.test.ts`], ...options },
 });
+
+/** Those that need the whole system share one, one after the other. */
+const CLOUD = 'test/aws/cloud-*.test.ts';
 
 export default defineConfig({
   test: {
@@ -26,6 +36,14 @@ export default defineConfig({
       project('aws', {
         testTimeout: 60_000,
         globalSetup: './test/support/aws/global-setup.ts',
+        exclude: [CLOUD],
+      }),
+      project('cloud', {
+        include: [CLOUD],
+        testTimeout: 120_000,
+        hookTimeout: 60_000,
+        fileParallelism: false,
+        globalSetup: './test/support/aws/cloud-setup.ts',
       }),
       project('runner', { testTimeout: 60_000 }),
       project('repository', { testTimeout: 60_000 }),

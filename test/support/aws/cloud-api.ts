@@ -1,4 +1,4 @@
-// A person at the HTTP API of the emulated cloud. Requests are not signed: the emulator asks for no signature.
+// A person at the HTTP API of the emulated cloud. The emulator asks who somebody is, and believes the answer: what is sent here is no signature.
 import { setTimeout as pause } from 'node:timers/promises';
 import { type Read, type Route, routes, type Schema } from '#schemas/api.ts';
 import type { EventLine, RunReport } from '#schemas/report.ts';
@@ -7,6 +7,12 @@ import type { Json } from '#schemas/values.ts';
 const NAMESPACE = 'default';
 const LOOK_MS = 100;
 const ENDED = ['completed', 'failed', 'timed_out', 'cancelled'];
+
+const WHO = {
+  authorization:
+    'AWS4-HMAC-SHA256 Credential=test/20260101/us-east-1/execute-api/aws4_request, SignedHeaders=host, Signature=0',
+  'x-amz-date': '20260101T000000Z',
+};
 
 export interface Question {
   readonly params?: Readonly<Record<string, string>>;
@@ -40,7 +46,7 @@ export class CloudApi {
     const search = Object.keys(query).length === 0 ? '' : `?${new URLSearchParams(query)}`;
     const answer = await fetch(`${this.url}${at}${search}`, {
       method: route.method,
-      headers: { 'content-type': 'application/json' },
+      headers: { 'content-type': 'application/json', ...WHO },
       ...(route.method === 'GET' ? {} : { body: JSON.stringify(body ?? {}) }),
     });
     const text = await answer.text();

@@ -17,8 +17,9 @@ const ROOT = fileURLToPath(new URL('../../..', import.meta.url));
 export interface Ground {
   /** Of everything but Batch. */
   readonly endpoint: string;
-  /** Where Batch is looked for. */
+  /** Where Batch is looked for, and where the functions look for everything else. */
   readonly batchPort: number;
+  readonly meterPort: number;
   readonly deployed: Deployed;
   /** The HTTP API, by an address that leads somewhere on this machine. */
   readonly api: string;
@@ -27,15 +28,12 @@ export interface Ground {
 export interface GroundOptions {
   /** What else is chosen for the stack. */
   readonly context?: Readonly<Record<string, string>>;
-  /** Counts what the functions ask of AWS. It costs a little time with each request. */
-  readonly metered?: boolean;
   /** The functions, where they are not those that the build makes. */
   readonly bundles?: string;
 }
 
 export interface LaidGround {
   readonly ground: Ground;
-  readonly meter: Meter | undefined;
   /** Brings the stack up to date with other bundles or choices. */
   deployAgain(options: Pick<GroundOptions, 'context' | 'bundles'>): Promise<void>;
   end(): Promise<void>;
@@ -43,16 +41,11 @@ export interface LaidGround {
 
 /** Undefined where this machine has no MiniStack. */
 export async function layGround(options: GroundOptions = {}): Promise<LaidGround | undefined> {
-  const meter = options.metered === true ? await Meter.start() : undefined;
-  const told = meter === undefined ? {} : { AWS_ENDPOINT_URL: meter.endpoint };
-  const ministack = await startMinistack(told);
+  const meterPort = await freePort();
+  const ministack = await startMinistack({ AWS_ENDPOINT_URL: `http://127.0.0.1:${meterPort}` });
   if (ministack === undefined) return undefined;
   const { endpoint } = ministack;
-  meter?.connect(endpoint);
-  const end = async (): Promise<void> => {
-    await ministack.end();
-    await meter?.close();
-  };
+  const end = () => ministack.end();
   try {
     const batchPort = await freePort();
     const bring = async (more: Pick<GroundOptions, 'context' | 'bundles'>): Promise<Deployed> =>
@@ -70,8 +63,7 @@ export async function layGround(options: GroundOptions = {}): Promise<LaidGround
     const [id] = new URL(deployed.OutApiUrl).hostname.split('.');
     const api = `${endpoint}/_aws/execute-api/${id}`;
     return {
-      ground: { endpoint, batchPort, deployed, api },
-      meter,
+      ground: { endpoint, batchPort, meterPort, deployed, api },
       deployAgain: async (more) => void (await bring(more)),
       end,
     };
@@ -96,20 +88,27 @@ export interface Cloud {
   readonly batch: PlayedBatch;
   readonly api: CloudApi;
   readonly events: BusEvents;
+  /** What the functions ask of AWS. */
+  readonly meter: Meter;
   close(): Promise<void>;
 }
 
 export type CloudOptions = Omit<PlayedBatchOptions, 'events' | 'port'>;
 
-/** Lets Batch play on a ground. One at a time. */
+/** Brings a ground to life. One at a time: without this its functions reach nothing. */
 export async function openCloud(ground: Ground, options: CloudOptions): Promise<Cloud> {
   const events = new BusEvents(ground.endpoint);
+  const meter = await Meter.start(ground.meterPort, ground.endpoint);
   const batch = await PlayedBatch.start({ ...options, events, port: ground.batchPort });
   return {
     ground,
     batch,
     api: new CloudApi(ground.api),
     events,
-    close: () => batch.close(),
+    meter,
+    close: async () => {
+      await batch.close();
+      await meter.close();
+    },
   };
 }

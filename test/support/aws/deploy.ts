@@ -10,6 +10,8 @@ import * as z from 'zod';
 const ROOT = fileURLToPath(new URL('../../..', import.meta.url));
 /** A deployment that hangs in the emulator would never end. */
 const DEPLOY_MS = 120_000;
+/** The bundles are given: nothing is to be built. */
+const BUILT = ['--build', 'true'] as const;
 
 const outputs = z.object({
   OutApiUrl: z.string(),
@@ -34,13 +36,13 @@ export async function deploy({ endpoint, bundles, context = {} }: Deployment): P
   const place = mkdtempSync(path.join(tmpdir(), 'millrace-deploy-'));
   try {
     const file = path.join(place, 'outputs.json');
-    await cdk(endpoint, ['bootstrap', 'aws://000000000000/us-east-1']);
+    await cdk(endpoint, ['bootstrap', 'aws://000000000000/us-east-1', ...BUILT]);
     const chosen = Object.entries({ ...context, bundles }).map(
       ([name, value]) => `${name}=${value}`,
     );
     await cdk(endpoint, [
       ...['deploy', 'millrace-dev-core', '--exclusively', '--method=direct'],
-      ...['--require-approval', 'never', '--outputs-file', file, '--build', 'true'],
+      ...['--require-approval', 'never', '--outputs-file', file, ...BUILT],
       ...['--output', path.join(place, 'out')],
       ...chosen.flatMap((each) => ['-c', each]),
     ]);

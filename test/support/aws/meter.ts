@@ -1,5 +1,5 @@
 // Stands between the functions and MiniStack and counts what they ask of AWS: requests by service and operation, and the units that
-// DynamoDB says they used.
+// DynamoDB says they used. A test may stop a request here, or kill the function that makes it.
 import { once } from 'node:events';
 import {
   Agent,
@@ -9,6 +9,19 @@ import {
   type Server,
   type ServerResponse,
 } from 'node:http';
+import { type Caller, callerOf } from './callers.ts';
+
+/** A request before it is passed on. */
+export interface Asked {
+  readonly service: string;
+  readonly operation: string;
+  readonly body: Buffer;
+  /** The process that asks. Looking it up takes a while. */
+  caller(): Caller | undefined;
+}
+
+/** `refused`: the service answers that it is out of order. `killed`: the process that asks ends at once, and nobody is asked. */
+export type Fault = 'refused' | 'killed' | undefined;
 
 export interface Metered {
   /** `sqs SendMessage` → how often. */
@@ -21,33 +34,27 @@ const TARGET = /^(?:DynamoDB_\d+|AmazonSQS|AWSStepFunctions|TrentService|AWSEven
 const READING = /^(GetItem|BatchGetItem|Query|Scan|TransactGetItems)$/;
 
 export class Meter {
+  fault: ((asked: Asked) => Fault) | undefined;
   readonly #server: Server;
   readonly #agent = new Agent({ keepAlive: true, maxSockets: 64 });
-  #target = '';
+  readonly #target: string;
   #requests: Record<string, number> = {};
   #write = 0;
   #read = 0;
 
-  private constructor() {
+  private constructor(target: string) {
+    this.#target = target;
     this.#server = createServer((asked, answer) => {
       void this.#pass(asked, answer).catch(() => answer.destroy());
     });
   }
 
-  static async start(): Promise<Meter> {
-    const meter = new Meter();
-    meter.#server.listen(0, '127.0.0.1');
+  /** Passes on what comes to this port. */
+  static async start(port: number, target: string): Promise<Meter> {
+    const meter = new Meter(target);
+    meter.#server.listen(port, '127.0.0.1');
     await once(meter.#server, 'listening');
     return meter;
-  }
-
-  get endpoint(): string {
-    const address = this.#server.address();
-    return `http://127.0.0.1:${address === null || typeof address === 'string' ? 0 : address.port}`;
-  }
-
-  connect(endpoint: string): void {
-    this.#target = endpoint;
   }
 
   /** What was counted since the last time. */
@@ -72,6 +79,13 @@ export class Meter {
     this.#requests[name] = (this.#requests[name] ?? 0) + 1;
     const units = service === 'dynamodb';
     const came = await bytesOf(asked);
+    const caller = () => callerOf(asked.socket.remotePort);
+    const fault = this.fault?.({ service, operation, body: came, caller });
+    if (fault === 'refused') {
+      answer.writeHead(503, { 'content-type': 'application/x-amz-json-1.0' });
+      return void answer.end('{"__type":"ServiceUnavailable","message":"out of order for a test"}');
+    }
+    if (fault === 'killed') return void caller()?.kill();
     const body = units ? askingForUnits(came) : came;
     const passed = request(`${this.#target}${asked.url}`, {
       agent: this.#agent,
