@@ -1,9 +1,11 @@
 // One attempt that a handler does: its input made ready, the call, its end by time or on demand, and what it came to as a report.
 import { inspect } from 'node:util';
 import { keptKeys } from '#core/attempt-names.ts';
+import { StepFailure } from '#core/failures.ts';
+import { namedOutputs } from '#core/function-output.ts';
 import { Defect } from '#errors/families.ts';
 import type { AttemptDesk } from '#ports/jobs.ts';
-import { bounded, reasonOf, StepFailure } from '#runner/failure.ts';
+import { bounded, reasonOf } from '#runner/failure.ts';
 import { checkSize, keepLarge } from '#runner/keep.ts';
 import { Mask } from '#runner/mask.ts';
 import { logFolder } from '#runner/names.ts';
@@ -14,7 +16,6 @@ import type { AttemptReport, AttemptResult } from '#schemas/run.ts';
 import type { Json, Outputs } from '#schemas/values.ts';
 import type { WorkOrder } from '#schemas/work-order.ts';
 import { type AttemptLog, attemptLog, type HandlerLog } from './handler-log.ts';
-import { namedOutputs } from './handler-output.ts';
 
 /** What a handler is called with. */
 export interface HandlerCall {

@@ -1,8 +1,9 @@
 // What a program gives to the library is looked at before anything happens: what is wrong is told to the caller, not found out later.
+
+import { plainJson } from '#core/function-output.ts';
 import { Rejected } from '#errors/families.ts';
 import { complaint, type Schema } from '#schemas/api.ts';
 import type { Json } from '#schemas/values.ts';
-import { plainJson } from './handler-output.ts';
 
 /** Rejects what the schema refuses. Answers the value as it came: the caller has its type, this is for those who do not. */
 export function checked<T>(schema: Schema, value: T, what: string): T {

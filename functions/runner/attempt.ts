@@ -1,10 +1,11 @@
 // One attempt of one node: makes its places, walks its steps, reports what it came to, and takes its places away.
+import { StepFailure } from '#core/failures.ts';
 import { Defect } from '#errors/families.ts';
 import type { AttemptReport, AttemptResult, StepReport } from '#schemas/run.ts';
 import type { Outputs } from '#schemas/values.ts';
 import type { WorkOrder } from '#schemas/work-order.ts';
 import type { Cage } from './cage.ts';
-import { bounded, reasonOf, StepFailure } from './failure.ts';
+import { bounded, reasonOf } from './failure.ts';
 import { Halter } from './halt.ts';
 import { checkSize } from './keep.ts';
 import { LogWriter } from './log-writer.ts';

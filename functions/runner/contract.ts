@@ -1,12 +1,13 @@
 // What a program is told by its environment, and where it answers: the contract with the user's program.
+
 import { closeSync, openSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
+import { bytes, OutputsTooLarge } from '#core/failures.ts';
 import { limits } from '#schemas/limits.ts';
 import type { Json } from '#schemas/values.ts';
 import type { WorkOrder } from '#schemas/work-order.ts';
 import type { Variables } from './host-environment.ts';
-import { OutputsTooLarge, parseOutputs, type RawOutputs } from './outputs.ts';
-import { bytes } from './room.ts';
+import { parseOutputs, type RawOutputs } from './outputs.ts';
 import type { Places } from './workspaces.ts';
 
 /** Files through which a step answers. Neither is there before the program makes it. */

@@ -1,18 +1,8 @@
 // How an attempt or a step fails on the way, apart from what a program does: with a reason and a message for people.
+import { MalformedOutputs, OutputsTooLarge, StepFailure } from '#core/failures.ts';
 import { MillraceError } from '#errors/families.ts';
 import { limits } from '#schemas/limits.ts';
 import type { Reason } from '#schemas/reasons.ts';
-import { MalformedOutputs, OutputsTooLarge } from './outputs.ts';
-
-/** Ends the step it is thrown in; never leaves the attempt. */
-export class StepFailure extends MillraceError {
-  override readonly family = 'rejected' as const;
-  readonly reason: Reason;
-  constructor(reason: Reason, message: string) {
-    super('invalid', message);
-    this.reason = reason;
-  }
-}
 
 /** What any error of the way comes to. */
 export function reasonOf(error: unknown): { reason: Reason; message: string } {

@@ -4,18 +4,12 @@ import { createReadStream } from 'node:fs';
 import { mkdir, realpath, stat, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { pipeline } from 'node:stream/promises';
+import { bytes, MalformedOutputs, OutputsTooLarge } from '#core/failures.ts';
 import { limits } from '#schemas/limits.ts';
 import type { Json, Outputs } from '#schemas/values.ts';
 import type { Mask } from './mask.ts';
 import { mediaTypeOf } from './media-types.ts';
-import {
-  FileMention,
-  MalformedOutputs,
-  OutputsTooLarge,
-  type RawOutputs,
-  type RawValue,
-} from './outputs.ts';
-import { bytes } from './room.ts';
+import { FileMention, type RawOutputs, type RawValue } from './outputs.ts';
 import type { Places } from './workspaces.ts';
 
 export interface Keeper {

@@ -1,5 +1,5 @@
 // Reads what a program wrote as its outputs: `key=value` lines, or one JSON object. Pure.
-import { Rejected } from '#errors/families.ts';
+import { MalformedOutputs, OutputsTooLarge } from '#core/failures.ts';
 import { limits } from '#schemas/limits.ts';
 import type { Json } from '#schemas/values.ts';
 
@@ -24,18 +24,6 @@ export type RawValue =
   | { readonly [name: string]: RawValue };
 
 export type RawOutputs = Map<string, RawValue>;
-
-export class MalformedOutputs extends Rejected {
-  constructor(message: string, details: Readonly<Record<string, unknown>> = {}) {
-    super('malformed_outputs', message, details);
-  }
-}
-
-export class OutputsTooLarge extends Rejected {
-  constructor(message: string) {
-    super('too_large', message);
-  }
-}
 
 const FORBIDDEN: ReadonlySet<string> = new Set(['__proto__', 'constructor', 'prototype']);
 const DEPTH = 64;

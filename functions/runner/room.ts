@@ -1,4 +1,5 @@
 // Room on this machine: who may start now, and who waits for what. Pure.
+import { bytes } from '#core/failures.ts';
 import type { Resources } from '#schemas/plan.ts';
 
 export interface Machine {
@@ -84,16 +85,4 @@ function add(a: Share, b: Share, sign: 1 | -1): Share {
 function amount(kind: Exclude<keyof Share, 'programs'>, value: number): string {
   if (kind === 'memory') return bytes(value);
   return `${Number(value.toFixed(2))} ${kind === 'cpu' ? 'CPU' : 'GPU'}`;
-}
-
-/** Bytes for people. */
-export function bytes(value: number): string {
-  const units = ['B', 'KiB', 'MiB', 'GiB', 'TiB'];
-  let rest = value;
-  let unit = 0;
-  while (Math.abs(rest) >= 1024 && unit < units.length - 1) {
-    rest /= 1024;
-    unit += 1;
-  }
-  return `${Number(rest.toFixed(rest < 10 ? 1 : 0))} ${units[unit]}`;
 }

@@ -1,4 +1,5 @@
 // One step: its program from the rendered command to what it left.
+import { bytes } from '#core/failures.ts';
 import { limits } from '#schemas/limits.ts';
 import type { PlanNode } from '#schemas/plan.ts';
 import type { Reason } from '#schemas/reasons.ts';
@@ -15,7 +16,6 @@ import { LogStream, type LogWriter } from './log-writer.ts';
 import type { Mask } from './mask.ts';
 import { Program, type ProgramEnd } from './program.ts';
 import { Progress } from './progress.ts';
-import { bytes } from './room.ts';
 import type { Places } from './workspaces.ts';
 import type { World } from './world.ts';
 

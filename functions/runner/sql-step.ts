@@ -1,4 +1,5 @@
 // One step that is a query: its request, the program that does it, and what is said when the database refuses it.
+
 import { existsSync, mkdirSync, readFileSync, statfsSync, writeFileSync } from 'node:fs';
 import { availableParallelism, totalmem } from 'node:os';
 import path from 'node:path';
@@ -7,6 +8,8 @@ import { parseTemplate } from '#core/expression/parse.ts';
 import { quoteWord } from '#core/expression/shell.ts';
 import { evaluateSql, readSql, type SqlStatement } from '#core/expression/sql.ts';
 import type { Template } from '#core/expression/types.ts';
+import { StepFailure } from '#core/failures.ts';
+import { decided } from '#core/rendering.ts';
 import { limits } from '#schemas/limits.ts';
 import type { PlanNode, Resources } from '#schemas/plan.ts';
 import {
@@ -19,9 +22,8 @@ import {
 } from '#schemas/sql.ts';
 import type { Json } from '#schemas/values.ts';
 import { contractVariables, stepFiles } from './contract.ts';
-import { StepFailure } from './failure.ts';
 import type { Variables } from './host-environment.ts';
-import { decided, pathOf, plainValue, variablesOf } from './render.ts';
+import { pathOf, plainValue, variablesOf } from './render.ts';
 import { runStep, type StepEnd } from './run-step.ts';
 import { queryFailure } from './sql-failure.ts';
 import type { Prepared, StepsOrder, Turn } from './start-step.ts';

@@ -1,11 +1,12 @@
 // Where a step runs and what its environment adds.
+
 import { existsSync, mkdirSync, realpathSync } from 'node:fs';
 import path from 'node:path';
+import { StepFailure } from '#core/failures.ts';
 import { Defect } from '#errors/families.ts';
 import type { PlanNode } from '#schemas/plan.ts';
 import { operatorCode } from './code/operator-code.ts';
 import { activation, ensureEnvironment } from './environments/build.ts';
-import { StepFailure } from './failure.ts';
 import type { Variables } from './host-environment.ts';
 import { LogStream } from './log-writer.ts';
 import { toolsOf } from './prepare.ts';

@@ -1,8 +1,7 @@
 // What a handler returned, as outputs: an object whose members are named outputs, and nothing that JSON would change or lose. Pure.
-import { MalformedOutputs, OutputsTooLarge } from '#runner/outputs.ts';
-import { bytes } from '#runner/room.ts';
 import { limits } from '#schemas/limits.ts';
 import type { Json } from '#schemas/values.ts';
+import { bytes, MalformedOutputs, OutputsTooLarge } from './failures.ts';
 
 const FORBIDDEN: ReadonlySet<string> = new Set(['__proto__', 'constructor', 'prototype']);
 const DEPTH = 64;
