@@ -1,16 +1,23 @@
 // The routes of the control plane: method, path, permission, and the shapes of what goes in and out. The application is
 // built from this table and the client speaks it; what declares no permission is refused.
 import * as z from 'zod';
-import { namespace, runId } from './ids.ts';
+import { digest, instant, namespace, runId } from './ids.ts';
 import { limits } from './limits.ts';
 import { problem } from './problems.ts';
-import { eventLine, nodeExplanation, runReport, runSummary } from './report.ts';
+import { eventLine, explanation, nodeExplanation, runReport, runSummary } from './report.ts';
 import { runStatus } from './run.ts';
 import { logLine } from './runner-protocol.ts';
-import { type Json, json } from './values.ts';
+import { fileValue, type Json, json } from './values.ts';
 
 /** What a caller must be allowed to do. */
-export const permission = z.enum(['runs.read', 'runs.start', 'runs.steer', 'runs.decide']);
+export const permission = z.enum([
+  'runs.read',
+  'runs.start',
+  'runs.steer',
+  'runs.decide',
+  'pipelines.read',
+  'pipelines.write',
+]);
 export type Permission = z.infer<typeof permission>;
 
 /** A run as people name it: its id, a unique prefix, `latest`. */
@@ -36,6 +43,58 @@ export const runRequest = z.strictObject({
   timeout: z.int().nonnegative().max(limits.longestDuration).exactOptional(),
   run: runId.exactOptional(),
 });
+
+/** Texts of the pipelines that a pipeline runs, by their paths from where it lies. */
+const files = z.record(z.string().max(limits.objectKeyBytes), z.string().max(limits.sourceBytes));
+
+export const source = z.strictObject({
+  source: z.string().max(limits.sourceBytes),
+  /** What it is called in messages. */
+  name: z.string().min(1).max(limits.idLength).exactOptional(),
+  files: files.exactOptional(),
+});
+
+const start = {
+  inputs: z.record(z.string(), json).exactOptional(),
+  anew: z.literal(true).exactOptional(),
+  timeout: z.int().nonnegative().max(limits.longestDuration).exactOptional(),
+  run: runId.exactOptional(),
+};
+
+const pipelineId = z.string().min(1).max(limits.idLength);
+const version = z.int().positive();
+
+/** A plan that was compiled by whoever asks, a source, or a stored pipeline. */
+export const startRequest = z.union([
+  runRequest,
+  z.strictObject({ ...source.shape, ...start }),
+  z.strictObject({ pipeline: pipelineId, version: version.exactOptional(), ...start }),
+]);
+
+const storedPipeline = z.strictObject({ id: pipelineId, version, digest, at: instant });
+
+/** What a file may be called: its name is the end of its key. */
+const fileName = z
+  .string()
+  .regex(/^(?!\.{1,2}$)[^/\0]+$/u)
+  .max(limits.idLength);
+
+const evaluation = z.discriminatedUnion('is', [
+  z.strictObject({ is: z.literal('value'), value: json, tree: explanation.exactOptional() }),
+  z.strictObject({
+    is: z.literal('open'),
+    truth: z.enum(['never', 'not_yet']),
+    because: z.string().exactOptional(),
+    tree: explanation.exactOptional(),
+  }),
+  z.strictObject({
+    is: z.literal('wrong'),
+    message: z.string(),
+    at: z.int().nonnegative().exactOptional(),
+    suggestion: z.string().exactOptional(),
+    tree: explanation.exactOptional(),
+  }),
+]);
 
 const started = z.strictObject({ run: runId });
 const done = z.strictObject({});
@@ -71,7 +130,21 @@ export type Read<S extends Schema> = z.output<S>;
 
 /** What is wrong with a value that a schema refused, a line for each. */
 export function complaint(error: z.ZodError): string {
-  return z.prettifyError(error);
+  return z.prettifyError(new z.ZodError(error.issues.flatMap(nearestBranch)));
+}
+
+/** Of a union what is wrong with the branch that was nearest, not that there are several. */
+function nearestBranch(issue: z.core.$ZodIssue): readonly z.core.$ZodIssue[] {
+  if (issue.code !== 'invalid_union' || issue.errors.length === 0) return [issue];
+  const weight = (branch: readonly z.core.$ZodIssue[]): number =>
+    branch.reduce(
+      (sum, { code, path }) => sum + (code === 'unrecognized_keys' ? 2 : 1 / (1 + path.length)),
+      0,
+    );
+  const [first] = issue.errors.toSorted((left, right) => weight(left) - weight(right));
+  return (first ?? []).flatMap((each) =>
+    nearestBranch({ ...each, path: [...issue.path, ...each.path] }),
+  );
 }
 
 export type Method = 'GET' | 'POST';
@@ -118,7 +191,7 @@ export const routes = {
     permission: 'runs.start',
     params: ofNamespace,
     query: nothing,
-    body: runRequest,
+    body: startRequest,
     answer: started,
   }),
   runs: route({
@@ -200,9 +273,11 @@ export const routes = {
     params: z.strictObject({ namespace, run: runName, node: z.string().min(1) }),
     body: z.strictObject({
       approve: z.boolean(),
-      by: z.string().min(1).max(limits.idLength),
+      /** Who decides, where callers are not known; where they are it is who asks. */
+      by: z.string().min(1).max(limits.idLength).exactOptional(),
       comment: z.string().max(limits.messageLength).exactOptional(),
     }),
+    answer: z.strictObject({ by: z.string() }),
   }),
   emit: route({
     ...steer,
@@ -212,6 +287,75 @@ export const routes = {
       event: z.string().min(1),
       payload: json.exactOptional(),
       key: z.string().min(1).exactOptional(),
+    }),
+  }),
+  /** One expression, template or condition against a run as it is now. */
+  evaluate: route({
+    ...read,
+    method: 'POST',
+    path: '/v1/:namespace/runs/:run/evaluation',
+    params: ofRun,
+    body: z.strictObject({ expression: z.string().max(limits.expressionLength) }),
+    answer: evaluation,
+  }),
+  validate: route({
+    ...read,
+    method: 'POST',
+    path: '/v1/:namespace/validation',
+    permission: 'pipelines.read',
+    params: ofNamespace,
+    body: source,
+    answer: z.strictObject({
+      problems: z.array(problem),
+      pipeline: z.string().exactOptional(),
+      plan: digest.exactOptional(),
+    }),
+  }),
+  store: route({
+    ...steer,
+    path: '/v1/:namespace/pipelines',
+    permission: 'pipelines.write',
+    params: ofNamespace,
+    body: source,
+    answer: storedPipeline,
+  }),
+  pipelines: route({
+    ...read,
+    path: '/v1/:namespace/pipelines',
+    permission: 'pipelines.read',
+    params: ofNamespace,
+    query: z.strictObject({ after: pipelineId.exactOptional(), limit: paging.limit }),
+    answer: z.strictObject({ pipelines: z.array(storedPipeline) }),
+  }),
+  pipeline: route({
+    ...read,
+    path: '/v1/:namespace/pipelines/:pipeline',
+    permission: 'pipelines.read',
+    params: z.strictObject({ namespace, pipeline: pipelineId }),
+    query: z.strictObject({ version: z.coerce.number().int().positive().exactOptional() }),
+    answer: z.strictObject({ ...storedPipeline.shape, plan: anyJson }),
+  }),
+  /** Where the content of a file is brought that runs shall be given; without `put` it is there. */
+  file: route({
+    ...steer,
+    path: '/v1/:namespace/files',
+    permission: 'runs.start',
+    params: ofNamespace,
+    body: z.strictObject({
+      name: fileName,
+      size: z.int().nonnegative().max(limits.objectPutBytes),
+      sha256: digest,
+      mediaType: z.string().max(limits.idLength).exactOptional(),
+    }),
+    answer: z.strictObject({
+      file: fileValue,
+      put: z
+        .strictObject({
+          method: z.enum(['GET', 'PUT']),
+          url: z.string(),
+          headers: z.record(z.string(), z.string()),
+        })
+        .exactOptional(),
     }),
   }),
 } as const;

@@ -30,3 +30,17 @@ export const httpEvent = z.object({
   }),
 });
 export type HttpEvent = z.infer<typeof httpEvent>;
+
+/** An object was written: what EventBridge says of it, with its key as it is. (What S3 itself sends to queues has its keys encoded.) */
+export const objectCreated = z.object({
+  'detail-type': z.literal('Object Created'),
+  detail: z.object({
+    bucket: z.object({ name: z.string() }),
+    object: z.object({
+      key: z.string(),
+      size: z.int().nonnegative().optional(),
+      etag: z.string().min(1),
+    }),
+  }),
+});
+export type ObjectCreated = z.infer<typeof objectCreated>;

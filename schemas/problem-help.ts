@@ -240,6 +240,11 @@ export const PROBLEM_HELP: Readonly<Record<ProblemCode, Help>> = {
     cause: 'The path of a working tree is misspelt, or is relative to another folder.',
     cure: "Paths in a pipeline are relative to the pipeline's folder.",
   },
+  stays_here: {
+    cause:
+      'The run is to be worked on by other machines, and the operator is a folder of this one.',
+    cure: 'Push it to a repository that they reach and name a tag of it, or run the pipeline on one machine.',
+  },
   package_missing: {
     cause: 'The package is large and wanted by few, so it does not come with Millrace.',
     cure: 'Install it with the command that the message names, in the folder where Millrace is installed.',

@@ -15,10 +15,15 @@ export const RUN_MESSAGES = {
     reference: 'the input "{name}" holds a member "$ref", which only the engine may write',
     bound: '{subject} is {came}; wanted {wanted}',
     values: '{file}:{why}',
+    file_value:
+      'the input "{name}" holds a "$file" that is none; wanted is what uploading a file gave',
+    file_elsewhere:
+      'the input "{name}" is the file "{path}" of another machine; wanted is a file that was uploaded, as -i {name}=FILE does',
   },
   input_file_missing: {
     input: 'the file {file} for the input "{name}" is not there, or is no file that can be read',
     values: 'the file {file} of --inputs is not there or cannot be read',
+    object: 'the file {key} for the input "{name}" was not uploaded to this namespace',
   },
   secret_missing: {
     names: 'the pipeline names the secret {name}, which is not set',
@@ -59,6 +64,12 @@ export const RUN_MESSAGES = {
   },
   path_missing: {
     tree: 'the working tree {folder} for the operator "{name}" is not there',
+  },
+  stays_here: {
+    operator_path:
+      'operator "{operator}" is the working tree {path}, which other machines do not have; wanted is a repository with an address and a tag',
+    operator_repository:
+      'operator "{operator}" is in the repository {path}, which other machines do not have; wanted is an https or ssh URL',
   },
   package_missing: {
     sql: 'node "{node}" has "sql", which needs the package {name}: npm i {name}@{version}',

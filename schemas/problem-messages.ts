@@ -199,6 +199,7 @@ export const PROBLEM_MESSAGES = {
     two_files: 'both {other} and {file} have that id; name the file',
     too_many: 'more than {most} files of pipelines are not read',
     not_looked: 'no files are looked at here',
+    not_sent: 'it did not come along with the request',
     unnamed: 'nothing names it',
   },
   unknown_input: {

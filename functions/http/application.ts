@@ -3,51 +3,73 @@ import { type Context, Hono } from 'hono';
 import { bodyLimit } from 'hono/body-limit';
 import { NotFound, Rejected } from '#errors/families.ts';
 import type { Permission } from '#schemas/api.ts';
+import { namespace as namespaceName } from '#schemas/ids.ts';
 import { limits } from '#schemas/limits.ts';
 import type { Control } from '#service/control.ts';
-import { type Endpoint, endpointsOf } from './endpoints.ts';
+import { endpoints as allEndpoints, type Endpoint } from './endpoints.ts';
 import { errorResponse } from './error-answer.ts';
+import { packed, textOf } from './packing.ts';
 
 export interface ApplicationOptions {
-  /** The one namespace that is served; others are not found. */
-  readonly namespace?: string;
   /** Whether the caller may do it. On a socket that only its owner can open, everybody who gets here may. */
   readonly permits?: (permission: Permission, request: Request) => Promise<boolean> | boolean;
-  /** Tests put others in their place. */
+  /** The routes that are served; all when nothing is said. */
   readonly endpoints?: readonly Endpoint[];
+  /** Bytes of an answer that whoever carries it lets through. */
+  readonly answerBytes?: number;
 }
 
+/** Control over a namespace; rejects or answers undefined for one that is not served. */
+export type ControlOf = (namespace: string) => Promise<Control | undefined> | Control | undefined;
+
+/** Answers a request; `caller` is who asks, where somebody trustworthy told. */
+export type Application = (request: Request, caller?: string) => Promise<Response>;
+
 /**
- * Answers requests by asking `control`.
+ * Answers requests by asking the Control of the namespace that each names.
  *
  * Errors come back as JSON, `{ error: { family, code, message, details } }`, with 4xx for the caller's, 503 for what
- * may be tried again and 500 for ours. A body over `limits.requestBytes` is refused before it is read.
+ * may be tried again and 500 for ours. A body over `limits.requestBytes` is refused before it is read, and while it is unpacked.
  */
 export function createApplication(
-  control: Control,
+  controlOf: ControlOf,
   options: ApplicationOptions = {},
-): (request: Request) => Promise<Response> {
-  const app = new Hono();
+): Application {
+  const app = new Hono<{ Bindings: { caller: string | undefined } }>();
   app.use(bodyLimit({ maxSize: limits.requestBytes, onError: () => errorResponse(tooLarge()) }));
-  for (const endpoint of options.endpoints ?? endpointsOf(control)) mount(app, endpoint, options);
+  for (const endpoint of options.endpoints ?? allEndpoints)
+    mount(app, endpoint, { ...options, controlOf });
   app.notFound((context) => {
     const { method, path } = context.req;
     return errorResponse(new NotFound(`${method} ${path}: no such route`));
   });
   app.onError((error) => errorResponse(error));
-  return async (request) => app.fetch(request);
+  return async (request, caller) =>
+    packed(request, await app.fetch(request, { caller }), options.answerBytes);
 }
 
-function mount(app: Hono, endpoint: Endpoint, options: ApplicationOptions): void {
+/** Serves one namespace; others are not found. */
+export const onlyNamespace =
+  (served: string, control: Control): ControlOf =>
+  (namespace) => {
+    if (namespace === served) return control;
+    throw new NotFound(`namespace "${namespace}" is not here; this engine serves "${served}"`);
+  };
+
+type Serving = ApplicationOptions & { readonly controlOf: ControlOf };
+type App = Hono<{ Bindings: { caller: string | undefined } }>;
+
+function mount(app: App, endpoint: Endpoint, serving: Serving): void {
   const { method, path, permission } = endpoint.route;
   app.on(method, path, async (context) => {
-    await refuse(context, permission, options);
-    const params = context.req.param();
+    await refuse(context, permission, serving);
+    const control = await controlFor(context, serving);
     const body: unknown = method === 'GET' ? {} : await jsonOf(context);
-    const answer = await endpoint.answer({
-      params,
+    const answer = await endpoint.answer(control, {
+      params: context.req.param(),
       query: context.req.query(),
       body,
+      caller: context.env.caller,
       signal: () => context.req.raw.signal,
     });
     return Response.json(answer ?? {});
@@ -57,23 +79,30 @@ function mount(app: Hono, endpoint: Endpoint, options: ApplicationOptions): void
 async function refuse(
   context: Context,
   permission: Permission | undefined,
-  options: ApplicationOptions,
+  { permits }: Serving,
 ): Promise<void> {
   const { method, path, raw } = context.req;
   if (permission === undefined)
     throw new Rejected('not_permitted', `${method} ${path}: the route declares no permission`);
-  if (options.permits !== undefined && !(await options.permits(permission, raw)))
+  if (permits !== undefined && !(await permits(permission, raw)))
     throw new Rejected('not_permitted', `${method} ${path}: needs the permission ${permission}`);
-  const namespace: unknown = context.req.param('namespace');
-  const served = options.namespace ?? 'default';
-  if (namespace !== served)
-    throw new NotFound(
-      `namespace "${String(namespace)}" is not here; this engine serves "${served}"`,
+}
+
+async function controlFor(context: Context, { controlOf }: Serving): Promise<Control> {
+  const named: unknown = context.req.param('namespace');
+  const parsed = namespaceName.safeParse(named);
+  if (!parsed.success)
+    throw new Rejected(
+      'invalid',
+      `"${String(named).slice(0, 100)}" is no namespace: wanted are lower-case letters, digits and hyphens, at most 63`,
     );
+  const control = await controlOf(parsed.data);
+  if (control === undefined) throw new NotFound(`namespace "${parsed.data}" is not here`);
+  return control;
 }
 
 async function jsonOf(context: Context): Promise<unknown> {
-  const text = await context.req.text();
+  const text = await textOf(context.req.raw);
   if (text === '') return {};
   try {
     const parsed: unknown = JSON.parse(text);

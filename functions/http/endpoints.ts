@@ -6,61 +6,78 @@ import type { Control } from '#service/control.ts';
 /** A route with what it does: takes what came as it came, answers what goes out as JSON. */
 export interface Endpoint {
   readonly route: Route;
-  answer(came: Came): Promise<unknown>;
+  answer(control: Control, came: Came): Promise<unknown>;
 }
 
 export interface Came {
   readonly params: unknown;
   readonly query: unknown;
   readonly body: unknown;
+  /** Who asks, where that is known. */
+  readonly caller: string | undefined;
   /** Tells when whoever asked has gone away. */
   signal(): AbortSignal;
 }
 
-export function endpointsOf(control: Control): readonly Endpoint[] {
-  return [
-    endpoint(routes.start, ({ body }) => control.start(body)),
-    endpoint(routes.runs, async ({ query }) => ({ runs: await control.runs(query) })),
-    endpoint(routes.find, async ({ params }) => ({ run: await control.find(params.run) })),
-    endpoint(routes.report, ({ params }) => control.report(params.run)),
-    endpoint(routes.events, ({ params, query }, signal) =>
-      control.events(params.run, { ...query, signal: signal() }),
-    ),
-    endpoint(routes.logs, ({ params, query }, signal) =>
-      control.logs(params.run, { ...query, signal: signal() }),
-    ),
-    endpoint(routes.variables, ({ params }) => control.variables(params.run)),
-    endpoint(routes.explain, ({ params }) => control.explain(params.run, params.node)),
-    endpoint(routes.pause, ({ params }) => control.pause(params.run)),
-    endpoint(routes.resume, ({ params }) => control.resume(params.run)),
-    endpoint(routes.adopt, ({ params }) => control.adopt(params.run)),
-    endpoint(routes.cancel, ({ params, body }) => control.cancel(params.run, body)),
-    endpoint(routes.retry, ({ params, body }) => control.retry(params.run, body)),
-    endpoint(routes.decide, ({ params, body }) => control.decide(params.run, params.node, body)),
-    endpoint(routes.emit, ({ params, body: { event, ...more } }) =>
-      control.emit(params.run, event, more),
-    ),
-  ];
-}
+export const endpoints: readonly Endpoint[] = [
+  endpoint(routes.start, (control, { body }) => control.start(body)),
+  endpoint(routes.runs, async (control, { query }) => ({ runs: await control.runs(query) })),
+  endpoint(routes.find, async (control, { params }) => ({ run: await control.find(params.run) })),
+  endpoint(routes.report, (control, { params }) => control.report(params.run)),
+  endpoint(routes.events, (control, { params, query, signal }) =>
+    control.events(params.run, { ...query, signal: signal() }),
+  ),
+  endpoint(routes.logs, (control, { params, query, signal }) =>
+    control.logs(params.run, { ...query, signal: signal() }),
+  ),
+  endpoint(routes.variables, (control, { params }) => control.variables(params.run)),
+  endpoint(routes.explain, (control, { params }) => control.explain(params.run, params.node)),
+  endpoint(routes.pause, (control, { params }) => control.pause(params.run)),
+  endpoint(routes.resume, (control, { params }) => control.resume(params.run)),
+  endpoint(routes.adopt, (control, { params }) => control.adopt(params.run)),
+  endpoint(routes.cancel, (control, { params, body }) => control.cancel(params.run, body)),
+  endpoint(routes.retry, (control, { params, body }) => control.retry(params.run, body)),
+  // Nobody decides in the name of somebody else.
+  endpoint(routes.decide, (control, { params, body, caller }) =>
+    control.decide(params.run, params.node, {
+      ...body,
+      ...(caller === undefined ? {} : { by: caller }),
+    }),
+  ),
+  endpoint(routes.emit, (control, { params, body: { event, ...more } }) =>
+    control.emit(params.run, event, more),
+  ),
+  endpoint(routes.evaluate, (control, { params, body }) =>
+    control.evaluate(params.run, body.expression),
+  ),
+  endpoint(routes.validate, (control, { body }) => control.validate(body)),
+  endpoint(routes.store, (control, { body }) => control.store(body)),
+  endpoint(routes.pipelines, async (control, { query }) => ({
+    pipelines: await control.pipelines(query),
+  })),
+  endpoint(routes.pipeline, (control, { params, query }) =>
+    control.pipeline(params.pipeline, query.version),
+  ),
+  endpoint(routes.file, (control, { body }) => control.file(body)),
+];
 
 function endpoint<P extends Schema, Q extends Schema, B extends Schema, A extends Schema>(
   route: Route<P, Q, B, A>,
   work: (
-    input: { params: Read<P>; query: Read<Q>; body: Read<B> },
-    signal: () => AbortSignal,
+    control: Control,
+    input: { params: Read<P>; query: Read<Q>; body: Read<B> } & Pick<Came, 'caller' | 'signal'>,
   ) => Promise<unknown>,
 ): Endpoint {
   return {
     route,
-    answer: (came) =>
-      work(
-        {
-          params: accept('path', route.params, came.params),
-          query: accept('query', route.query, came.query),
-          body: accept('body', route.body, came.body),
-        },
-        came.signal,
-      ),
+    answer: (control, came) =>
+      work(control, {
+        params: accept('path', route.params, came.params),
+        query: accept('query', route.query, came.query),
+        body: accept('body', route.body, came.body),
+        caller: came.caller,
+        signal: came.signal,
+      }),
   };
 }
 

@@ -68,9 +68,16 @@ export function createClient(options: ClientOptions): Control {
     adopt: (run) => silent(ask(routes.adopt, { params: { run } })),
     cancel: (run, body = {}) => silent(ask(routes.cancel, { params: { run }, body })),
     retry: (run, body = {}) => ask(routes.retry, { params: { run }, body }),
-    decide: (run, node, body) => silent(ask(routes.decide, { params: { run, node }, body })),
+    decide: (run, node, body) => ask(routes.decide, { params: { run, node }, body }),
     emit: (run, event, more = {}) =>
       silent(ask(routes.emit, { params: { run }, body: { event, ...more } })),
+    evaluate: (run, expression) => ask(routes.evaluate, { params: { run }, body: { expression } }),
+    validate: (body) => ask(routes.validate, { body }),
+    store: (body) => ask(routes.store, { body }),
+    pipelines: async (query = {}) => (await ask(routes.pipelines, { query })).pipelines,
+    pipeline: (pipeline, version) =>
+      ask(routes.pipeline, { params: { pipeline }, query: { version } }),
+    file: (body) => ask(routes.file, { body }),
   };
 }
 

@@ -32,7 +32,7 @@ import { createService, forget, type Service } from '#service/service.ts';
 import { statusOf } from '#service/status.ts';
 import { createIds } from '#shared/ids.ts';
 import { joinJobs } from './all-jobs.ts';
-import { createControl } from './control.ts';
+import { createLocalControl } from './control.ts';
 import { createFunctions, type Functions } from './functions.ts';
 import { type Machine, thisMachine } from './machine.ts';
 import { NAMESPACE } from './names.ts';
@@ -125,7 +125,7 @@ export async function openEngine(options: EngineOptions): Promise<Engine> {
     // The runner comes up while the rest is made ready.
     if (options.lazy !== true) made.jobs.warm();
     const own = made.service.takeUp;
-    const control = createControl({
+    const control = createLocalControl({
       service: made.service,
       namespace,
       directory,

@@ -1,73 +1,22 @@
-// A text of the expression language with values from a file: a condition, a template, or an expression, as it looks.
-
+// A text of the expression language with values from a file.
 import { isMapping } from '#core/compile/read-values.ts';
-import { evaluate } from '#core/expression/evaluate.ts';
-import { parseCondition, parseExpression, parseTemplate } from '#core/expression/parse.ts';
-import type { ExpressionProblem } from '#core/expression/problem.ts';
-import { judge, type World } from '#core/expression/reference.ts';
-import { renderTemplate } from '#core/expression/template.ts';
-import type { Evaluated, Known, Variables } from '#core/expression/types.ts';
+import { type Judged, readText } from '#core/expression/judge-text.ts';
+import type { World } from '#core/expression/reference.ts';
+import type { Known, Variables } from '#core/expression/types.ts';
 import type { Json } from '#schemas/values.ts';
 
 type Values = { readonly [name: string]: Json };
-
-export type Judged =
-  | { readonly is: 'value'; readonly value: Json }
-  | { readonly is: 'open'; readonly truth: 'never' | 'not_yet'; readonly because?: string }
-  | {
-      readonly is: 'wrong';
-      readonly message: string;
-      readonly at?: number;
-      readonly suggestion?: string;
-    };
 
 /**
  * `values`: outputs of nodes by their ids, beside `pipeline: { input }`, `system`, `secret`, `events` (a list of those that
  * happened, or name → true, "never" or "not_yet") and `payloads` (event → what it carried). Anything else is a bare name.
  */
 export function judgeText(text: string, values: Values): Judged {
-  if (isCondition(text)) {
-    const parsed = parseCondition(text);
-    if (!parsed.ok) return wrong(parsed.problem);
-    return verdictOf(judge(parsed.value, worldOf(values)));
-  }
-  if (text.includes('{{')) {
-    const parsed = parseTemplate(text.trim());
-    if (!parsed.ok) return wrong(parsed.problem);
-    return evaluatedOf(renderTemplate(parsed.value, variablesOf(values)));
-  }
-  const parsed = parseExpression(text);
-  if (!parsed.ok) return wrong(parsed.problem);
-  return evaluatedOf(evaluate(parsed.value, variablesOf(values)));
-}
-
-/** Names an event outside quotes, or joins several braces by an operator. */
-function isCondition(text: string): boolean {
-  const bare = text.replace(/'[^']*'|"[^"]*"/g, "''");
-  return /(^|[^\w.])event:/.test(bare) || /}}\s*(&&|\|\|)|(&&|\|\||!)\s*\(*\s*{{/.test(bare);
-}
-
-function wrong({ message, at, suggestion }: ExpressionProblem): Judged {
-  return { is: 'wrong', message, at, ...(suggestion === undefined ? {} : { suggestion }) };
-}
-
-function verdictOf({ truth, because }: ReturnType<typeof judge>): Judged {
-  if (truth === 'true') return { is: 'value', value: true };
-  if (truth === 'error') return { is: 'wrong', message: because ?? 'it cannot be evaluated' };
-  return { is: 'open', truth, ...(because === undefined ? {} : { because }) };
-}
-
-function evaluatedOf(result: Evaluated): Judged {
-  switch (result.is) {
-    case 'value':
-      return result;
-    case 'not_yet':
-      return { is: 'open', truth: 'not_yet' };
-    case 'never':
-      return { is: 'open', truth: 'never', because: result.because };
-    case 'error':
-      return { is: 'wrong', message: result.message };
-  }
+  const read = readText(text);
+  if (!read.ok) return read.wrong;
+  // The values are all there is to know: a tree would tell nothing that they do not.
+  const { tree: _, ...judged } = read.judge(worldOf(values));
+  return judged;
 }
 
 function variablesOf(values: Values): Variables {

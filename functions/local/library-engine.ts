@@ -2,6 +2,7 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import type { Judged } from '#core/expression/judge-text.ts';
 import { readDataDirectory } from '#embedded/data-directory.ts';
 import { createSecrets } from '#embedded/secrets.ts';
 import { Rejected, Transient } from '#errors/families.ts';
@@ -14,7 +15,7 @@ import type { RunStatus } from '#schemas/run.ts';
 import type { Json } from '#schemas/values.ts';
 import type { Control, LogEntry } from '#service/control.ts';
 import { type Engine as LocalEngine, openEngine } from './engine.ts';
-import { type Judged, judgeText } from './judge-text.ts';
+import { judgeText } from './judge-text.ts';
 import type * as library from './library.ts';
 import { checked, checkedJson, namedJson } from './library-checked.ts';
 import { requestOf, validated } from './library-source.ts';
@@ -240,7 +241,7 @@ class Embedded implements library.Engine {
   ): Promise<void> {
     return this.#ask(async (control) => {
       const { by, comment } = checked(schemas.decision, decision, 'the decision');
-      return control.decide(run, node, {
+      await control.decide(run, node, {
         approve,
         by,
         ...(comment === undefined ? {} : { comment }),

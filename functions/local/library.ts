@@ -1,5 +1,7 @@
 // The package's main export: an engine inside another program. Small on purpose: what does the work is loaded when an engine is
 // created, and an old Node gets as far as saying which one is wanted.
+
+import type { Judged } from '#core/expression/judge-text.ts';
 import { Rejected } from '#errors/families.ts';
 import type { Problem } from '#schemas/problems.ts';
 import type { EventLine, NodeExplanation, RunReport, RunSummary } from '#schemas/report.ts';
@@ -9,7 +11,6 @@ import type { LogEntry, Variables } from '#service/control.ts';
 import type { HandlerOptions } from './functions.ts';
 import type { Handler, HandlerCall } from './handler-call.ts';
 import type { HandlerLog } from './handler-log.ts';
-import type { Judged } from './judge-text.ts';
 
 // biome-ignore lint/performance/noBarrelFile: this is what users of the package import
 export {

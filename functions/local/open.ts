@@ -15,7 +15,7 @@ import type { Control } from '#service/control.ts';
 import { createService } from '#service/service.ts';
 import { createIds } from '#shared/ids.ts';
 import { createClient } from './client.ts';
-import { createControl } from './control.ts';
+import { createLocalControl } from './control.ts';
 import { NAMESPACE } from './names.ts';
 import { VERSION } from './version.ts';
 
@@ -88,7 +88,7 @@ function reader(directory: DataDirectory, options: { write: boolean }): OpenCont
     // What is asked for waits on the table until an engine walks the run.
     bells: tableBells(table, async () => {}),
   });
-  const control = createControl({ service, namespace: NAMESPACE, directory });
+  const control = createLocalControl({ service, namespace: NAMESPACE, directory });
   return { control, kind: 'reader', close: async () => table.close() };
 }
 

@@ -6,7 +6,8 @@ import { message, problemOf } from '#core/messages.ts';
 import type { OperatorSource, Plan, PlanNode } from '#schemas/plan.ts';
 import type { Problem } from '#schemas/problems.ts';
 import type { Json } from '#schemas/values.ts';
-import { type CompiledFile, type CompiledPipeline, subFile } from './pipeline-files.ts';
+import type { CompiledFile, CompiledPipeline } from '#service/pipeline-files.ts';
+import { subFile } from './pipeline-files.ts';
 import { fileAt } from './run-inputs.ts';
 
 /** A plan and the file that it was written in. */

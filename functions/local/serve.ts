@@ -72,12 +72,13 @@ export async function serveControl(
 
 /** A server that never listens: it is handed its connections. */
 async function httpOver(control: Control, namespace: string): Promise<Server> {
-  const [{ createAdaptorServer }, { createApplication }] = await Promise.all([
+  const [{ createAdaptorServer }, { createApplication, onlyNamespace }] = await Promise.all([
     import('@hono/node-server'),
     import('#http/application.ts'),
   ]);
+  const application = createApplication(onlyNamespace(namespace, control));
   const server = createAdaptorServer({
-    fetch: createApplication(control, { namespace }),
+    fetch: async (request) => application(request),
     serverOptions: {
       // A cursor into the logs is part of the request's line.
       maxHeaderSize: limits.cursorLength * 2,

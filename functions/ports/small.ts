@@ -1,4 +1,5 @@
 // The small ports: alarms, secrets, signer, clock, ids.
+import type { Readable } from 'node:stream';
 import type { Namespace, RunId } from '#schemas/ids.ts';
 import type { PublicKey } from '#schemas/signing.ts';
 import type { TickDecision, WalkerInput } from '#schemas/walker.ts';
@@ -44,4 +45,10 @@ export interface Clock {
 export interface Ids {
   /** A new ULID; later ones sort after earlier ones, within a millisecond too. */
   ulid(): string;
+}
+
+/** What others have put into the store from outside, beside what is ours. */
+export interface Drops {
+  /** The content of exactly that version. Rejects with NotFound where it is gone, or another one has taken its place. */
+  stream(drop: { readonly key: string; readonly etag: string }): Promise<Readable>;
 }

@@ -1,9 +1,15 @@
 // Everything one can do with runs, in one interface: the engine implements it in its own process, the client over the engine's socket.
 import type { Problem } from '#schemas/problems.ts';
-import type { EventLine, NodeExplanation, RunReport, RunSummary } from '#schemas/report.ts';
+import type {
+  EventLine,
+  Explanation,
+  NodeExplanation,
+  RunReport,
+  RunSummary,
+} from '#schemas/report.ts';
 import type { RunStart, RunStatus } from '#schemas/run.ts';
 import type { LogLine } from '#schemas/runner-protocol.ts';
-import type { Json } from '#schemas/values.ts';
+import type { FileValue, Json } from '#schemas/values.ts';
 
 /** A pipeline that was compiled and whose inputs, tags and folders were resolved: ready to become a run. */
 export interface RunRequest {
@@ -24,6 +30,87 @@ export interface RunRequest {
   /** The id it shall have, chosen by whoever asks: asked twice because an answer was lost, it is still one run. */
   readonly run?: string;
 }
+
+/** The text of a pipeline, as it stands in its file. */
+export interface Source {
+  readonly source: string;
+  /** What it is called in messages; `pipeline.yaml` when nothing is said. */
+  readonly name?: string;
+  /** The files of the pipelines that it runs, by their paths from where it lies. */
+  readonly files?: { readonly [path: string]: string };
+}
+
+interface Start {
+  readonly inputs?: { readonly [name: string]: Json };
+  readonly anew?: true;
+  readonly timeout?: number;
+  readonly run?: string;
+}
+
+/** A pipeline that is yet to be compiled and checked. */
+export interface SourceRequest extends Source, Start {}
+
+/** A pipeline that was stored: its latest version, or the one that is named. */
+export interface StoredRequest extends Start {
+  readonly pipeline: string;
+  readonly version?: number;
+}
+
+export type StartRequest = RunRequest | SourceRequest | StoredRequest;
+
+/** What a pipeline comes to: all that is wrong, warnings included, and its plan's digest where nothing is. */
+export interface Validation {
+  readonly problems: readonly Problem[];
+  readonly pipeline?: string;
+  readonly plan?: string;
+}
+
+/** A version of a pipeline, as it was compiled when it was stored. */
+export interface StoredPipeline {
+  readonly id: string;
+  /** From 1. */
+  readonly version: number;
+  /** Of its plan. */
+  readonly digest: string;
+  /** Milliseconds since the epoch. */
+  readonly at: number;
+}
+
+/** A file that runs shall be given. */
+export interface GivenFile {
+  readonly name: string;
+  readonly size: number;
+  readonly sha256: string;
+  readonly mediaType?: string;
+}
+
+/** The value to give to runs; `put` says how to bring the content, where it is not there already. */
+export interface FilePlace {
+  readonly file: FileValue;
+  readonly put?: {
+    readonly method: 'GET' | 'PUT';
+    readonly url: string;
+    readonly headers: { readonly [name: string]: string };
+  };
+}
+
+/** What an expression comes to now, in one run. `tree` tells of a condition how. */
+export type Evaluation =
+  | { readonly is: 'value'; readonly value: Json; readonly tree?: Explanation }
+  | {
+      readonly is: 'open';
+      readonly truth: 'never' | 'not_yet';
+      readonly because?: string;
+      readonly tree?: Explanation;
+    }
+  | {
+      readonly is: 'wrong';
+      readonly message: string;
+      /** The character it is about, from 0. */
+      readonly at?: number;
+      readonly suggestion?: string;
+      readonly tree?: Explanation;
+    };
 
 /** A place in a run's stream of events; give it back to go on behind it. Empty for the beginning. */
 export type Cursor = string;
@@ -55,7 +142,8 @@ export interface Variables {
  * Commands are answered only when they are durable.
  */
 export interface Control {
-  start(request: RunRequest): Promise<{ run: string }>;
+  /** Rejects with HasProblems and all that is wrong with a pipeline that is yet to be compiled, or with its inputs. */
+  start(request: StartRequest): Promise<{ run: string }>;
   /** Newest first. */
   runs(query?: {
     limit?: number;
@@ -93,6 +181,8 @@ export interface Control {
   ): Promise<LogPage>;
   variables(run: string): Promise<Variables>;
   explain(run: string, node: string): Promise<NodeExplanation>;
+  /** What an expression, a template or a condition comes to now. */
+  evaluate(run: string, expression: string): Promise<Evaluation>;
   pause(run: string): Promise<void>;
   /** Goes on with a paused or halted run; `resume` of one that runs is no error, of a finished one is Rejected `wrong_state`. */
   resume(run: string): Promise<void>;
@@ -104,15 +194,23 @@ export interface Control {
   retry(run: string, options?: { from?: string }): Promise<{ run: string }>;
   /**
    * Decides an approval that waits: a node, or one of its instances (`review[3]`). The first decision stands: Rejected `wrong_state` for
-   * a second one and for a node that waits for nobody.
+   * a second one and for a node that waits for nobody. Answers who has decided: where callers are known that is who asked, whatever `by` says.
    */
   decide(
     run: string,
     node: string,
-    decision: { approve: boolean; by: string; comment?: string },
-  ): Promise<void>;
+    decision: { approve: boolean; by?: string; comment?: string },
+  ): Promise<{ by: string }>;
   /** `event` begins with `external.`. The same key twice is one event. */
   emit(run: string, event: string, options?: { payload?: Json; key?: string }): Promise<void>;
+  validate(source: Source): Promise<Validation>;
+  /** Keeps a version of a pipeline. What is the latest version already is that version. Rejects with HasProblems. */
+  store(source: Source): Promise<StoredPipeline>;
+  /** The latest version of each, by id. */
+  pipelines(query?: { limit?: number; after?: string }): Promise<readonly StoredPipeline[]>;
+  pipeline(id: string, version?: number): Promise<StoredPipeline & { readonly plan: Json }>;
+  /** Where the content of a file is to be brought that runs shall be given. Rejects where files stay where they are. */
+  file(file: GivenFile): Promise<FilePlace>;
 }
 
 /** What `plan` and a rejected start tell. */

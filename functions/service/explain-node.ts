@@ -1,44 +1,22 @@
 // Explains a node: why it has not started, why it was skipped, what it waits for. The tree is computed from the log and the outputs
 // when someone asks; nothing of it is stored.
 import { parseCondition } from '#core/expression/parse.ts';
-import { explainCondition, type World } from '#core/expression/reference.ts';
-import type { Known } from '#core/expression/types.ts';
-import { wildcardSources } from '#core/walk/queries.ts';
-import type { State } from '#core/walk/state.ts';
+import { explainCondition } from '#core/expression/reference.ts';
 import { nodeView } from '#core/walk/view.ts';
 import type { PlanNode } from '#schemas/plan.ts';
 import { REASONS } from '#schemas/reasons.ts';
 import type { Explanation, NodeExplanation, NodeReport } from '#schemas/report.ts';
-import type { Fact } from '#schemas/run.ts';
-import { type Json, type Outputs, outputs as outputsSchema } from '#schemas/values.ts';
+import type { Outputs } from '#schemas/values.ts';
 import { explainCache } from './cache.ts';
 import { conditionReferences } from './dependencies.ts';
 import type { Notices } from './desk.ts';
 import { addressOf, type RunRef } from './keys.ts';
 import { hold, loadRun } from './load-run.ts';
-import { systemOf } from './orders.ts';
-import { attemptsOf, isReadableList, loadList, loadOutputs, rememberedList } from './outputs.ts';
-import { readFacts } from './read-events.ts';
+import { attemptsOf } from './outputs.ts';
 import { readReport } from './read-run.ts';
 import { demandInstance, placeNamed } from './retry-run.ts';
-import type { Held, Service } from './service.ts';
-
-const HAPPENED: ReadonlySet<string> = new Set([
-  'completed',
-  'failed',
-  'timed_out',
-  'cancelled',
-  'skipped',
-]);
-
-/** Everything known about a run at the moment of the question. */
-interface Moment {
-  readonly held: Held;
-  readonly state: State;
-  readonly facts: readonly Fact[];
-  readonly outputs: ReadonlyMap<string, Outputs>;
-  readonly over: boolean;
-}
+import { HAPPENED, type Moment, momentOf, worldOf } from './run-world.ts';
+import type { Service } from './service.ts';
 
 /**
  * The explanation of a node of a run, or of an instance of it.
@@ -63,15 +41,7 @@ export async function explainNode(
     demandInstance(name, instance, node?.forEach === undefined ? 0 : count);
   }
   const shown = shownOf(report.nodes[id], instance);
-  const facts = await readFacts(service, ref);
-  const outputs = await outputsNamed(held, state, node);
-  const about = {
-    held,
-    state,
-    facts,
-    outputs,
-    over: facts.some((fact) => fact.fact === 'run.ended'),
-  };
+  const about = await momentOf(held, state, outputsNamed(node));
   const start = node === undefined ? undefined : explainStart(about, node);
   const status = shown?.status ?? 'pending';
   const deciding = start === undefined ? undefined : decidingOf(start);
@@ -136,27 +106,11 @@ async function childAnswer(
   return `It waits for ${told.join('; for ')}${more}.`;
 }
 
-/** Outputs of the completed nodes that the conditions of a node name. */
-async function outputsNamed(
-  held: Held,
-  state: State,
-  node: PlanNode | undefined,
-): Promise<ReadonlyMap<string, Outputs>> {
-  const found = new Map<string, Outputs>();
-  for (const text of [node?.start, node?.stop, node?.skip]) {
-    for (const { node: source } of conditionReferences(text)?.outputs ?? []) {
-      if (nodeView(held.memory.linked.graph, state, source).status !== 'completed') continue;
-      const given = await loadOutputs(held, state, source);
-      found.set(source, given);
-      await loadLists(held, given);
-    }
-  }
-  return found;
-}
-
-/** What conditions may ask of: the length of a list that is kept by reference, and its items. */
-async function loadLists(held: Held, given: Outputs): Promise<void> {
-  for (const value of Object.values(given)) if (isReadableList(value)) await loadList(held, value);
+/** The nodes whose outputs the conditions of a node name. */
+function outputsNamed(node: PlanNode | undefined): readonly string[] {
+  return [node?.start, node?.stop, node?.skip].flatMap((text) =>
+    (conditionReferences(text)?.outputs ?? []).map(({ node: source }) => source),
+  );
 }
 
 function textExplanation(
@@ -167,13 +121,13 @@ function textExplanation(
   const text = node?.[which];
   if (node === undefined || text === undefined) return {};
   const parsed = parseCondition(text);
-  return parsed.ok ? { [which]: explainCondition(parsed.value, worldOf(about, node)) } : {};
+  return parsed.ok ? { [which]: explainCondition(parsed.value, worldOf(about, node.id)) } : {};
 }
 
 function explainStart(about: Moment, node: PlanNode): Explanation | undefined {
   const { plan } = about.held.memory.linked;
   const parts: Explanation[] = [];
-  const world = worldOf(about, node);
+  const world = worldOf(about, node.id);
   for (const index of node.needs ?? []) {
     const need = plan.nodes[index]?.id ?? '';
     parts.push({
@@ -212,98 +166,6 @@ function together(parts: readonly Explanation[]): Explanation['truth'] {
   for (const truth of ['never', 'not_yet', 'error'] as const)
     if (parts.some((part) => part.truth === truth)) return truth;
   return 'true';
-}
-
-/** What has happened in this run, as the judge of conditions asks for it. */
-function worldOf(about: Moment, node: PlanNode): World {
-  const { held, state, facts } = about;
-  const { graph } = held.memory.linked;
-  const happened = (pattern: string): boolean =>
-    facts.some((fact) => fact.fact === 'external' && wildcard(pattern).test(fact.name));
-  return {
-    event(pattern) {
-      if (pattern === 'pipeline.started') return { truth: 'true' };
-      if (pattern.startsWith('external.')) {
-        if (happened(pattern)) return { truth: 'true' };
-        return about.over
-          ? { truth: 'never', because: `${pattern} did not come before the run ended` }
-          : { truth: 'not_yet', because: `${pattern} has not come` };
-      }
-      const kind = pattern.slice(pattern.lastIndexOf('.') + 1);
-      if (!pattern.includes('*'))
-        return eventOf(about, pattern.slice(0, pattern.lastIndexOf('.')), kind);
-      const sources = wildcardSources(graph, node.id, pattern);
-      return anyOf(
-        sources.map((source) => eventOf(about, source, kind)),
-        pattern,
-      );
-    },
-    variables: {
-      input: held.memory.start.inputs,
-      system: systemOf(held.memory.start),
-      list: (ref) => rememberedList(held.memory, ref),
-      node: (id) => knownOf(about, id),
-      payload: (event) => payloadOf(facts, event),
-    },
-  };
-
-  function knownOf({ outputs }: Moment, id: string): Known {
-    const { status } = nodeView(graph, state, id);
-    if (status === 'completed') return { is: 'outputs', outputs: outputs.get(id) ?? {} };
-    return HAPPENED.has(status)
-      ? { is: 'never', because: `${id} ended ${status}` }
-      : { is: 'not_yet' };
-  }
-}
-
-const wildcard = (pattern: string): RegExp =>
-  new RegExp(
-    `^${pattern
-      .split('*')
-      .map((part) => part.replace(/[\\^$.*+?()[\]{}|]/gu, '\\$&'))
-      .join('[^.]*')}$`,
-    'u',
-  );
-
-type EventTruth = ReturnType<World['event']>;
-
-function anyOf(truths: readonly EventTruth[], pattern: string): EventTruth {
-  if (truths.some(({ truth }) => truth === 'true')) return { truth: 'true' };
-  if (truths.some(({ truth }) => truth === 'not_yet')) return { truth: 'not_yet' };
-  return { truth: 'never', because: `everything that could raise ${pattern} has ended otherwise` };
-}
-
-function eventOf(about: Moment, id: string, kind: string): EventTruth {
-  const own = about.facts.filter(
-    (fact) => 'node' in fact && fact.node === id && !('instances' in fact) && !('instance' in fact),
-  );
-  const ended = own.find((fact) => fact.fact === 'ended');
-  const happened = own.some((fact) => {
-    if (fact.fact === 'started') return kind === 'started' || kind === '*';
-    if (fact.fact === 'retrying') return kind === 'retrying' || kind === '*';
-    if (fact.fact !== 'ended') return false;
-    if (kind === 'rejected') return fact.reason === 'rejected';
-    if (kind === 'approved') return fact.status === 'completed' && isApproval(about, id);
-    return kind === 'ended' || kind === '*' || kind === fact.status;
-  });
-  if (happened) return { truth: 'true' };
-  if (ended?.fact !== 'ended') return { truth: 'not_yet', because: `${id} has not ended` };
-  return { truth: 'never', because: `${id} ended ${ended.status}` };
-}
-
-function isApproval({ held }: Moment, id: string): boolean {
-  const { graph, plan } = held.memory.linked;
-  return plan.nodes[graph.index.get(id) ?? -1]?.executor.kind === 'approval';
-}
-
-function payloadOf(facts: readonly Fact[], event: string): Known {
-  const found = facts.find((fact) => fact.fact === 'external' && fact.name === event);
-  if (found?.fact !== 'external') return { is: 'not_yet' };
-  const payload = outputsSchema.safeParse(found.payload);
-  return {
-    is: 'outputs',
-    outputs: payload.success ? payload.data : ({} satisfies Record<string, Json>),
-  };
 }
 
 /** The smallest part that made the whole what it is. */

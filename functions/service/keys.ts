@@ -76,6 +76,13 @@ export const monthsKey = (namespace: Namespace): string => `NS#${namespace}#MONT
 export const activeRunsKey = (namespace: Namespace): string => `NS#${namespace}#ACTIVE`;
 export const activeKey = (ref: RunRef): Key => ({ pk: activeRunsKey(ref.namespace), sk: ref.run });
 
+/** The latest version of each stored pipeline, by id. */
+export const pipelinesKey = (namespace: Namespace): string => `NS#${namespace}#PIPELINES`;
+export const pipelineVersionKey = (namespace: Namespace, id: string, version: number): Key => ({
+  pk: `NS#${namespace}#PIPELINE#${id}`,
+  sk: digits(version, 8),
+});
+
 export const planObject = (namespace: Namespace, digest: Digest): string =>
   `NS/${namespace}/plans/${digest}.json`;
 

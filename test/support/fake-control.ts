@@ -5,6 +5,9 @@ import type { RunStatus } from '#schemas/run.ts';
 import type { Control, LogEntry } from '#service/control.ts';
 
 export const RUN = '01JD3Z6Q0000000000000000AB';
+const DIGEST = 'a'.repeat(64);
+const STORED = { id: 'flights', version: 1, digest: DIGEST, at: 0 };
+
 export const BEGAN = Date.UTC(2026, 0, 2, 3, 4, 5);
 
 export interface FakeControl extends Control {
@@ -100,6 +103,7 @@ export function fakeControl(report: RunReport = aReport({ a: {}, b: {} })): Fake
     decide: async (run, node, decision) => {
       ask('decide', { node, ...decision });
       named(run);
+      return { by: decision.by ?? 'somebody' };
     },
     report: async (run) => {
       ask('report', run);
@@ -161,6 +165,32 @@ export function fakeControl(report: RunReport = aReport({ a: {}, b: {} })): Fake
     emit: async (run, event, options) => {
       named(run);
       ask('emit', { event, ...options });
+    },
+    evaluate: async (run, expression) => {
+      named(run);
+      ask('evaluate', expression);
+      return { is: 'value', value: expression };
+    },
+    validate: async (source) => {
+      ask('validate', source);
+      return { problems: [], pipeline: 'flights', plan: DIGEST };
+    },
+    store: async (source) => {
+      ask('store', source);
+      return STORED;
+    },
+    pipelines: async (query) => {
+      ask('pipelines', query);
+      return [STORED];
+    },
+    pipeline: async (id, version) => {
+      ask('pipeline', { id, version });
+      return { ...STORED, plan: { id } };
+    },
+    file: async (file) => {
+      ask('file', file);
+      const { name, size, sha256 } = file;
+      return { file: { $file: { key: `NS/default/files/${sha256}/${name}`, name, size, sha256 } } };
     },
   };
   return fake;

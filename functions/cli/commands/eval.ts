@@ -1,4 +1,5 @@
-import { type Judged, judgeText } from '#local/judge-text.ts';
+import type { Judged } from '#core/expression/judge-text.ts';
+import { judgeText } from '#local/judge-text.ts';
 import type { Context } from '../context.ts';
 import { EXIT, type ExitCode } from '../exit-codes.ts';
 import { readValues } from '../read-values.ts';

@@ -18,8 +18,8 @@ import { member, type Place } from './tree.ts';
 export interface SubPipeline {
   readonly plan: Plan;
   readonly digest: string;
-  /** Relative to the folder of the file that names it. */
-  readonly file: string;
+  /** Relative to the folder of the file that names it. None of a stored one. */
+  readonly file?: string;
   /** How many levels of pipelines are below it: 0 when it runs none. */
   readonly depth: number;
 }
@@ -122,7 +122,8 @@ function linkedNode(node: PlanNode, { plan, digest, file }: SubPipeline): PlanNo
   if (executor.kind !== 'pipeline') return node;
   const graces = plan.nodes.map(({ grace }) => grace ?? limits.stopGrace);
   const grace = Math.min(Math.max(0, ...graces) + limits.backstop, limits.longestDuration);
-  return { grace, ...node, executor: { ...executor, id: plan.id, digest, file } };
+  const lies = file === undefined ? {} : { file };
+  return { grace, ...node, executor: { ...executor, id: plan.id, digest, ...lies } };
 }
 
 function checkInputs(findings: Findings, { place }: PipelineUse, plan: Plan): void {

@@ -63,45 +63,46 @@ export interface HttpAnswer {
   readonly statusCode: number;
   readonly headers: Record<string, string>;
   readonly body: string;
+  readonly isBase64Encoded?: true;
 }
 
-/** A function that answers requests to the HTTP API. */
+/** A function that answers requests to the HTTP API. `caller`: the ARN of who asks, where the gateway has looked. */
 export function onRequest(
   name: string,
-  answer: (request: Request, call: Call) => Promise<Response>,
+  answer: (request: Request, call: Call, caller: string | undefined) => Promise<Response>,
 ): Handler<HttpAnswer> {
   return wrapped(name, async (event, call) => {
     const response = await answered(event, call, answer);
     call.note({ status: response.status });
     if (response.status >= 500) call.count('ServerErrors');
-    return {
-      statusCode: response.status,
-      headers: Object.fromEntries(response.headers),
-      body: await response.text(),
-    };
+    const headers = Object.fromEntries(response.headers);
+    const about = { statusCode: response.status, headers };
+    // What is packed is no text.
+    if (!response.headers.has('content-encoding')) return { ...about, body: await response.text() };
+    const body = Buffer.from(await response.arrayBuffer()).toString('base64');
+    return { ...about, body, isBase64Encoded: true };
   });
 }
 
 async function answered(
   event: unknown,
   call: Call,
-  answer: (request: Request, call: Call) => Promise<Response>,
+  answer: Parameters<typeof onRequest>[1],
 ): Promise<Response> {
   try {
-    const request = requestOf(event);
-    call.note({ method: request.method, path: new URL(request.url).pathname });
-    return await answer(request, call);
+    const came = read(httpEvent, event);
+    const caller = came.requestContext.authorizer?.iam?.userArn;
+    const request = requestOf(came);
+    call.note({ method: request.method, path: new URL(request.url).pathname, caller });
+    return await answer(request, call, caller);
   } catch (error) {
     call.note(about(error));
     return errorResponse(error);
   }
 }
 
-function requestOf(event: unknown): Request {
-  const { rawPath, rawQueryString, headers, body, isBase64Encoded, requestContext } = read(
-    httpEvent,
-    event,
-  );
+function requestOf(event: Read<typeof httpEvent>): Request {
+  const { rawPath, rawQueryString, headers, body, isBase64Encoded, requestContext } = event;
   const { method } = requestContext.http;
   const query = rawQueryString === '' ? '' : `?${rawQueryString}`;
   const bytes = body === undefined ? null : isBase64Encoded ? Buffer.from(body, 'base64') : body;

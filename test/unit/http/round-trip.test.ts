@@ -5,14 +5,17 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { Conflict, Defect, HasProblems, NotFound, Rejected, Transient } from '#errors/families.ts';
-import { createApplication } from '#http/application.ts';
-import { endpointsOf } from '#http/endpoints.ts';
+import { type ApplicationOptions, createApplication, onlyNamespace } from '#http/application.ts';
+import { endpoints as allEndpoints } from '#http/endpoints.ts';
 import { createClient } from '#local/client.ts';
 import { type EngineServer, serveControl } from '#local/serve.ts';
 import { routes } from '#schemas/api.ts';
 import { limits } from '#schemas/limits.ts';
 import type { Control } from '#service/control.ts';
 import { aReport, fakeControl, RUN } from '#support/fake-control.ts';
+
+const applicationOf = (control: Control, options: ApplicationOptions = {}) =>
+  createApplication(onlyNamespace('default', control), options);
 
 let folder: string;
 let socketPath: string;
@@ -135,7 +138,7 @@ test('an engine that goes away in the middle of a question is a transient failur
 
 test('each route declares a permission, and each is answered', () => {
   for (const route of Object.values(routes)) expect(route.permission).toBeDefined();
-  const answered = endpointsOf(engine).map(({ route }) => route);
+  const answered = allEndpoints.map(({ route }) => route);
   expect(new Set(answered)).toEqual(new Set(Object.values(routes)));
 });
 
@@ -143,7 +146,7 @@ test('a route that declares no permission is refused', async () => {
   const open = { ...routes.report, permission: undefined };
   const { permission: _, ...bare } = open;
   const endpoints = [{ route: bare, answer: async () => ({ secret: 1 }) }];
-  const answer = await createApplication(engine, { endpoints })(
+  const answer = await applicationOf(engine, { endpoints })(
     new Request(`http://x/v1/default/runs/${RUN}`),
   );
   expect(answer.status).toBe(403);
@@ -153,7 +156,7 @@ test('a route that declares no permission is refused', async () => {
 });
 
 test('who may not, does not', async () => {
-  const application = createApplication(engine, {
+  const application = applicationOf(engine, {
     permits: (permission) => permission === 'runs.read',
   });
   const cancel = new Request(`http://x/v1/default/runs/${RUN}/cancel`, { method: 'POST' });
@@ -176,7 +179,7 @@ test.each([
   { what: 'a limit over the page', target: '/v1/default/runs?limit=99999', status: 400 },
 ])('$what is refused with $status and a message', async ({ target, body, status }) => {
   const init = body === undefined ? {} : { method: 'POST', body };
-  const answer = await createApplication(engine)(new Request(`http://x${target}`, init));
+  const answer = await applicationOf(engine)(new Request(`http://x${target}`, init));
   expect(answer.status).toBe(status);
   expect(await answer.json()).toMatchObject({ error: { message: expect.any(String) } });
   expect(engine.asked).toEqual([]);
