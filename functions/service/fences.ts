@@ -11,6 +11,8 @@ import { writeTogether } from './write-together.ts';
 export interface Fenced {
   /** The job that holds the claim, where one does. */
   readonly job?: string;
+  /** That job asks from time to time whether it shall go on. */
+  readonly beats?: boolean;
   /** Its outcome was put, and must be rung. */
   readonly told: boolean;
 }
@@ -57,8 +59,41 @@ export async function fenceAttempts(
 
 const claimedBy = (item: Item | undefined): Fenced => ({
   job: String(item?.['job']),
+  beats: typeof item?.['beat'] === 'number',
   told: false,
 });
+
+/** An attempt whose job shall end, and what it is told. */
+export interface ToldToStop extends Attempt {
+  readonly job: string;
+  readonly message: string;
+}
+
+/** Notes it where these jobs hear of it: with the answer to their next heartbeat. One that has ended meanwhile hears nothing. */
+export async function noteStops(
+  service: Service,
+  ref: RunRef,
+  stops: readonly ToldToStop[],
+): Promise<void> {
+  const writeOf = ({ address, attempt, job, message }: ToldToStop) =>
+    ({
+      write: 'update',
+      key: attemptKey(ref, address, attempt),
+      changes: { set: { stop: message } },
+      if: { equals: { status: 'claimed', job } },
+    }) as const;
+  await writeTogether(service, stops, {
+    writes: (stop) => [writeOf(stop)],
+    alone: async (stop) => {
+      const { key, changes, if: condition } = writeOf(stop);
+      try {
+        await service.table.update(key, changes, condition);
+      } catch (error) {
+        if (!(error instanceof Conflict)) throw error;
+      }
+    },
+  });
+}
 
 /** None where it stands otherwise than offered or not at all: that is looked at alone. */
 function fenceWrites(

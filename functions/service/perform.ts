@@ -12,7 +12,7 @@ import type { Command, RunEnd } from '#schemas/run.ts';
 import type { AttemptName, WorkOrder } from '#schemas/work-order.ts';
 import { takeOver } from './cache.ts';
 import { isDirect } from './direct.ts';
-import { fenceAttempts } from './fences.ts';
+import { fenceAttempts, noteStops, type ToldToStop } from './fences.ts';
 import { activeKey, attemptKey, type RunRef, summaryKey } from './keys.ts';
 import { hold, loadRun } from './load-run.ts';
 import { buildOrder, type SharedScopes } from './orders.ts';
@@ -178,18 +178,24 @@ export async function stopAttempts(
   // Every outcome was put before it is rung (H4), and one ring tells of all.
   if (fences.some(({ told }) => told)) await service.bells.ring(ref);
   const stops: StopOrder[] = [];
+  const told: ToldToStop[] = [];
   for (const [index, { command, address }] of attempts.entries()) {
-    const child = subRunOf(fences[index]?.job);
+    const { job, beats } = fences[index] ?? {};
+    const child = subRunOf(job);
     if (child !== undefined) {
       await stopSubRun(service, { ...ref, run: child }, force);
       continue;
     }
+    const message = REASONS[command.reason];
     stops.push({
       name: nameOf(ref, address, command.attempt),
       grace: force ? 0 : command.grace,
-      message: REASONS[command.reason],
+      message,
     });
+    if (job !== undefined && beats === true)
+      told.push({ address, attempt: command.attempt, job, message });
   }
+  if (told.length > 0) await noteStops(service, ref, told);
   if (stops.length > 0) await service.jobs.stop(stops);
 }
 

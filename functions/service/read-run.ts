@@ -221,7 +221,11 @@ async function subRunShown(
 
 function noticeOf(sources: Sources, address: string, attempt: number): AttemptItem['notice'] {
   const { ref } = sources;
-  return sources.notices.get(`${ref.namespace}/${ref.run}/${address}/${attempt}`);
+  const known = sources.notices.get(`${ref.namespace}/${ref.run}/${address}/${attempt}`);
+  if (known !== undefined) return known;
+  // Of work on other machines it stands beside the attempt.
+  const item = sources.attempts.get(address);
+  return item?.attempt === attempt && item.status === 'claimed' ? item.notice : undefined;
 }
 
 async function instancesOf(
