@@ -2,6 +2,7 @@
 import { EventBridgeClient, PutEventsCommand } from '@aws-sdk/client-eventbridge';
 import { localBatchSource } from '#schemas/aws.ts';
 import type { JobDetail } from './batch-job.ts';
+import { emulated } from './emulated.ts';
 
 const AT_ONCE = 10;
 
@@ -27,8 +28,7 @@ export class BusEvents implements JobEvents {
   readonly refused: string[] = [];
 
   constructor(endpoint: string) {
-    const credentials = { accessKeyId: 'test', secretAccessKey: 'test' };
-    this.#client = new EventBridgeClient({ endpoint, region: 'us-east-1', credentials });
+    this.#client = new EventBridgeClient(emulated(endpoint));
   }
 
   tell(detail: JobDetail): void {

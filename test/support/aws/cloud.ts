@@ -4,10 +4,17 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
+import {
+  GetFunctionConfigurationCommand,
+  LambdaClient,
+  UpdateFunctionConfigurationCommand,
+} from '@aws-sdk/client-lambda';
+import { awsNames, functionNames } from '#schemas/aws.ts';
 import { PlayedBatch, type PlayedBatchOptions } from './batch.ts';
 import { BusEvents } from './batch-events.ts';
 import { CloudApi } from './cloud-api.ts';
 import { type Deployed, deploy } from './deploy.ts';
+import { emulated } from './emulated.ts';
 import { freePort, startMinistack } from './emulators.ts';
 import { Meter } from './meter.ts';
 
@@ -48,8 +55,8 @@ export async function layGround(options: GroundOptions = {}): Promise<LaidGround
   const end = () => ministack.end();
   try {
     const batchPort = await freePort();
-    const bring = async (more: Pick<GroundOptions, 'context' | 'bundles'>): Promise<Deployed> =>
-      await deploy({
+    const bring = async (more: Pick<GroundOptions, 'context' | 'bundles'>): Promise<Deployed> => {
+      const deployed = await deploy({
         endpoint,
         bundles: more.bundles ?? options.bundles ?? path.join(ROOT, 'dist/functions'),
         context: {
@@ -59,6 +66,9 @@ export async function layGround(options: GroundOptions = {}): Promise<LaidGround
           ...more.context,
         },
       });
+      await leadQueues(endpoint, meterPort);
+      return deployed;
+    };
     const deployed = await bring({});
     const [id] = new URL(deployed.OutApiUrl).hostname.split('.');
     const api = `${endpoint}/_aws/execute-api/${id}`;
@@ -70,6 +80,33 @@ export async function layGround(options: GroundOptions = {}): Promise<LaidGround
   } catch (error) {
     await end();
     throw error;
+  }
+}
+
+/** Addresses of queues name the emulator itself, and the SDK follows them; they are to lead past the meter like all others. */
+async function leadQueues(endpoint: string, meterPort: number): Promise<void> {
+  const client = new LambdaClient(emulated(endpoint));
+  try {
+    const foreign = `http://localhost:${new URL(endpoint).port}/`;
+    for (const name of functionNames) {
+      const FunctionName = awsNames('dev').function(name);
+      const { Environment } = await client.send(
+        new GetFunctionConfigurationCommand({ FunctionName }),
+      );
+      const known = Object.entries(Environment?.Variables ?? {});
+      if (!known.some(([, value]) => value.startsWith(foreign))) continue;
+      const Variables = Object.fromEntries(
+        known.map(([variable, value]) => [
+          variable,
+          value.replace(foreign, `http://127.0.0.1:${meterPort}/`),
+        ]),
+      );
+      await client.send(
+        new UpdateFunctionConfigurationCommand({ FunctionName, Environment: { Variables } }),
+      );
+    }
+  } finally {
+    client.destroy();
   }
 }
 
