@@ -111,7 +111,8 @@ export class CoreStack extends Stack {
     for (const each of [tick, sweep]) work.grantStop(each);
     work.grantReadSecrets(attempts);
     signer.grantSign(submit);
-    signer.grantVerify(attempts);
+    // A function's end comes with the token that its call was given.
+    for (const each of [attempts, outcome]) signer.grantVerify(each);
   }
 
   /** A stack without its programs can be looked at, but CloudFormation refuses to make it. */

@@ -38,16 +38,17 @@ export const functionRecord = z.object({
 });
 export type FunctionRecord = z.infer<typeof functionRecord>;
 
-/** An event of a rule, or what a function's destination gets directly. */
+/** An event of a rule, or what a function's destination gets directly: either way it is about a job or about a call. */
 export const outcomeEvent = z.union([
-  z.object({ 'detail-type': z.literal('Batch Job State Change'), detail: jobDetail }),
-  z.object({
-    'detail-type': z.enum([
-      'Lambda Function Invocation Result - Success',
-      'Lambda Function Invocation Result - Failure',
-    ]),
-    detail: functionRecord,
-  }),
-  functionRecord,
+  z
+    .object({ 'detail-type': z.literal('Batch Job State Change'), detail: jobDetail })
+    .transform(({ detail }) => ({ job: detail })),
+  z
+    .object({
+      'detail-type': z.string().startsWith('Lambda Function Invocation Result'),
+      detail: functionRecord,
+    })
+    .transform(({ detail }) => ({ call: detail })),
+  functionRecord.transform((call) => ({ call })),
 ]);
 export type OutcomeEvent = z.infer<typeof outcomeEvent>;

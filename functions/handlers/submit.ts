@@ -1,7 +1,8 @@
 // Drains the submit queue: each message is a job, an array of jobs, or a call of a function.
 import { createMachines } from '#aws/batch-submit.ts';
-import { keysClient, submitClient } from '#aws/clients.ts';
+import { functionsClient, keysClient, submitClient } from '#aws/clients.ts';
 import { systemClock } from '#aws/clock.ts';
+import { createNodeFunctions } from '#aws/lambda-functions.ts';
 import { createSessionSigner } from '#aws/session-signer.ts';
 import { createSigner } from '#aws/signer.ts';
 import { createPace } from '#aws/submit-pace.ts';
@@ -14,11 +15,14 @@ import { settings } from './lib/settings.ts';
 import { onQueue } from './lib/wrap.ts';
 
 const told = settings(
-  ...(['table', 'bucket', 'walker', 'jobs', 'attemptsUrl', 'submitters', 'signingKey'] as const),
+  ...(['table', 'bucket', 'walker', 'signingKey', 'attemptsUrl'] as const),
+  ...(['jobs', 'submitters', 'nodeFunctions'] as const),
 );
 const { service } = openCloud({ settings: told });
 const submitter = {
   service,
+  attemptsUrl: told.attemptsUrl,
+  functions: createNodeFunctions({ client: functionsClient(), prefix: told.nodeFunctions }),
   machines: createMachines({
     client: submitClient(),
     prefix: told.jobs,

@@ -4,17 +4,16 @@ import type { Machines } from '#ports/machines.ts';
 import { limits } from '#schemas/limits.ts';
 import type { Submission } from '#schemas/submission.ts';
 import type { AttemptName } from '#schemas/work-order.ts';
-import type { Attempt, AttemptTokens } from './attempt-token.ts';
+import type { Attempt } from './attempt-token.ts';
+import { type Caller, callFunction } from './call-function.ts';
 import { inParallel } from './in-parallel.ts';
 import { attemptKey, type RunRef } from './keys.ts';
 import { addressesOf, getAll } from './outputs.ts';
 import { claimAttempt, reportAttempt } from './report-attempt.ts';
 import type { Service } from './service.ts';
 
-export interface Submitter {
-  readonly service: Service;
+export interface Submitter extends Caller {
   readonly machines: Machines;
-  readonly tokens: Pick<AttemptTokens, 'issue'>;
 }
 
 /** How the message came. */
@@ -26,13 +25,13 @@ export interface Delivery {
 }
 
 /**
- * Submits a job, or an array of them.
+ * Submits a job, or an array of them, or begins the call of a function.
  *
  * What was stopped while its message waited is not submitted: that costs one look at each attempt, a job that begins only to be told
  * so costs its machine for a minute. A message that comes again is looked up first. One that is doubled unseen makes a second job,
  * whose claim is refused: that is rare, and a look-up for each job would be slower than all jobs may be submitted.
  *
- * @returns `submitted`; `known` where a job of it is there already; `over` where nobody waits for it any more; `refused` where no machine
+ * @returns `submitted` or `called`; `known` where a job of it is there already; `over` where nobody waits for it any more; `refused` where no machine
  *   takes it: then its attempts have failed and say why
  * @throws Transient where it may go well later
  */
@@ -40,15 +39,16 @@ export async function submitWork(
   submitter: Submitter,
   submission: Submission,
   delivery: Delivery,
-): Promise<'submitted' | 'known' | 'over' | 'refused'> {
+): Promise<'submitted' | 'called' | 'known' | 'over' | 'refused'> {
   const { service, machines } = submitter;
+  const until = tokenUntil(service, submission);
+  // Its claim is the look at whether anybody waits for it.
+  if (submission.kind === 'function')
+    return await callFunction(submitter, submission, { id: delivery.id, until });
   if ((await openAttempts(service, submission)).length === 0) return 'over';
   if (delivery.again && (await known(machines, submission))) return 'known';
   try {
-    const token = await submitter.tokens.issue(
-      attemptOf(submission),
-      tokenUntil(service, submission),
-    );
+    const token = await submitter.tokens.issue(attemptOf(submission), until);
     await machines.submit({ submission, token });
     return 'submitted';
   } catch (error) {

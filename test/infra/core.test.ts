@@ -59,7 +59,7 @@ describe('who may do what', () => {
   const table: Readonly<Record<FunctionName, readonly string[]>> = {
     api: [...data, ...wake, ...start],
     tick: [...data, ...wake, ...start, ...send, ...stop],
-    outcome: [...data, ...wake, ...send],
+    outcome: [...data, ...wake, ...send, 'kms:GetPublicKey'],
     alarm: [...data, ...wake, ...send, ...consume],
     attempts: [...data, ...wake, 'kms:GetPublicKey', 'secretsmanager:GetSecretValue'],
     submit: [
@@ -117,7 +117,7 @@ describe('who may do what', () => {
       });
     expect(told('MILLRACE_SECRETS')).toEqual(['attempts']);
     expect(told('MILLRACE_SUBMIT_QUEUE')).toEqual(['tick']);
-    expect(told('MILLRACE_SIGNING_KEY')).toEqual(['attempts', 'submit']);
+    expect(told('MILLRACE_SIGNING_KEY')).toEqual(['outcome', 'attempts', 'submit']);
     expect(told('MILLRACE_TABLE')).toEqual([...functionNames]);
     expect(told('AWS_ENDPOINT_URL_BATCH')).toEqual([]);
   });
