@@ -52,20 +52,25 @@ export async function keepLogPart(
   let left: LogPart | undefined = part;
   for (let turn = 0; left !== undefined && turn < limits.storeTries; turn += 1) {
     const key = partKey(logPrefix(name), left.first);
-    if (await isPut(service, key, left.text)) return;
-    const there = await service.objects.get(key);
-    left = behind(left.text, linesIn(new TextDecoder().decode(there)).at(-1)?.n);
+    const there = await putOrFound(service, key, left.text);
+    if (there === undefined) return;
+    left = behind(left.text, linesIn(there).at(-1)?.n);
   }
 }
 
-/** False where another content is there. */
-async function isPut({ objects }: Service, key: string, text: string): Promise<boolean> {
+/** Undefined when it was put; otherwise the other content that is there. */
+async function putOrFound(
+  { objects }: Service,
+  key: string,
+  text: string,
+): Promise<string | undefined> {
   try {
     await objects.put(key, new TextEncoder().encode(text), { mediaType: 'application/jsonl' });
-    return true;
+    return undefined;
   } catch (error) {
-    if (error instanceof Rejected && error.code === 'invalid') return false;
-    throw error;
+    const there = error instanceof Rejected ? await objects.get(key) : undefined;
+    if (there === undefined) throw error;
+    return new TextDecoder().decode(there);
   }
 }
 

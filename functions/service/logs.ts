@@ -54,11 +54,12 @@ export async function mergeLogs(
   const place = placeOf(query.after);
   const most = Math.min(query.limit ?? limits.page, limits.page);
   const attempts = await attemptsSeen(service, ref, query.node);
+  const begun = attempts.filter(({ status }) => status === 'claimed' || status === 'reported');
   // Attempts of one address come one after the other: no line of another one can come in between.
-  const alone = attempts.every(({ address }) => address === attempts[0]?.address);
+  const alone = begun.every(({ address }) => address === begun[0]?.address);
   const settled =
     query.ended || alone ? Number.POSITIVE_INFINITY : service.clock.now() - source.settle;
-  const telling = attempts.filter((attempt) => mayHaveLines(attempt, place, source.settle));
+  const telling = begun.filter((attempt) => mayHaveLines(attempt, place, source.settle));
   const found = await inParallel(telling, limits.callsAtOnce, (attempt) =>
     linesOf(source, attempt, { place, settled, most: most + place.count + 1 }),
   );
@@ -91,7 +92,6 @@ function placeOf(cursor: string | undefined): Place {
 
 /** An attempt that was over before the cursor has nothing new to say. */
 function mayHaveLines(attempt: AttemptItem, place: Place, settle: number): boolean {
-  if (attempt.status === 'offered' || attempt.status === 'fenced') return false;
   return attempt.report === undefined || attempt.report.endedAt + settle >= place.at;
 }
 
