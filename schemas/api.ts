@@ -124,29 +124,6 @@ export const variables = z.strictObject({
   nodes: z.record(z.string(), z.record(z.string(), json)),
 });
 
-/** For those who read by these schemas without knowing the library. */
-export type Schema = z.ZodType;
-export type Read<S extends Schema> = z.output<S>;
-
-/** What is wrong with a value that a schema refused, a line for each. */
-export function complaint(error: z.ZodError): string {
-  return z.prettifyError(new z.ZodError(error.issues.flatMap(nearestBranch)));
-}
-
-/** Of a union what is wrong with the branch that was nearest, not that there are several. */
-function nearestBranch(issue: z.core.$ZodIssue): readonly z.core.$ZodIssue[] {
-  if (issue.code !== 'invalid_union' || issue.errors.length === 0) return [issue];
-  const weight = (branch: readonly z.core.$ZodIssue[]): number =>
-    branch.reduce(
-      (sum, { code, path }) => sum + (code === 'unrecognized_keys' ? 2 : 1 / (1 + path.length)),
-      0,
-    );
-  const [first] = issue.errors.toSorted((left, right) => weight(left) - weight(right));
-  return (first ?? []).flatMap((each) =>
-    nearestBranch({ ...each, path: [...issue.path, ...each.path] }),
-  );
-}
-
 export type Method = 'GET' | 'POST';
 
 /** `params` stand in the path as `:name`, `query` behind it. A route without `permission` is refused. */

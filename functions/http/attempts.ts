@@ -1,7 +1,7 @@
 // What jobs say over HTTPS: `POST /attempts/<verb>`, each with the token of its attempt. Request → Response.
 import { MillraceError, NotFound, Rejected } from '#errors/families.ts';
-import { complaint } from '#schemas/api.ts';
 import { type AttemptVerb, attemptVerbs } from '#schemas/attempts.ts';
+import { complaint } from '#schemas/complaint.ts';
 import { limits } from '#schemas/limits.ts';
 import { answerAttempt, isAttemptVerb } from '#service/attempt-calls.ts';
 import type { Attempt, AttemptTokens } from '#service/attempt-token.ts';

@@ -1,6 +1,7 @@
 // What each route of the table does with Control.
 import { Rejected } from '#errors/families.ts';
-import { complaint, type Read, type Route, routes, type Schema } from '#schemas/api.ts';
+import { type Route, routes } from '#schemas/api.ts';
+import { complaint, type Read, type Schema } from '#schemas/complaint.ts';
 import type { Control } from '#service/control.ts';
 
 /** A route with what it does: takes what came as it came, answers what goes out as JSON. */

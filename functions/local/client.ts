@@ -10,14 +10,8 @@ import {
   Rejected,
   Transient,
 } from '#errors/families.ts';
-import {
-  type ErrorAnswer,
-  errorAnswer,
-  type Read,
-  type Route,
-  routes,
-  type Schema,
-} from '#schemas/api.ts';
+import { type ErrorAnswer, errorAnswer, type Route, routes } from '#schemas/api.ts';
+import type { Read, Schema } from '#schemas/complaint.ts';
 import { limits } from '#schemas/limits.ts';
 import type { Control } from '#service/control.ts';
 

@@ -2,7 +2,7 @@
 
 import { plainJson } from '#core/function-output.ts';
 import { Rejected } from '#errors/families.ts';
-import { complaint, type Schema } from '#schemas/api.ts';
+import { complaint, type Schema } from '#schemas/complaint.ts';
 import type { Json } from '#schemas/values.ts';
 
 /** Rejects what the schema refuses. Answers the value as it came: the caller has its type, this is for those who do not. */

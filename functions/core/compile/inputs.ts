@@ -4,7 +4,7 @@ import type { Plan, PlanInput } from '#schemas/plan.ts';
 import type { Problem } from '#schemas/problems.ts';
 import { fileValue, type Json } from '#schemas/values.ts';
 import { listed, nearest, shown } from './nearest.ts';
-import { fitsType, nameOfType } from './pipeline.ts';
+import { fitsType, nameOfType } from './types.ts';
 
 /** A value as it was given: a text of the command line (`-i`), or JSON (`--inputs`, a request). */
 export type Given = { readonly text: string } | { readonly json: Json };

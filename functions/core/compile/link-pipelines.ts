@@ -10,9 +10,9 @@ import { fileValue } from '#schemas/values.ts';
 import type { Draft, PipelineReference, PipelineUse, Reading } from './draft.ts';
 import { type Findings, subjectOf } from './findings.ts';
 import { listed, nearest, shown } from './nearest.ts';
-import { fitsType, nameOfType } from './pipeline.ts';
 import { anyMapping, entriesOf, toJson } from './read.ts';
 import { member, type Place } from './tree.ts';
+import { fitsType, nameOfType } from './types.ts';
 
 /** A pipeline that was found and compiled. */
 export interface SubPipeline {

@@ -27,6 +27,7 @@ import {
 } from './read.ts';
 import { bindingsIn } from './texts.ts';
 import { member, type Place } from './tree.ts';
+import { fitsType, nameOfType } from './types.ts';
 
 const KEYS = Object.keys(nodesPipeline.shape);
 const INPUT_KEYS = Object.keys(nodesInput.shape);
@@ -158,19 +159,4 @@ function checkDefault(findings: Findings, place: Place, type: InputType): void {
   const wanted = nameOfType(type);
   const filling = { subject: subjectOf(place), came: written(place.tree), wanted };
   findings.error(message('wrong_type', 'input_default', filling), place, { expected: wanted });
-}
-
-/** Whether a value is of the type of an input. Files and datasets are named by a text until they are resolved. */
-export function fitsType(value: Json, type: InputType): boolean {
-  if (type === 'array') return Array.isArray(value);
-  if (type === 'object')
-    return typeof value === 'object' && value !== null && !Array.isArray(value);
-  if (type === 'number' || type === 'boolean') return typeof value === type;
-  return typeof value === 'string';
-}
-
-/** `an array`, `a number`. */
-export function nameOfType(type: InputType): string {
-  if (type === 'file') return 'the path of a file, a text';
-  return /^[ao]/.test(type) ? `an ${type}` : `a ${type}`;
 }

@@ -3,7 +3,7 @@
 import middy from '@middy/core';
 import { MillraceError, Rejected } from '#errors/families.ts';
 import { errorResponse } from '#http/error-answer.ts';
-import { complaint, type Read, type Schema } from '#schemas/api.ts';
+import { complaint, type Read, type Schema } from '#schemas/complaint.ts';
 import { httpEvent, queueEvent } from '#schemas/lambda.ts';
 import { type Call, type LambdaContext, OpenCall } from './call.ts';
 

@@ -1,6 +1,7 @@
 // A person at the HTTP API of the emulated cloud. The emulator asks who somebody is, and believes the answer: what is sent here is no signature.
 import { setTimeout as pause } from 'node:timers/promises';
-import { type Read, type Route, routes, type Schema } from '#schemas/api.ts';
+import { type Route, routes } from '#schemas/api.ts';
+import type { Read, Schema } from '#schemas/complaint.ts';
 import type { EventLine, RunReport } from '#schemas/report.ts';
 import type { Json } from '#schemas/values.ts';
 
