@@ -23,7 +23,8 @@ export interface ArchiveOptions {
   readonly namespace: string;
   /** Where an archive lies while it is made. */
   readonly folder: string;
-  readonly signal: AbortSignal;
+  /** Whether what is made is kept for others: only jobs that prepare may. */
+  readonly keeps: boolean;
 }
 
 export class StoredArchive implements Archive {
@@ -34,15 +35,15 @@ export class StoredArchive implements Archive {
   }
 
   async restore(what: Archived, folder: string): Promise<boolean> {
-    const { objects, signal } = this.#options;
     try {
-      const packed = await objects.open(this.#keyOf(what), signal);
+      const packed = await this.#options.objects.open(this.#keyOf(what), what.signal);
       if (packed === undefined) return false;
       await mkdir(folder, { recursive: true });
-      await unpack(packed, folder);
+      await unpack(packed, folder, what.signal);
       return true;
     } catch (error) {
       // What cannot be restored is made anew.
+      if (what.signal?.aborted === true) throw error;
       say(`${nameOf(what)} could not be restored: ${messageOf(error)}`);
       await rm(folder, { recursive: true, force: true });
       return false;
@@ -50,9 +51,10 @@ export class StoredArchive implements Archive {
   }
 
   async keep(what: Archived, folder: string, members: readonly string[]): Promise<void> {
+    if (!this.#options.keeps) return;
     const file = path.join(this.#options.folder, `${randomBytes(6).toString('hex')}.tar.zst`);
     try {
-      await pack(folder, members, file);
+      await pack({ folder, members, file, signal: what.signal });
       await this.#options.objects.put([
         { key: this.#keyOf(what), file, ...(await digestOf(file)) },
       ]);
@@ -68,16 +70,17 @@ export class StoredArchive implements Archive {
     find: () => Promise<T | undefined>,
     make: () => Promise<T>,
   ): Promise<T> {
-    const { attempts, signal } = this.#options;
+    const { attempts, keeps } = this.#options;
     const name = `env-${what.name}`;
     for (;;) {
       const found = await find();
       if (found !== undefined) return found;
+      if (!keeps) return make();
       const { held, milliseconds } = await attempts.lease(name, true);
       if (held) return this.#holding(name, milliseconds, async () => (await find()) ?? make());
       // Bounded by whoever holds it: builds have a timeout of their own, and a lease that is not renewed is over.
       const wait = Math.min(milliseconds, limits.archiveLook);
-      await sleep(wait * (0.5 + Math.random() / 2), undefined, { signal });
+      await sleep(wait * (0.5 + Math.random() / 2), undefined, { signal: what.signal });
     }
   }
 
@@ -102,24 +105,35 @@ export class StoredArchive implements Archive {
 }
 
 /** Members in the order in which they are given, what is below them sorted. */
-async function pack(folder: string, members: readonly string[], file: string): Promise<void> {
+async function pack(packing: {
+  readonly folder: string;
+  readonly members: readonly string[];
+  readonly file: string;
+  readonly signal: AbortSignal | undefined;
+}): Promise<void> {
+  const { folder, members, file, signal } = packing;
   const names = members.map((name) => `./${name}`);
   const owner = ['--owner=0', '--group=0', '--numeric-owner', '--sort=name'];
   const tar = spawn('tar', ['-c', '-f', '-', ...owner, '-C', folder, '--', ...names], {
     stdio: ['ignore', 'pipe', 'pipe'],
+    ...(signal === undefined ? {} : { signal }),
   });
   const compress = createZstdCompress({
     params: { [constants.ZSTD_c_compressionLevel]: 3, [constants.ZSTD_c_checksumFlag]: 1 },
   });
-  await Promise.all([
-    pipeline(tar.stdout, compress, createWriteStream(file, { mode: 0o600 })),
-    ended(tar),
-  ]);
+  await both(tar, pipeline(tar.stdout, compress, createWriteStream(file, { mode: 0o600 })));
 }
 
-async function unpack(packed: NodeJS.ReadableStream, folder: string): Promise<void> {
+async function unpack(
+  packed: NodeJS.ReadableStream,
+  folder: string,
+  signal: AbortSignal | undefined,
+): Promise<void> {
   const args = ['-x', '-f', '-', '--no-same-owner', '--delay-directory-restore', '-C', folder];
-  const tar = spawn('tar', args, { stdio: ['pipe', 'ignore', 'pipe'] });
+  const tar = spawn('tar', args, {
+    stdio: ['pipe', 'ignore', 'pipe'],
+    ...(signal === undefined ? {} : { signal }),
+  });
   let bytes = 0;
   const bounded = new Transform({
     transform(chunk: Buffer, _, done) {
@@ -131,7 +145,14 @@ async function unpack(packed: NodeJS.ReadableStream, folder: string): Promise<vo
       );
     },
   });
-  await Promise.all([pipeline(packed, createZstdDecompress(), bounded, tar.stdin), ended(tar)]);
+  await both(tar, pipeline(packed, createZstdDecompress(), bounded, tar.stdin));
+}
+
+/** What tar says of its end tells more than that a pipe broke. */
+async function both(tar: ReturnType<typeof spawn>, flow: Promise<void>): Promise<void> {
+  const [end, flowed] = await Promise.allSettled([ended(tar), flow]);
+  if (end.status === 'rejected') throw end.reason;
+  if (flowed.status === 'rejected') throw flowed.reason;
 }
 
 async function ended(tar: ReturnType<typeof spawn>): Promise<void> {

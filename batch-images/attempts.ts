@@ -23,8 +23,12 @@ export class Attempts {
     this.#settings = settings;
   }
 
+  /** With the moment at which the claim that was answered was asked for, by `performance.now()`. */
   claim() {
-    return this.#call('claim', attemptVerbs.claim.answer, {}, PATIENT);
+    return withRetries(PATIENT, async () => {
+      const asked = performance.now();
+      return { asked, claim: await this.#call('claim', attemptVerbs.claim.answer, {}, ONCE) };
+    });
   }
 
   /** Not tried again: the next one comes soon. */

@@ -28,8 +28,11 @@ type Ending = (typeof ENDINGS)[number];
 /** Answers the code to exit with. Rejects when nobody could be reached. */
 export async function runJob(settings: JobSettings, host: NodeJS.ProcessEnv): Promise<number> {
   const attempts = new Attempts(settings);
-  const asked = performance.now();
-  const claim = await attempts.claim();
+  // As process 1 it would not end by a signal that it does not listen to.
+  const early = (): never => process.exit(exitCodes.unreachable);
+  process.on('SIGTERM', early);
+  const { asked, claim } = await attempts.claim();
+  process.off('SIGTERM', early);
   if (!claim.granted) {
     say(`nothing to do: ${claim.because}`);
     return exitCodes.done;
@@ -123,7 +126,7 @@ class Job {
         objects: this.#objects,
         namespace: order.name.namespace,
         folder: dataDir,
-        signal: this.#abort.signal,
+        keeps: order.work.kind === 'prepare',
       }),
       secrets: (names) => attempts.secrets(names),
       progress: (share, message) => this.#pulse.saying(share, message),
@@ -222,7 +225,12 @@ function failure(error: unknown): AttemptResult {
   const { reason, message } = reasonOf(error);
   if (error instanceof MillraceError && error.family === 'transient')
     return { result: 'interrupted', message: bounded(message) };
-  return { result: 'failed', reason, message: bounded(message) };
+  const tooLarge = error instanceof MillraceError && error.code === 'too_large';
+  return {
+    result: 'failed',
+    reason: tooLarge ? 'outputs_too_large' : reason,
+    message: bounded(message),
+  };
 }
 
 function isSame(one: AttemptName, other: AttemptName): boolean {

@@ -26,6 +26,8 @@ const HANDLERS = 'functions/handlers';
 const STALE_MS = 60 * 60 * 1000;
 
 async function build() {
+  const elsewhere = /^--alone=(.+)$/.exec(process.argv.at(-1) ?? '')?.[1];
+  if (elsewhere !== undefined) return buildAlone(elsewhere);
   const present = Object.entries(ENTRIES).filter(([, source]) =>
     existsSync(path.join(root, source)),
   );
@@ -39,6 +41,13 @@ async function build() {
   removeStale(files.map((file) => path.basename(file.path)));
   await buildFunctions();
   if (written.length > 0) printSizes(result.metafile);
+  return 0;
+}
+
+/** Only the programs that stand alone, into another folder. */
+async function buildAlone(outdir) {
+  const { outputFiles } = await bundle(ALONE, { splitting: false, outdir });
+  outputFiles.forEach(writeIfChanged);
   return 0;
 }
 

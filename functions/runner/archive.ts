@@ -4,6 +4,8 @@
 export interface Archived {
   readonly kind: 'environments' | 'trees';
   readonly name: string;
+  /** Aborts what is under way, waits included. */
+  readonly signal?: AbortSignal | undefined;
 }
 
 export interface Archive {
@@ -14,6 +16,6 @@ export interface Archive {
   restore(what: Archived, folder: string): Promise<boolean>;
   /** Packs these members of the folder, in this order. That it cannot be kept is said in the log and fails nothing. */
   keep(what: Archived, folder: string, members: readonly string[]): Promise<void>;
-  /** What `find` finds, else what `make` makes; of all machines that ask at the same time one makes it. */
+  /** What `find` finds, else what `make` makes; of all machines that ask at the same time one makes it, where they keep what they make. */
   once<T>(what: Archived, find: () => Promise<T | undefined>, make: () => Promise<T>): Promise<T>;
 }

@@ -1,5 +1,5 @@
-// A job as a process of its own, as a container would run it.
-import { type ChildProcess, spawn } from 'node:child_process';
+// A job as a process of its own, as a container would run it: from the bundle that images hold, made for these tests.
+import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -11,14 +11,28 @@ import type { WorkOrder } from '#schemas/work-order.ts';
 import type { AttemptsServer } from '#support/attempts-server.ts';
 import { TOKEN } from '#support/attempts-server.ts';
 
-const MAIN = fileURLToPath(new URL('../../batch-images/main.ts', import.meta.url));
+const ROOT = fileURLToPath(new URL('../..', import.meta.url));
+
+/** Below the project, because the database is found from where the bundle lies. */
+const bundle = path.join(ROOT, 'node_modules/.cache', `millrace-job-${process.pid}`);
+
+/** Call it before the first job. */
+export function bundleJob(): void {
+  execFileSync(process.execPath, [path.join(ROOT, 'tools/build.mjs'), `--alone=${bundle}`]);
+}
+
+export function removeBundle(): void {
+  rmSync(bundle, { recursive: true, force: true });
+}
+
+export const jobProgram = path.join(bundle, 'job.mjs');
 
 export interface JobOptions {
   readonly order?: WorkOrder;
   readonly job?: string;
   readonly env?: Record<string, string>;
-  /** The program of the entry, when it is not the one of the sources. */
-  readonly program?: readonly string[];
+  /** What stands before the program: another node, another user. */
+  readonly node?: readonly string[];
   readonly folder?: string;
 }
 
@@ -27,14 +41,14 @@ export class JobProcess {
   readonly folder: string;
   readonly job: string;
   stderr = '';
-  #closed: Promise<unknown>;
+  readonly #closed: Promise<unknown>;
 
   constructor(server: AttemptsServer, options: JobOptions = {}) {
     this.job = options.job ?? 'job-1';
-    this.folder = options.folder ?? mkdtempSync(path.join(tmpdir(), 'mr-job-'));
+    this.folder = options.folder ?? JobProcess.folder();
     const { order } = options;
     if (order !== undefined) server.attempts.set(this.job, order.name);
-    const [program = '', ...args] = options.program ?? [process.execPath, MAIN];
+    const [program = '', ...args] = [...(options.node ?? [process.execPath]), jobProgram];
     this.child = spawn(program, args, {
       stdio: ['ignore', 'ignore', 'pipe'],
       env: {
@@ -52,6 +66,10 @@ export class JobProcess {
       this.stderr += chunk.toString();
     });
     this.#closed = once(this.child, 'close');
+  }
+
+  static folder(): string {
+    return mkdtempSync(path.join(tmpdir(), 'mr-job-'));
   }
 
   async ended(): Promise<number | null> {

@@ -64,7 +64,8 @@ export async function restoreTree(context: GitContext, commit: string): Promise<
   const tree = treePath(cacheDir, commit);
   const draft = `${tree}.${randomBytes(6).toString('hex')}`;
   try {
-    if (!(await archive.restore({ kind: 'trees', name: commit }, draft))) return false;
+    const what = { kind: 'trees', name: commit, signal: context.signal } as const;
+    if (!(await archive.restore(what, draft))) return false;
     // What is packed last: without it the rest may not be whole.
     if (!existsSync(path.join(draft, DIGEST))) return false;
     renameSync(path.join(draft, DIGEST), digestFile(cacheDir, commit));
@@ -86,7 +87,8 @@ export async function keepTree(context: GitContext, mirror: string, commit: stri
     const digest = await treeDigest(context, mirror, commit);
     writeFileSync(path.join(draft, DIGEST), digest);
     writeFileSync(digestFile(cacheDir, commit), digest);
-    await archive.keep({ kind: 'trees', name: commit }, draft, [TREE, DIGEST]);
+    const what = { kind: 'trees', name: commit, signal: context.signal } as const;
+    await archive.keep(what, draft, [TREE, DIGEST]);
   } finally {
     rmSync(draft, { recursive: true, force: true });
   }

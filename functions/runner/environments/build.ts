@@ -98,7 +98,7 @@ async function restoreOrBuild(
   const { archive, cacheDir } = tools;
   const { key } = building;
   if (archive === undefined) return { ...(await build(building, tools)), built: true };
-  const what = { kind: 'environments', name: key } as const;
+  const what = { kind: 'environments', name: key, signal: tools.signal } as const;
   return archive.once<BuiltEnvironment & { readonly built: boolean }>(
     what,
     async () => {
@@ -106,6 +106,9 @@ async function restoreOrBuild(
       return found === undefined ? undefined : { ...found, built: false };
     },
     async () => {
+      tools.onOutput?.(
+        Buffer.from(`environment ${key.slice(0, 12)} is not kept yet: building it\n`),
+      );
       const built = await build(building, tools);
       await archive.keep(what, path.dirname(built.folder), membersOf(built));
       return { ...built, built: true };
