@@ -44,3 +44,6 @@ export const objectCreated = z.object({
   }),
 });
 export type ObjectCreated = z.infer<typeof objectCreated>;
+
+/** A schedule's call: it only says that it is time. */
+export const scheduledEvent = z.object({}).loose();

@@ -272,6 +272,8 @@ export const limits = {
   /** The same where a gateway gives up sooner, and bytes of an answer that it lets through. */
   gatewayWait: 25 * SECOND,
   gatewayBytes: 5 * MIB,
+  /** Bytes that an answer of a server may unpack to. */
+  answerBytes: 64 * MIB,
   /** Bytes from which on what goes to another machine is packed. */
   packedRequest: 32 * KIB,
   /** Milliseconds to bring the content of a file that a run shall be given, and such files brought at once. */
@@ -428,7 +430,8 @@ export const limits = {
   tickPauseMax: 30 * SECOND,
   /** Milliseconds after which a walk that was rung and does nothing counts as dead, and how much longer than a tick's time-out one may sleep. */
   walkSilence: 10 * MINUTE,
-  /** Runs whose attempts one sweep looks after, and runs it looks after at once. */
+  /** Milliseconds between two sweeps; runs whose attempts one sweep looks after, and runs it looks after at once. */
+  sweepEvery: 5 * MINUTE,
   sweptRuns: 2_000,
   sweptAtOnce: 16,
   /** Milliseconds after which somebody asks what became of an attempt that nobody has claimed, or whose end stands in its item only. */

@@ -96,6 +96,8 @@ export async function resumeRun(service: Service, ref: RunRef): Promise<void> {
   await demandUnfinished(service, ref, 'resumed');
   await service.bells.clear(ref);
   await service.bells.want(ref, 'run');
+  // The walk of one that was halted is over.
+  await service.takeUp(ref, 'adopt');
   for (const child of await standingBelow(service, ref)) await resumeBelow(service, child);
   await followPause(service, ref);
 }

@@ -4,7 +4,7 @@
 export async function inParallel<T, R>(
   things: readonly T[],
   atOnce: number,
-  work: (thing: T) => R | Promise<R>,
+  work: (thing: T, index: number) => R | Promise<R>,
 ): Promise<readonly R[]> {
   const answers: R[] = [];
   const failures: unknown[] = [];
@@ -13,7 +13,7 @@ export async function inParallel<T, R>(
     for (const [index, thing] of left) {
       if (failures.length > 0) return;
       try {
-        answers[index] = await work(thing);
+        answers[index] = await work(thing, index);
       } catch (error) {
         failures.push(error);
       }

@@ -72,6 +72,10 @@ export const summaryKey = (ref: RunRef): Key => ({
 /** Months that have runs. */
 export const monthsKey = (namespace: Namespace): string => `NS#${namespace}#MONTHS`;
 
+/** Namespaces in which a run was ever started: where a sweep looks. */
+export const NAMESPACES = 'NS#';
+export const namespaceKey = (namespace: Namespace): Key => ({ pk: NAMESPACES, sk: namespace });
+
 /** Runs that are not over: what an engine adopts and a sweeper rings. */
 export const activeRunsKey = (namespace: Namespace): string => `NS#${namespace}#ACTIVE`;
 export const activeKey = (ref: RunRef): Key => ({ pk: activeRunsKey(ref.namespace), sk: ref.run });

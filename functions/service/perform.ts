@@ -36,10 +36,15 @@ export interface Offer {
 }
 
 /** The item of an attempt that nobody has claimed. */
-export const offeredAttempt = (ref: RunRef, address: string, attempt: number): Item => ({
+export const offeredAttempt = (
+  { clock }: Service,
+  ref: RunRef,
+  { address, attempt }: { readonly address: string; readonly attempt: number },
+): Item => ({
   ...attemptKey(ref, address, attempt),
   v: FORMAT,
   status: 'offered',
+  at: clock.now(),
   attempt: { v: FORMAT, address, attempt, status: 'offered' },
 });
 
@@ -146,11 +151,11 @@ async function refusedOffers(
   const { table } = service;
   const refused = new Set<Offer>();
   await writeTogether(service, offers, {
-    writes: ({ address, attempt }) => [
-      { write: 'put', item: offeredAttempt(ref, address, attempt), if: { exists: false } },
+    writes: (offer) => [
+      { write: 'put', item: offeredAttempt(service, ref, offer), if: { exists: false } },
     ],
     alone: async (offer) => {
-      const put = await table.putIfAbsent(offeredAttempt(ref, offer.address, offer.attempt));
+      const put = await table.putIfAbsent(offeredAttempt(service, ref, offer));
       if (!put.created && put.existing['status'] !== 'offered') refused.add(offer);
     },
   });

@@ -136,13 +136,13 @@ function keptIn(item: Item): KeptReport | undefined {
 /**
  * `offered → claimed (job)`. True also when this job holds the claim already.
  *
- * @param beside what is noted of the attempt besides
+ * @param beside what is noted of the attempt besides: when a sign of life came last
  */
 export async function claimAttempt(
   service: Service,
   job: string,
   name: AttemptName,
-  beside: { readonly beat?: number; readonly beatAt?: number } = {},
+  beside: { readonly beat?: number; readonly beatAt: number } = { beatAt: service.clock.now() },
 ): Promise<boolean> {
   const ref: RunRef = { namespace: name.namespace, run: name.run };
   const key = attemptKey(ref, name.address, name.attempt);

@@ -152,7 +152,7 @@ function offersOf({ service, ref, memory }: Held, commands: readonly Command[]):
     for (const { address } of addressesOf(command)) {
       offers.push({
         write: 'put',
-        item: offeredAttempt(ref, address, command.attempt),
+        item: offeredAttempt(service, ref, { address, attempt: command.attempt }),
         if: { exists: false },
       });
     }

@@ -46,6 +46,8 @@ export interface RunMemory {
 export interface Service extends Ports {
   readonly plans: Map<string, Linked>;
   readonly runs: Map<string, RunMemory>;
+  /** Lists that this process has entered something in: months and namespaces that have runs. */
+  readonly listed: Set<string>;
   /** Told after a save, in order, for those who follow a run from this process. */
   readonly committed: (ref: RunRef, sequence: number, facts: readonly Fact[]) => void;
   /**
@@ -68,7 +70,8 @@ export function createService(
   committed: Service['committed'] = () => {},
   takeUp: Service['takeUp'] = async () => {},
 ): Service {
-  return { ...ports, plans: new Map(), runs: new Map(), committed, takeUp };
+  const remembered = { plans: new Map(), runs: new Map(), listed: new Set<string>() };
+  return { ...ports, ...remembered, committed, takeUp };
 }
 
 /** Forgets what is remembered of a run that is over. */

@@ -17,6 +17,7 @@ import {
   headKey,
   monthOf,
   monthsKey,
+  namespaceKey,
   planObject,
   type RunRef,
   startKey,
@@ -65,7 +66,10 @@ export async function startRun(
   const ref: RunRef = { namespace, run: request.run ?? service.ids.ulid() };
   const at = service.clock.now();
   const start = startOf(ref, request, origin, { plan: digest, pipeline: plan.id, at });
-  await service.table.transact(newRunItems(ref, start, linked, origin.external));
+  await service.table.transact([
+    ...newRunItems(ref, start, linked, origin.external),
+    ...(await listings(service, ref)),
+  ]);
   await service.bells.ring(ref);
   return ref;
 }
@@ -137,6 +141,23 @@ function startOf(
   };
 }
 
+/**
+ * The month and the namespace of a new run, where they are not listed yet. Runs that start at the same moment would stand in each
+ * other's way with these items: where that can be they are written ahead, once by each process. Sub-runs are of their parent's month.
+ */
+async function listings(service: Service, ref: RunRef): Promise<readonly Write[]> {
+  const { table, listed } = service;
+  const keys = [
+    { pk: monthsKey(ref.namespace), sk: monthOf(ref.run) },
+    namespaceKey(ref.namespace),
+  ].filter(({ pk, sk }) => !listed.has(`${pk} ${sk}`));
+  const writes = keys.map((key): Write => ({ write: 'put', item: { ...key, v: FORMAT } }));
+  if (writes.length === 0 || table.bounds.transactItems > limits.transactItems) return writes;
+  for (const write of writes) await table.transact([write]);
+  for (const { pk, sk } of keys) listed.add(`${pk} ${sk}`);
+  return [];
+}
+
 /** What a run begins with in the table, all in one transaction. */
 export function newRunItems(
   ref: RunRef,
@@ -147,7 +168,6 @@ export function newRunItems(
   const { at } = start;
   const timeout = start.timeout ?? plan.groups[0]?.timeout ?? limits.runTimeout;
   const { head } = encode(initialState(graph, { timeout, seeds: start.seeds ?? [] }));
-  const month = monthOf(ref.run);
   const summary = {
     pipeline: start.pipeline,
     status: 'running',
@@ -167,7 +187,6 @@ export function newRunItems(
     },
     { write: 'put', item: { ...summaryKey(ref), v: FORMAT, ...summary }, if: fresh },
     { write: 'put', item: { ...activeKey(ref), v: FORMAT, at } },
-    { write: 'put', item: { pk: monthsKey(ref.namespace), sk: month, v: FORMAT } },
     ...external.map(
       (event, index): Write => ({
         write: 'put',

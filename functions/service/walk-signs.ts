@@ -21,6 +21,8 @@ export interface Signs {
   readonly rungAt: number | undefined;
   /** The latest that the walk itself did, as far as the bell tells. */
   readonly livedAt: number | undefined;
+  /** When a sweep suspected it to be dead. */
+  readonly suspectAt: number | undefined;
 }
 
 /** Undefined where there is no such run. */
@@ -54,5 +56,46 @@ function signsOf(item: Item): Signs {
     asleep: typeof item['token'] === 'string',
     rungAt: time('rungAt'),
     livedAt: lived.length === 0 ? undefined : Math.max(...lived),
+    suspectAt: time('suspectAt'),
   };
+}
+
+/** What a sweep does about the walk of a run. */
+export type WalkVerdict =
+  /** It walks, or sleeps as it should. */
+  | 'alive'
+  /** The bell tells nothing of it for too long: what was saved may tell more. */
+  | 'look'
+  /** Rung, and perhaps never woken: whoever rang may have died. */
+  | 'ring'
+  /** Rung just now, after a long silence: it is looked at again by the next sweep. */
+  | 'suspect'
+  /** Dead: another one is begun. */
+  | 'dead';
+
+/**
+ * Judges a walk by what is known of it. Nothing is asked of the machine: a walk that does nothing for too long is dead enough.
+ *
+ * @param startedAt when the run began
+ * @param savedAt when the walk saved last; undefined as long as nobody has looked
+ */
+export function judgeWalk(
+  signs: Signs,
+  now: number,
+  { startedAt, savedAt }: { readonly startedAt: number; readonly savedAt?: number },
+): WalkVerdict {
+  if (signs.halted) return 'alive';
+  const { rungAt, asleep } = signs;
+  const livedAt = Math.max(startedAt, signs.livedAt ?? 0, savedAt ?? 0);
+  const sleeps = asleep && rungAt === undefined;
+  const patience = limits.walkSilence + (sleeps ? limits.tickTimeout : 0);
+  if (now - livedAt <= patience) return 'alive';
+  if (sleeps) return 'dead';
+  if (savedAt === undefined) return 'look';
+  if (rungAt === undefined) return 'dead';
+  // The token was never sent; if nobody waits for it any more, it is gone after this ring.
+  if (asleep) return 'ring';
+  if (now - rungAt > limits.walkSilence) return 'dead';
+  // Rung again and again, and nobody woke since it was suspected.
+  return signs.suspectAt !== undefined && signs.suspectAt > livedAt ? 'dead' : 'suspect';
 }

@@ -39,8 +39,12 @@ export async function beginNextWalk(
   signs: Signs,
 ): Promise<boolean> {
   const walk = signs.walk + 1;
+  const { begun } = signs;
+  // A tick may halt the run at this very moment: then its walk is over, and stays so until a person resumes it.
   const before =
-    signs.begun === undefined ? { lacks: ['walk'] } : { equals: { walk: signs.begun } };
+    begun === undefined
+      ? { lacks: ['halted', 'walk'] }
+      : { lacks: ['halted'], equals: { walk: begun } };
   try {
     // Noted first: should this process die now, the next one begins a later walk, not this one by a name that is taken.
     const changes = { set: { walk, walkAt: clock.now() }, remove: ['over'] };

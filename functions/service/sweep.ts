@@ -1,0 +1,162 @@
+// Looks after all runs that are not over, every few minutes: walks that died are begun anew, attempts whose end nobody heard of are settled.
+// Everything else is awake by itself, so what a sweep costs is a read or two for each run.
+import { Conflict, NotFound } from '#errors/families.ts';
+import type { Walks } from '#ports/small.ts';
+import type { Item, Query } from '#ports/table.ts';
+import { limits } from '#schemas/limits.ts';
+import { storedPhase } from '#schemas/walk-head.ts';
+import { inParallel } from './in-parallel.ts';
+import { activeRunsKey, bellKey, headKey, NAMESPACES, type RunRef } from './keys.ts';
+import type { Service } from './service.ts';
+import { sweepAttempts } from './sweep-attempts.ts';
+import { judgeWalk, readSigns, type Signs } from './walk-signs.ts';
+import { beginNextWalk } from './walks.ts';
+
+export interface SweepParts {
+  readonly service: Service;
+  readonly walks: Walks;
+  /** Milliseconds until whoever sweeps is ended from outside. */
+  readonly remaining: () => number;
+  /** Told what goes wrong with one run; the others are looked after all the same. */
+  readonly failed: (ref: RunRef, error: unknown) => void;
+  /** Told of each walk that was begun. */
+  readonly began: (ref: RunRef) => void;
+}
+
+export interface Swept {
+  /** Runs that are not over. */
+  runs: number;
+  /** Walks that were begun, and that were rung once more. */
+  walks: number;
+  rung: number;
+  /** Attempts that were settled or offered anew. */
+  attempts: number;
+  /** Runs whose attempts were left to the next sweep. */
+  left: number;
+}
+
+interface Active {
+  readonly ref: RunRef;
+  readonly startedAt: number;
+}
+
+/** Looks after every run of every namespace. What one run rejects with keeps no other from being looked after. */
+export async function sweep(parts: SweepParts): Promise<Swept> {
+  const { service } = parts;
+  const active = await allActive(service);
+  const swept: Swept = { runs: active.length, walks: 0, rung: 0, attempts: 0, left: 0 };
+  const signs = await readSigns(
+    service.table,
+    active.map(({ ref }) => ref),
+  );
+  const alive = await inParallel(active, limits.sweptAtOnce, (run, index) =>
+    guarded(parts, run.ref, async () => {
+      const seen = signs[index];
+      return seen !== undefined && (await lookAfterWalk(parts, run, { seen, swept }));
+    }),
+  );
+  const walked = rotated(
+    active.filter((_, index) => alive[index] === true && signs[index]?.halted === false),
+    service.clock.now(),
+  );
+  await inParallel(walked, limits.sweptAtOnce, async ({ ref }, index) => {
+    if (index >= limits.sweptRuns || parts.remaining() < limits.tickReserve) {
+      swept.left += 1;
+      return;
+    }
+    await guarded(parts, ref, async () => {
+      swept.attempts += await sweepAttempts(service, ref, (child) =>
+        lookAfterChild(parts, child, swept),
+      );
+    });
+  });
+  return swept;
+}
+
+async function guarded<T>(
+  { failed }: SweepParts,
+  ref: RunRef,
+  work: () => Promise<T>,
+): Promise<T | undefined> {
+  try {
+    return await work();
+  } catch (error) {
+    // Deleted meanwhile, or somebody else was faster.
+    if (!(error instanceof NotFound) && !(error instanceof Conflict)) failed(ref, error);
+    return undefined;
+  }
+}
+
+/** True when its walk is alive. */
+async function lookAfterWalk(
+  parts: SweepParts,
+  { ref, startedAt }: Active,
+  { seen, swept }: { readonly seen: Signs; readonly swept: Swept },
+): Promise<boolean> {
+  const { service, walks } = parts;
+  const now = service.clock.now();
+  let verdict = judgeWalk(seen, now, { startedAt });
+  if (verdict === 'look')
+    verdict = judgeWalk(seen, now, { startedAt, savedAt: await savedAt(service, ref) });
+  switch (verdict) {
+    case 'ring':
+      await service.bells.ring(ref);
+      swept.rung += 1;
+      return false;
+    case 'suspect':
+      await service.table.update(bellKey(ref), { set: { suspectAt: now } });
+      return false;
+    case 'dead':
+      if (await beginNextWalk({ table: service.table, clock: service.clock, walks }, ref, seen)) {
+        swept.walks += 1;
+        parts.began(ref);
+      }
+      return false;
+    default:
+      return true;
+  }
+}
+
+/** A sub-run that its parent waits for. It may have ended and never have told so: then it is in no list. */
+async function lookAfterChild(parts: SweepParts, ref: RunRef, swept: Swept): Promise<void> {
+  const { table } = parts.service;
+  const [[seen], head] = await Promise.all([readSigns(table, [ref]), table.get(headKey(ref))]);
+  if (seen === undefined || head === undefined) return;
+  const startedAt = storedPhase.parse(head['head']).now;
+  await lookAfterWalk(parts, { ref, startedAt }, { seen, swept });
+}
+
+/** The time of the run's last advance that changed something. */
+async function savedAt({ table }: Service, ref: RunRef): Promise<number> {
+  const head = await table.get(headKey(ref));
+  return head === undefined ? 0 : storedPhase.parse(head['head']).now;
+}
+
+async function allActive({ table }: Service): Promise<readonly Active[]> {
+  const namespaces = await all(table, { pk: NAMESPACES });
+  const lists = await inParallel(namespaces, limits.sweptAtOnce, async ({ sk: namespace }) => {
+    const items = await all(table, { pk: activeRunsKey(namespace) });
+    return items.map(({ sk: run, at }): Active => {
+      return { ref: { namespace, run }, startedAt: typeof at === 'number' ? at : 0 };
+    });
+  });
+  return lists.flat();
+}
+
+async function all(table: Service['table'], query: Query): Promise<readonly Item[]> {
+  const found: Item[] = [];
+  let cursor: string | undefined;
+  do {
+    const page = await table.query({ ...query, ...(cursor === undefined ? {} : { cursor }) });
+    found.push(...page.items);
+    cursor = page.cursor;
+  } while (cursor !== undefined);
+  return found;
+}
+
+/** Another one first each time, should there be too many for one sweep. */
+function rotated<T>(things: readonly T[], now: number): readonly T[] {
+  const first =
+    (Math.floor(now / limits.sweepEvery) * limits.sweptRuns) % Math.max(1, things.length);
+  return [...things.slice(first), ...things.slice(0, first)];
+}
