@@ -27,6 +27,8 @@ export const retry = z.strictObject({
   backoff: z.enum(['fixed', 'exponential']),
   /** Milliseconds the delay grows to. */
   maxDelay: duration,
+  /** Milliseconds that chance never makes it shorter than. */
+  least: duration.optional(),
 });
 export type Retry = z.infer<typeof retry>;
 
@@ -179,6 +181,8 @@ export const planNode = z.strictObject({
   /** Milliseconds between TERM and KILL. */
   grace: duration.optional(),
   resources: resources.optional(),
+  /** Names of secrets that are hidden in what it prints, whether it is given them or not. */
+  hides: z.array(z.string()).optional(),
   /** Takes over what an earlier attempt with the same key came to: true makes the key of all that the work depends on, a template names it. */
   cache: z.union([z.literal(true), template]).optional(),
   executor,

@@ -34,6 +34,12 @@ export const PROBLEMS = {
   needs_and_start: '`needs` and `startWhen` together.',
   unsafe_value:
     'A value that could be read as an option, leave its folder, or hold a control character.',
+  // A configuration of several layers
+  bad_base64: 'A value written base64://… that cannot be decoded.',
+  interpolation: 'An interpolation that cannot be filled in.',
+  mandatory_value: 'A value that is `???`: somebody must give it.',
+  override: 'A variable of the environment that cannot set what its name says.',
+  setting_unused: 'A setting that is known and that this version does not follow.',
   // Names
   unknown_node: 'A node that the pipeline does not have.',
   unknown_operator: 'An operator that the pipeline does not have.',

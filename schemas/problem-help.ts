@@ -124,6 +124,29 @@ export const PROBLEM_HELP: Readonly<Record<ProblemCode, Help>> = {
       'A value begins with `-`, leaves its folder, names an odd transport, or holds control characters.',
     cure: 'Use https, http, ssh, `git@host:path` or a path for repositories; stay inside the folder.',
   },
+  bad_base64: {
+    cause: 'The value was cut off, or written by hand.',
+    cure: 'Write it with `millrace encode`, which reads standard input too.',
+  },
+  interpolation: {
+    cause:
+      'A key is misspelt or missing, values are made from each other, a variable of the environment is not set, or the text was meant for the shell.',
+    // biome-ignore lint/suspicious/noTemplateCurlyInString: it is what is explained
+    cure: 'The message names both places. `\\${x}` stands for the letters themselves, `$HOME` for a variable of the shell, `${oc.env:NAME,default}` for one of the environment.',
+  },
+  mandatory_value: {
+    cause: 'A file leaves the value to a later file or to the environment, and neither gives it.',
+    cure: 'Give it in a `*.local.yaml`, or by the variable `MI_PIPELINE_CONF_…` of its place.',
+  },
+  override: {
+    cause:
+      'The name is misspelt, aims at a whole section, or at operators or nodes, which variables do not reach.',
+    cure: 'Name one value at the level of the pipeline: `MI_PIPELINE_CONF_S3_CONFIG__ENDPOINT` is `s3_config.endpoint`.',
+  },
+  setting_unused: {
+    cause: 'The setting is known, and this version does not have what it asks for yet.',
+    cure: 'Leave it: the run is the same without it.',
+  },
   unknown_node: {
     cause: 'The name is misspelt, or the node was renamed.',
     cure: 'Take the suggested name, or add the node.',

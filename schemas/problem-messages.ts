@@ -2,6 +2,7 @@
 // itself. A sentence names the subject, what came and what was wanted. `{subject}` is a place of the pipeline file as people
 // call it (`"timeout" of node "extract"`), `{hint}` one of the HINTS or nothing.
 import type { ProblemCode } from './problem-codes.ts';
+import { CONFIGURATION_MESSAGES } from './problem-messages-configuration.ts';
 import { EXPRESSION_MESSAGES } from './problem-messages-expressions.ts';
 import { FILE_MESSAGES } from './problem-messages-files.ts';
 import { RUN_MESSAGES } from './problem-messages-runs.ts';
@@ -30,6 +31,13 @@ export const PARTS = {
   input_letters: 'wanted letters, digits and "_", no digit first',
   input_length: 'at most {most} letters are allowed',
   input_word: 'it is a word of the expression language',
+  // Places of a configuration
+  line: 'line {line}',
+  variable: 'the variable {name}',
+  from_variable: '{problem} (set by the variable {name})',
+  found: '{name} ({where})',
+  configuration: 'the configuration',
+  env: '; a variable of the environment is written {ref}',
 } as const;
 
 export const PROBLEM_MESSAGES = {
@@ -53,6 +61,19 @@ export const PROBLEM_MESSAGES = {
     word: '{subject} is "{came}"; wanted one of {known}{hint}',
     not_json: '{came} is no value that JSON can hold; quote it to mean the text',
     zero: '{subject} is 0; wanted more',
+    form: '{subject} is "{came}"; wanted {wanted}',
+    env_key: '{subject} has "{key}", which belongs to {kind}; its environment is {own}',
+    env_kinds:
+      '{subject} has both "{key}" and "{other}"; wanted the keys of one kind of environment',
+    pair: '{subject} has "{key}" without "{other}"; wanted both, or none for the credentials of this machine',
+    bucket:
+      '{subject} is "{came}", which names no bucket; wanted s3://bucket/key, or "bucket" in "s3_config"',
+    need: 'operator "{operator}" needs more {resource} than its node "{node}" may use ({wanted}; the limit is {most})',
+    fallback_itself: '{subject} is the operator itself; wanted another one',
+    fallback_node:
+      '{subject} names "{name}", which runs in the node "{other}"; wanted an operator of the node "{node}", for it runs in the place of "{operator}"',
+    fallback_waits:
+      '{subject} names "{name}", which waits for "{operator}" itself; it could never take its place',
     retry_class: '{subject} is "{came}"; wanted {known}, exit:N or exit:N-M{hint}',
     limits: '{subject} allows less {resource} than "resources" asks for; wanted at least as much',
     limit_key:
@@ -78,7 +99,7 @@ export const PROBLEM_MESSAGES = {
     file_and_id: '{subject} has both "file" and "id"; wanted one of them',
     environments: '{subject} has {count} kinds ({kinds}); wanted one',
     environment: '{subject} is "{came}"; wanted host or { uv: pyproject.toml }',
-    project: '{subject} is "{came}"; wanted the path of a pyproject.toml in the code of {operator}',
+    project: '{subject} is "{came}"; wanted the path of a {file} in the code of {operator}',
     // Arguments that are written out in an expression
     pattern_length: 'a pattern of {count} characters; at most {most} are allowed',
     pattern: 'the pattern {pattern} is not RE2 syntax: {why}',
@@ -174,6 +195,8 @@ export const PROBLEM_MESSAGES = {
     control: '{subject} holds a control character; wanted a text without any',
     nul: '{subject} holds a NUL character, which no program can be given; wanted a text without it',
   },
+  // A configuration of several layers
+  ...CONFIGURATION_MESSAGES,
   // Names
   unknown_node: {
     names: '{subject} names the node "{name}", which is not there{hint}',
@@ -264,6 +287,8 @@ export const PROBLEM_MESSAGES = {
       '{subject} names event:{pattern}: it is asked once, at the start, and an event from outside may come at any time; wanted a startWhen or stopWhen',
   },
   secret_not_allowed: {
+    decoded:
+      '{subject} is made with a decoded value, and would be stored with the run; decoded values may stand in "s3_config", "extra_env_vars" and "start_command"',
     names:
       '{subject} names secret.{name}, which could be read there afterwards; secrets may stand in "env" and "command" only',
   },

@@ -67,6 +67,7 @@ export function bindingsOf(plan: Plan, node: PlanNode): Bindings {
   };
   for (const text of outerTemplates(node)) collect(bindings, text, {});
   for (const text of innerTemplates(plan, node)) collect(bindings, text, node.inputs ?? {});
+  for (const name of node.hides ?? []) bindings.secrets.add(name);
   known.set(node, bindings);
   return bindings;
 }

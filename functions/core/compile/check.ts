@@ -100,7 +100,8 @@ const COMMANDS: ReadonlySet<string | number> = new Set(['command', 'start_comman
 /** A value in a command is quoted already: quotes round it mean that someone fears it is not. */
 function checkQuotes(findings: Findings, binding: Binding): void {
   const { place, template } = binding;
-  if (!COMMANDS.has(place.key)) return;
+  // Where a decoded value stands nobody wrote {{ }}.
+  if (!COMMANDS.has(place.key) || place.tree.pieces !== undefined) return;
   const [at] = insideQuotes(template);
   if (at === undefined) return;
   findings.warn(message('quoted_word', 'command', { subject: subjectOf(place) }), place, {

@@ -1,4 +1,8 @@
 // From the text of a pipeline to a plan, or to everything that is wrong with it. Never throws.
+import type { Decoded } from '#core/layers/decode.ts';
+import { merged, shifted } from '#core/layers/merge.ts';
+import type { Environment } from '#core/layers/overrides.ts';
+import { settled } from '#core/layers/settle.ts';
 import { message, nearHint } from '#core/messages.ts';
 import { limits } from '#schemas/limits.ts';
 import type { Dialect, Plan } from '#schemas/plan.ts';
@@ -7,20 +11,25 @@ import { assemble } from './assemble.ts';
 import { digestOf } from './canonical.ts';
 import { check } from './check.ts';
 import { dialectOf } from './dialects.ts';
-import type { PlanOperator, Reading } from './draft.ts';
+import type { PlanOperator, ProductionSettings, Reading } from './draft.ts';
 import { Findings } from './findings.ts';
 import { type FindPipeline, linkPipelines } from './link-pipelines.ts';
 import { listed, nearest } from './nearest.ts';
 import { operatorsDialect } from './operators.ts';
 import { nodesDialect } from './pipeline.ts';
 import { readYaml } from './read-yaml.ts';
-import type { Place } from './tree.ts';
+import type { Place, Tree } from './tree.ts';
 
 export interface Source {
   /** The decoded text; see decodeSource. */
   readonly text: string;
   /** Name for messages. */
   readonly file?: string;
+}
+
+/** Several files that are one configuration, the later ones over the earlier; each with its name. */
+export interface Layers {
+  readonly layers: readonly Required<Source>[];
 }
 
 export interface CompileOptions {
@@ -30,6 +39,8 @@ export interface CompileOptions {
   readonly subPipeline?: FindPipeline;
   /** Names of the operators of pipelines below, once they were found: `with` may name these as well. */
   readonly operatorsBelow?: () => readonly string[];
+  /** Variables of the environment that a configuration may name, and by which its values are set. */
+  readonly environment?: Environment;
 }
 
 export interface Compiled {
@@ -44,40 +55,115 @@ export interface Compiled {
   readonly operators: readonly Omit<PlanOperator, 'place'>[];
   /** How many levels of pipelines are below this one. */
   readonly depth: number;
+  /** Values of the source that were written encoded, by the names by which the plan names them. They are stored nowhere. */
+  readonly decoded: Decoded;
+  /** What the source says beside the plan. */
+  readonly settings?: ProductionSettings;
 }
 
 export interface Refused {
   readonly ok: false;
   /** By line and column; warnings are among them, at least one is an error. */
   readonly problems: readonly Problem[];
+  /** What of the source must not be shown. */
+  readonly decoded?: Decoded;
 }
 
 /** Compiles a pipeline. All problems are reported at once, at most `limits.problems` of them. */
-export function compile(source: Source, options: CompileOptions = {}): Compiled | Refused {
-  const findings = new Findings(source.text);
+export function compile(source: Source | Layers, options: CompileOptions = {}): Compiled | Refused {
   const foreign: Problem[] = [];
-  const compiled = compileInto(findings, options, foreign);
+  const read = 'layers' in source ? readLayers(source.layers, foreign) : readOne(source);
+  const { findings } = read;
+  const compiled = compileInto(read, options, foreign);
   const problems = [...findings.problems(), ...foreign];
-  if (compiled === undefined || findings.failed) return { ok: false, problems };
-  return { ...compiled, warnings: problems };
+  if (compiled.plan === undefined || findings.failed || foreign.some(isError))
+    return { ok: false, problems, decoded: compiled.decoded };
+  return { ...compiled.plan, decoded: compiled.decoded, warnings: problems };
 }
 
-function compileInto(
-  findings: Findings,
-  options: CompileOptions,
-  foreign: Problem[],
-): Omit<Compiled, 'warnings'> | undefined {
+interface ReadSource {
+  readonly findings: Findings;
+  readonly tree: Tree | undefined;
+}
+
+function isError({ severity }: Problem): boolean {
+  return severity === 'error';
+}
+
+function readOne({ text }: Source): ReadSource {
+  const findings = new Findings(text);
+  return { findings, tree: readText(findings) };
+}
+
+function readText(findings: Findings): Tree | undefined {
   if (findings.source.length > limits.sourceBytes) {
     const filling = { count: findings.source.length, most: limits.sourceBytes };
     findings.error(message('file_too_large', 'characters', filling), undefined);
     return undefined;
   }
-  const tree = readYaml(findings);
-  if (tree === undefined) return undefined;
+  return readYaml(findings);
+}
+
+/** Each file is read by itself, so that what is wrong with it has its place in it. Nothing follows from half of them. */
+function readLayers(layers: readonly Required<Source>[], foreign: Problem[]): ReadSource {
+  const [first, ...others] = layers;
+  const all = new Findings(first?.text ?? '', first === undefined ? {} : { file: first.file });
+  let tree: Tree | undefined;
+  let whole = true;
+  for (const layer of layers) {
+    const own = new Findings(layer.text, { file: layer.file });
+    const read = readText(own);
+    foreign.push(...own.problems());
+    const at = layer === first ? 0 : all.append(layer.text, { file: layer.file });
+    if (read === undefined) whole = false;
+    else tree = tree === undefined ? shifted(read, at) : merged(tree, shifted(read, at));
+  }
+  return { findings: all, tree: whole || others.length === 0 ? tree : undefined };
+}
+
+interface CompiledParts {
+  readonly plan?: Omit<Compiled, 'warnings' | 'decoded'>;
+  readonly decoded: Decoded;
+}
+
+const NOTHING_DECODED: Decoded = new Map();
+
+function compileInto(
+  { findings, tree }: ReadSource,
+  options: CompileOptions,
+  foreign: Problem[],
+): CompiledParts {
+  if (tree === undefined) return { decoded: NOTHING_DECODED };
   findings.root = tree;
-  const root: Place = { tree, key: '' };
-  const dialect = dialectOf(findings, root);
-  if (dialect === undefined) return undefined;
+  const dialect = dialectOf(findings, { tree, key: '' });
+  if (dialect === undefined) return { decoded: NOTHING_DECODED };
+  const values =
+    dialect === 'operators'
+      ? settled(findings, tree, options.environment ?? {})
+      : { tree, decoded: NOTHING_DECODED };
+  if (values === undefined) return { decoded: NOTHING_DECODED };
+  const { decoded } = values;
+  const plan = planOf(
+    findings,
+    { tree: values.tree, key: '' },
+    { dialect, options, foreign, decoded },
+  );
+  return plan === undefined ? { decoded } : { plan, decoded };
+}
+
+interface Around {
+  readonly dialect: keyof typeof READERS;
+  readonly options: CompileOptions;
+  readonly foreign: Problem[];
+  readonly decoded: Decoded;
+}
+
+function planOf(
+  findings: Findings,
+  root: Place,
+  { dialect, options, foreign, decoded }: Around,
+): CompiledParts['plan'] {
+  findings.root = root.tree;
   const read = READERS[dialect](findings, root);
   if (read === undefined) return undefined;
   const { drafts, problems, depth } = linkPipelines(findings, read, options.subPipeline);
@@ -86,7 +172,19 @@ function compileInto(
   const secrets = check(findings, reading);
   checkWith(findings, reading, options);
   if (findings.failed) return undefined;
-  return { ...finished(reading, dialect, secrets), depth };
+  // What the configuration holds itself nobody has to set.
+  const asked = new Set([...secrets].filter((name) => !decoded.has(name)));
+  const { settings } = read;
+  const plan = finished(hiding(reading, decoded), dialect, asked);
+  return { ...plan, depth, ...(settings === undefined ? {} : { settings }) };
+}
+
+/** Whatever a node prints, the decoded values of its configuration are hidden in it. */
+function hiding(reading: Reading, decoded: Decoded): Reading {
+  if (decoded.size === 0) return reading;
+  const hides = [...decoded.keys()].sort();
+  const drafts = reading.drafts.map((draft) => ({ ...draft, node: { ...draft.node, hides } }));
+  return { ...reading, drafts };
 }
 
 const READERS = { nodes: nodesDialect, operators: operatorsDialect } as const;
@@ -95,7 +193,7 @@ function finished(
   reading: Reading,
   dialect: Dialect,
   secrets: ReadonlySet<string>,
-): Omit<Compiled, 'warnings' | 'depth'> {
+): Omit<Compiled, 'warnings' | 'depth' | 'decoded' | 'settings'> {
   const plan = assemble(reading, dialect);
   return {
     ok: true,

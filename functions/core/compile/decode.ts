@@ -25,6 +25,12 @@ export function decodeSource(bytes: Uint8Array): Decoded {
   return notUtf8(narrowEncoding(bytes), lines.length, (lines.at(-1)?.length ?? 0) + 1);
 }
 
+/** The text that these bytes are, a byte order mark included; undefined where they are no UTF-8. */
+export function utf8(bytes: Uint8Array): string | undefined {
+  const decoder = new Decoder(bytes, 0);
+  return decoder.run() === undefined ? decoder.text : undefined;
+}
+
 function hasMark(bytes: Uint8Array): boolean {
   return bytes[0] === 0xef && bytes[1] === 0xbb && bytes[2] === 0xbf;
 }

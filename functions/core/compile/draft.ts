@@ -69,6 +69,32 @@ export interface PlanOperator {
   readonly place: Place;
 }
 
+/** What a production line says of its own surroundings. Never stored: it may hold decoded values. */
+export interface ProductionSettings {
+  readonly workDir: string;
+  readonly scheduling: 'topological' | 'priority' | 'packing';
+  readonly s3: {
+    readonly endpoint?: string;
+    readonly credentials?: { readonly accessKey: string; readonly secretKey: string };
+    readonly region: string;
+    readonly bucket?: string;
+    readonly pathStyle: boolean;
+  };
+  readonly log: {
+    readonly level: string;
+    readonly path: string;
+    /** A size in bytes, minutes of the day, or milliseconds. */
+    readonly rotation: Rotation;
+    /** Older files, or milliseconds. */
+    readonly retention: { readonly files: number } | { readonly milliseconds: number };
+  };
+}
+
+export type Rotation =
+  | { readonly bytes: number }
+  | { readonly minuteOfDay: number }
+  | { readonly milliseconds: number };
+
 /** All that was read of one source. */
 export interface Reading {
   readonly id: string;
@@ -88,4 +114,5 @@ export interface Reading {
   readonly operators: readonly PlanOperator[];
   /** Whether every node waits for all environments. */
   readonly preparesFirst: boolean;
+  readonly settings?: ProductionSettings;
 }

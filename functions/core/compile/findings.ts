@@ -23,11 +23,25 @@ interface Found extends Detail {
   readonly message: string;
 }
 
+/** Where a text that offsets lead into comes from; neither of the two: from the one file. */
+export interface Origin {
+  /** A file of several, as messages call it. */
+  readonly file?: string;
+  /** A variable of the environment. */
+  readonly variable?: string;
+}
+
+interface Part extends Origin {
+  /** Offset of its first character. */
+  readonly at: number;
+}
+
 /** Characters of a source line that an excerpt shows. */
 const EXCERPT = 160;
 
 export class Findings {
-  readonly source: string;
+  /** All texts that offsets lead into, one behind the other. */
+  source: string;
   /** The tree of the source, once there is one: tells the path of what the YAML reader found. */
   root: Tree | undefined;
   readonly #found: Found[] = [];
@@ -36,9 +50,38 @@ export class Findings {
   readonly #seen = new Set<string>();
   readonly #broken = new Map<number, number>();
   #lineStarts: number[] | undefined;
+  readonly #parts: Part[];
 
-  constructor(source: string) {
+  constructor(source: string, origin: Origin = {}) {
     this.source = source;
+    this.#parts = [{ ...origin, at: 0 }];
+  }
+
+  /** Puts a further text behind the others, in lines of its own. Answers the offset of its first character. */
+  append(text: string, origin: Origin): number {
+    if (!this.source.endsWith('\n')) this.source += '\n';
+    const at = this.source.length;
+    this.#parts.push({ ...origin, at });
+    this.source += text;
+    this.#lineStarts = undefined;
+    return at;
+  }
+
+  #partAt(at: number): Part | undefined {
+    return this.#parts.findLast((each) => each.at <= at);
+  }
+
+  /** How people find an offset: `line 4`, `10-base.yaml:4`, `the variable X`. */
+  whereIs(at: number): string {
+    const from = this.#partAt(at);
+    if (from?.variable !== undefined) return part('variable', { name: from.variable });
+    const line = this.#lineIn(from, at);
+    return from?.file === undefined ? part('line', { line }) : `${from.file}:${line}`;
+  }
+
+  #lineIn(from: Part | undefined, at: number): number {
+    const first = from === undefined || from.at === 0 ? 1 : this.position(from.at).line;
+    return this.position(at).line - first + 1;
   }
 
   /** Whether an error was found so far. */
@@ -95,17 +138,32 @@ export class Findings {
   }
 
   #problem(found: Found): Problem {
-    const { line, column } = this.position(found.at);
     const { expected, suggestion } = found;
     return {
       code: found.code,
       severity: found.severity,
       path: found.path === '' && this.root !== undefined ? pathAt(this.root, found.at) : found.path,
-      line,
-      column,
-      message: found.message,
+      ...this.#placed(found),
       ...(expected === undefined ? {} : { expected }),
       ...(suggestion === undefined ? {} : { suggestion }),
+    };
+  }
+
+  #placed({
+    at,
+    message,
+  }: Found): Pick<Problem, 'file' | 'line' | 'column' | 'message' | 'excerpt'> {
+    const from = this.#partAt(at);
+    if (from?.variable !== undefined) {
+      const said = part('from_variable', { problem: message, name: from.variable });
+      return { line: 0, column: 0, message: said };
+    }
+    const { line, column } = this.position(at);
+    return {
+      ...(from?.file === undefined ? {} : { file: from.file }),
+      line: this.#lineIn(from, at),
+      column,
+      message,
       excerpt: excerpt(this.lineText(line), column),
     };
   }

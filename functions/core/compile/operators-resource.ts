@@ -1,4 +1,4 @@
-// `resource` of a node in the dialect `operators`: cores, gigabytes, graphics processors.
+// `resource` of a node in the dialect `operators`: cores, GiB, graphics processors.
 import { message } from '#core/messages.ts';
 import { operatorsResource } from '#schemas/dialect-operators.ts';
 import type { Resources } from '#schemas/plan.ts';
@@ -7,7 +7,7 @@ import { type MapPlace, mapping, number } from './read.ts';
 import { isNothing, member, type Place } from './tree.ts';
 
 const KEYS = Object.keys(operatorsResource.shape);
-const GB = 1_000_000_000;
+const GIB = 1024 ** 3;
 
 export function resource(findings: Findings, place: Place | undefined): Resources | undefined {
   const map = mapping(findings, place, KEYS, 'warn');
@@ -41,7 +41,7 @@ function amounts(findings: Findings, map: MapPlace, which: 'request' | 'limit'):
     ...(cpu === undefined || cpu === 0 ? {} : { cpu }),
     ...(memory === undefined || memory === 0
       ? {}
-      : { memory: Math.max(1, Math.round(memory * GB)) }),
+      : { memory: Math.max(1, Math.round(memory * GIB)) }),
     ...(gpu === undefined ? {} : { gpu }),
   };
 }

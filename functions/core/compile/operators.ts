@@ -11,12 +11,14 @@ import { type Findings, subjectOf } from './findings.ts';
 import { freshId } from './ids.ts';
 import { listed, nearest } from './nearest.ts';
 import { OperatorTable } from './operator.ts';
-import { type OperatorRead, operator } from './operators-operator.ts';
+import { checkFallbacks, startOf } from './operators-failure.ts';
+import { type Line, type OperatorRead, operator } from './operators-operator.ts';
 import { resource } from './operators-resource.ts';
+import { settings } from './operators-settings.ts';
 import { nodePlaces } from './parts.ts';
-import { anyMapping, list, type MapPlace, mapping, number, required, text } from './read.ts';
+import { list, type MapPlace, mapping, number, present, required, text } from './read.ts';
 import { innerPlan } from './step.ts';
-import { isNothing, member, type Place } from './tree.ts';
+import { member, type Place } from './tree.ts';
 
 const KEYS = Object.keys(operatorsPipeline.shape);
 const NODE_KEYS = Object.keys(operatorsNode.shape);
@@ -29,12 +31,15 @@ export function operatorsDialect(findings: Findings, root: Place): Reading | und
   const id = text(findings, required(findings, map, 'pipeline_id', wanted)) ?? 'pipeline';
   const name = text(findings, present(map, 'name'));
   const description = text(findings, present(map, 'description'));
-  for (const key of ['s3_config', 'log_config']) anyMapping(findings, present(map, key));
+  const around = settings(findings, map);
   const table = new OperatorTable();
-  const operators = readOperators(findings, map, table);
-  const nodes = readNodes(findings, map, operators);
+  const store = { bucket: around.s3.bucket !== undefined };
+  const operators = readOperators(findings, map, { table, store });
+  const named = new Names(findings, operators);
+  const nodes = readNodes(findings, map, named);
   checkUse(findings, operators, nodes);
-  checkUpstream(findings, operators);
+  checkUpstream(findings, named);
+  checkFallbacks(findings, operators, homesOf(nodes));
   return {
     id,
     ...(name === undefined ? {} : { name }),
@@ -45,24 +50,19 @@ export function operatorsDialect(findings: Findings, root: Place): Reading | und
     drafts: drafts(nodes),
     operators: table.list,
     preparesFirst: true,
+    settings: around,
   };
-}
-
-/** A value that is there and not null, which this dialect takes for absent. */
-function present(map: MapPlace, key: string): Place | undefined {
-  const place = member(map, key);
-  return place === undefined || isNothing(place.tree) ? undefined : place;
 }
 
 function readOperators(
   findings: Findings,
   map: MapPlace,
-  table: OperatorTable,
+  line: Line,
 ): ReadonlyMap<string, OperatorRead> {
   const found = new Map<string, OperatorRead>();
   for (const place of list(findings, required(findings, map, 'operators', 'a list of operators')) ??
     []) {
-    const read = operator(findings, place, table);
+    const read = operator(findings, place, line);
     if (read === undefined) continue;
     if (found.has(read.spelling)) {
       const key = member(place, 'operator_id') ?? place;
@@ -80,11 +80,7 @@ interface NodeRead {
   readonly resources: PlanNode['resources'];
 }
 
-function readNodes(
-  findings: Findings,
-  map: MapPlace,
-  operators: ReadonlyMap<string, OperatorRead>,
-): readonly NodeRead[] {
+function readNodes(findings: Findings, map: MapPlace, operators: Names): readonly NodeRead[] {
   const taken = new Set<string>();
   return nodePlaces(findings, map).flatMap((at) => {
     const node = readNode(findings, at, operators);
@@ -99,11 +95,7 @@ function readNodes(
   });
 }
 
-function readNode(
-  findings: Findings,
-  place: Place,
-  operators: ReadonlyMap<string, OperatorRead>,
-): NodeRead | undefined {
+function readNode(findings: Findings, place: Place, operators: Names): NodeRead | undefined {
   const map = mapping(findings, place, NODE_KEYS, 'warn');
   if (map === undefined) return undefined;
   const spelling = text(findings, required(findings, map, 'node_id', 'an id of the node'));
@@ -118,31 +110,83 @@ function readNode(
     findings.error(message('too_many', 'operators', filling), ids);
   }
   const runs = places.slice(0, limits.nodeSteps).flatMap((at) => {
-    const found = known(findings, at, operators);
+    const found = operators.known(at);
     return found === undefined ? [] : [{ operator: found, place: at }];
   });
   const runners = number(findings, present(map, 'runner_count'), { from: 1, whole: true }) ?? 1;
   const resources = resource(findings, present(map, 'resource'));
-  return spelling === undefined ? undefined : { place: map, spelling, runs, runners, resources };
+  const priority = present(map, 'priority');
+  const most = Number.MAX_SAFE_INTEGER;
+  if (
+    number(findings, priority, { from: -most, to: most, whole: true }) !== undefined &&
+    priority
+  ) {
+    const said = message('setting_unused', 'priority', { subject: subjectOf(priority) });
+    findings.warn(said, priority);
+  }
+  if (spelling === undefined) return undefined;
+  const node = { place: map, spelling, runs, runners, resources };
+  checkNeeds(findings, node);
+  return node;
 }
 
-/** The operator that a text names. */
-function known(
-  findings: Findings,
-  place: Place,
-  operators: ReadonlyMap<string, OperatorRead>,
-): OperatorRead | undefined {
-  const name = text(findings, place);
-  const found = name === undefined ? undefined : operators.get(name);
-  if (name === undefined || found !== undefined) return found;
-  const near = nearest(name, operators.keys());
-  const said = message('unknown_operator', 'names', {
-    subject: subjectOf(place),
-    name,
-    hint: nearHint(near, () => hint('has', { known: listed([...operators.keys()]) })),
-  });
-  findings.error(said, place, { suggestion: near });
-  return undefined;
+const GIB = 1024 ** 3;
+
+/** What an operator needs more than its node may use it will never get. */
+function checkNeeds(findings: Findings, { spelling: node, runs, resources }: NodeRead): void {
+  for (const { operator: read, place } of runs) {
+    for (const resource of ['cpu', 'memory', 'gpu'] as const) {
+      const wanted = read.need[resource];
+      const bound =
+        resources?.limits?.[resource] ?? (resource === 'gpu' ? resources?.gpu : undefined);
+      const most = resource === 'memory' && bound !== undefined ? bound / GIB : bound;
+      if (wanted === undefined || most === undefined || wanted <= most) continue;
+      const filling = { operator: read.spelling, resource, node, wanted, most };
+      findings.error(message('wrong_value', 'need', filling), place);
+    }
+  }
+}
+
+/** The operators by how they are spelled. */
+class Names {
+  readonly operators: ReadonlyMap<string, OperatorRead>;
+  readonly #findings: Findings;
+  readonly #said = new Map<string, number>();
+
+  constructor(findings: Findings, operators: ReadonlyMap<string, OperatorRead>) {
+    this.#findings = findings;
+    this.operators = operators;
+  }
+
+  /** The operator that a text names. A name that nobody has is said of the first two places that name it. */
+  known(place: Place): OperatorRead | undefined {
+    const { operators } = this;
+    const name = text(this.#findings, place);
+    const found = name === undefined ? undefined : operators.get(name);
+    if (name === undefined || found !== undefined) return found;
+    const times = this.#said.get(name) ?? 0;
+    this.#said.set(name, times + 1);
+    if (times >= SAID) return undefined;
+    const near = nearest(name, operators.keys());
+    const said = message('unknown_operator', 'names', {
+      subject: subjectOf(place),
+      name,
+      hint: nearHint(near, () => hint('has', { known: listed([...operators.keys()]) })),
+    });
+    this.#findings.error(said, place, { suggestion: near });
+    return undefined;
+  }
+}
+
+/** Places of one mistake that are told. */
+const SAID = 2;
+
+function homesOf(nodes: readonly NodeRead[]): ReadonlyMap<string, string> {
+  return new Map(
+    nodes.flatMap(({ spelling, runs }) =>
+      runs.map((run): [string, string] => [run.operator.spelling, spelling]),
+    ),
+  );
 }
 
 /** Each operator runs in exactly one node. */
@@ -169,16 +213,16 @@ function checkUse(
   }
   for (const { spelling, place } of operators.values()) {
     if (used.has(spelling)) continue;
-    findings.warn(message('unknown_operator', 'unused', { name: spelling }), place);
+    findings.error(message('unknown_operator', 'unused', { name: spelling }), place);
   }
 }
 
 /** Whether all that operators wait for is there, and none waits for itself. */
-function checkUpstream(findings: Findings, operators: ReadonlyMap<string, OperatorRead>): void {
-  const all = [...operators.values()];
+function checkUpstream(findings: Findings, named: Names): void {
+  const all = [...named.operators.values()];
   const index = new Map(all.map(({ spelling }, at) => [spelling, at]));
   for (const { upstream } of all) {
-    for (const { place } of upstream) known(findings, place, operators);
+    for (const { place } of upstream) named.known(place);
   }
   const edges = all.map(({ upstream }) => upstream.flatMap(({ name }) => index.get(name) ?? []));
   for (const cycle of cycles(edges)) {
@@ -191,10 +235,7 @@ function checkUpstream(findings: Findings, operators: ReadonlyMap<string, Operat
 function drafts(nodes: readonly NodeRead[]): readonly Draft[] {
   const taken = new Set<string>();
   const ids = new Map(nodes.map(({ spelling }) => [spelling, freshId(spelling, taken)]));
-  const home = new Map<string, string>();
-  for (const { spelling, runs } of nodes) {
-    for (const run of runs) home.set(run.operator.spelling, spelling);
-  }
+  const home = homesOf(nodes);
   return nodes.map((node) => {
     const id = ids.get(node.spelling) ?? node.spelling;
     const steps = stepsOf(node);
@@ -219,20 +260,41 @@ function drafts(nodes: readonly NodeRead[]): readonly Draft[] {
   });
 }
 
-/** The operators of a node as steps; those of the same node that one waits for become its needs. */
+/** The operators of a node as steps; those of the same node that one waits for become its needs, or its condition where one has a fallback. */
 function stepsOf(node: NodeRead): readonly PlanNode[] {
   const taken = new Set<string>();
-  const index = new Map(node.runs.map(({ operator: { spelling } }, at) => [spelling, at]));
+  const ids = new Map(
+    node.runs.map(({ operator: { spelling } }) => [spelling, freshId(spelling, taken)]),
+  );
+  const index = new Map([...ids.values()].map((id, at) => [id, at]));
+  const fallbacks = fallbacksOf(node, ids);
   return node.runs.map(({ operator: read }) => {
-    const id = freshId(read.spelling, taken);
-    const needs = [...new Set(read.upstream.flatMap(({ name }) => index.get(name) ?? []))];
+    const id = ids.get(read.spelling) ?? read.spelling;
+    const waits = [...new Set(read.upstream.flatMap(({ name }) => ids.get(name) ?? []))];
+    const start = startOf(id, waits, fallbacks);
+    const needs = waits.flatMap((need) => index.get(need) ?? []).sort((a, b) => a - b);
     return {
       id,
       ...(id === read.spelling ? {} : { label: read.spelling }),
       ...read.step,
-      ...(needs.length === 0 ? {} : { needs: needs.sort((a, b) => a - b) }),
+      ...(start === undefined ? (needs.length === 0 ? {} : { needs }) : { start }),
     };
   });
+}
+
+/** By id of a step: the one that takes its place when it fails. */
+function fallbacksOf(
+  node: NodeRead,
+  ids: ReadonlyMap<string, string>,
+): ReadonlyMap<string, string> {
+  const found = new Map<string, string>();
+  for (const { operator: read } of node.runs) {
+    const then = read.onFailure;
+    const own = ids.get(read.spelling);
+    const other = then?.kind === 'fallback' ? ids.get(then.name) : undefined;
+    if (own !== undefined && other !== undefined) found.set(own, other);
+  }
+  return found;
 }
 
 /** Operators of other nodes that those of this one wait for, as needs of the node. */

@@ -4,6 +4,7 @@ import type { Json } from '#schemas/values.ts';
 import { type Findings, subjectOf } from './findings.ts';
 import { listed, nearest, shown } from './nearest.ts';
 import {
+  isNothing,
   items,
   kindOf,
   type MapTree,
@@ -38,7 +39,16 @@ export function wrongValue(findings: Findings, place: Place, wanted: string): un
 /** A value as it is shown in messages. */
 export function written(tree: Tree): string {
   if (tree.kind !== 'scalar') return kindOf(tree);
+  if (tree.pieces !== undefined) return HIDDEN;
   return typeof tree.value === 'string' ? `"${shown(tree.value)}"` : `${tree.value}`;
+}
+
+/** What is shown in the place of a decoded value. */
+const HIDDEN = '***';
+
+/** A text of a place, short enough for a message; a decoded one is not shown. */
+export function shownAt(place: Place, text: string): string {
+  return place.tree.kind === 'scalar' && place.tree.pieces !== undefined ? HIDDEN : shown(text);
 }
 
 /** A place that holds a mapping. */
@@ -87,6 +97,12 @@ export function entriesOf(place: MapPlace): readonly Place[] {
   return [...place.tree.entries.keys()].flatMap((key) => member(place, key) ?? []);
 }
 
+/** A value that is there and not null, which the dialect `operators` takes for absent. */
+export function present(map: Place, key: string): Place | undefined {
+  const place = member(map, key);
+  return place === undefined || isNothing(place.tree) ? undefined : place;
+}
+
 export function list(findings: Findings, place: Place | undefined): readonly Place[] | undefined {
   if (silent(place)) return undefined;
   if (place.tree.kind === 'list') return items(place);
@@ -131,7 +147,7 @@ export function writtenText(findings: Findings, place: Place | undefined): strin
 }
 
 function source(findings: Findings, tree: ScalarTree): string {
-  return findings.source.slice(tree.at, tree.end);
+  return tree.raw ?? findings.source.slice(tree.at, tree.end);
 }
 
 export function boolean(findings: Findings, place: Place | undefined): boolean | undefined {
@@ -214,7 +230,8 @@ export function word<T extends string>(
   if (found !== undefined) return found;
   const near = nearest(value, words);
   const known = words.join(', ');
-  const filling = { subject: subjectOf(place), came: shown(value), known, hint: nearHint(near) };
+  const came = shownAt(place, value);
+  const filling = { subject: subjectOf(place), came, known, hint: nearHint(near) };
   findings.error(message('wrong_value', 'word', filling), place, {
     expected: known,
     suggestion: near,

@@ -85,7 +85,8 @@ export function hasBraces(tree: Tree): boolean {
 function cutByComment(findings: Findings, place: ScalarPlace): boolean {
   const { tree } = place;
   const value = `${tree.value}`;
-  if (tree.style !== 'plain' || value.lastIndexOf('{{') <= value.lastIndexOf('}}')) return false;
+  if (tree.raw !== undefined || tree.style !== 'plain') return false;
+  if (value.lastIndexOf('{{') <= value.lastIndexOf('}}')) return false;
   const rest = /^\s+#[^\n]*\}\}/.exec(findings.source.slice(tree.end, tree.end + 1_000));
   if (rest === null) return false;
   const whole = findings.source.slice(tree.at, tree.end) + rest[0];
@@ -106,6 +107,7 @@ function reportProblem(findings: Findings, place: ScalarPlace, problem: Expressi
 
 /** Where in the source the character `index` of a scalar's value stands; its beginning where that cannot be told. */
 export function sourceOffset(source: string, tree: ScalarTree, index: number): number {
+  if (tree.raw !== undefined) return tree.at;
   const raw = source.slice(tree.at, tree.end);
   const value = `${tree.value}`;
   if (tree.style === 'plain' && !raw.includes('\n')) return tree.at + Math.min(index, raw.length);

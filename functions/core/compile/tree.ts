@@ -19,7 +19,14 @@ export interface ScalarTree {
   readonly style: Style;
   /** What stands here was misread by YAML and has its problem already: nothing more is said of it. */
   readonly broken?: true;
+  /** How the value is written, where it does not stand at `at` as it is: it was decoded or interpolated. */
+  readonly raw?: string;
+  /** Of a text that was made with decoded values: its pieces in order. `value` is all of them together. */
+  readonly pieces?: readonly Piece[];
 }
+
+/** A part of a text: as it is, or a decoded value with the name by which programs get it. */
+export type Piece = string | { readonly secret: string; readonly text: string };
 
 export interface ListTree {
   readonly kind: 'list';

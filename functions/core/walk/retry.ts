@@ -50,7 +50,8 @@ export function retryDelay(node: PlanNode, failure: Failure, attempt: number, id
   if (retry.backoff === 'fixed') return Math.min(retry.delay, retry.maxDelay);
   // 2 ** 40 milliseconds are more than any delay may be.
   const grown = retry.delay * 2 ** Math.min(attempt - 1, 40);
-  return Math.round(Math.min(grown, retry.maxDelay) * fraction(id));
+  const delay = Math.round(Math.min(grown, retry.maxDelay) * fraction(id));
+  return Math.max(delay, retry.least ?? 0);
 }
 
 /** A number from 0 to below 1 that depends on the text alone (FNV-1a, its bits mixed at the end). */

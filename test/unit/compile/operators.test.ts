@@ -56,7 +56,7 @@ test('operators of one node become steps, those of others make the node wait', (
   });
 });
 
-test('memory is in gigabytes, zero asks for nothing', () => {
+test('memory is in GiB, zero asks for nothing', () => {
   const { plan } = compiled(
     source(
       [{ id: 'a' }],
@@ -68,9 +68,9 @@ test('memory is in gigabytes, zero asks for nothing', () => {
 
   expect(plan.nodes[0]?.resources).toEqual({
     cpu: 2,
-    memory: 500_000_000,
+    memory: 536_870_912,
     gpu: 0,
-    limits: { cpu: 4, memory: 16_000_000_000 },
+    limits: { cpu: 4, memory: 17_179_869_184 },
   });
 });
 
@@ -102,10 +102,10 @@ test('operators that wait for each other are a cycle within a node too', () => {
   expect(problem.message).toContain('a → b → a');
 });
 
-test('an operator in no node is a warning, one in two nodes and an unknown one are problems', () => {
+test('an operator in no node, one in two nodes and an unknown one are problems', () => {
   expect(
     problemsOf(source([{ id: 'a' }, { id: 'b' }], ['node_id: n, operator_ids: [a]'])),
-  ).toMatchObject([{ code: 'unknown_operator', severity: 'warning' }]);
+  ).toMatchObject([{ code: 'unknown_operator', severity: 'error' }]);
   expect(
     codes(
       source([{ id: 'a' }], ['node_id: n, operator_ids: [a]', 'node_id: m, operator_ids: [a]']),

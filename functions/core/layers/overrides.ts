@@ -1,0 +1,144 @@
+// Variables of the environment that set values of the configuration: `MI_PIPELINE_CONF_S3_CONFIG__ENDPOINT` is
+// `s3_config.endpoint`. They reach the level of the pipeline only.
+import type { Findings } from '#core/compile/findings.ts';
+import { nearest } from '#core/compile/nearest.ts';
+import { isNothing, type MapTree, type Place, type Tree } from '#core/compile/tree.ts';
+import { hint, message, nearHint } from '#core/messages.ts';
+import { BELOW_PIPELINE, operatorsKeys } from '#schemas/dialect-operators.ts';
+import { limits } from '#schemas/limits.ts';
+import { typed } from './typed.ts';
+
+/** What the names of these variables begin with; two underscores lead a level down. */
+export const PREFIX = 'MI_PIPELINE_CONF_';
+
+/** Variables of the process that reads the configuration. */
+export type Environment = Readonly<Record<string, string | undefined>>;
+
+/** The variables that set values, in the order of their names. */
+export function overridesIn(environment: Environment): readonly string[] {
+  return Object.keys(environment)
+    .filter((name) => name.toUpperCase().startsWith(PREFIX))
+    .filter((name) => environment[name] !== undefined)
+    .sort()
+    .slice(0, limits.overrides);
+}
+
+/** The tree with the values of all variables in it. */
+export function overridden(findings: Findings, tree: Tree, environment: Environment): Tree {
+  let root = tree;
+  const seen = new Map<string, string>();
+  for (const name of overridesIn(environment)) {
+    const value = environment[name] ?? '';
+    const at = findings.append(value, { variable: name });
+    const place: Place = { tree: nothingAt(at, at + value.length), key: '' };
+    const keys = keysOf(findings, root, { name, place });
+    if (keys === undefined) continue;
+    const path = keys.join('.');
+    const other = seen.get(path);
+    seen.set(path, name);
+    if (other !== undefined) {
+      findings.error(message('override', 'twice', { name, other, path }), place);
+      continue;
+    }
+    const scalar: Tree = {
+      kind: 'scalar',
+      at,
+      end: at + value.length,
+      value: typed(keys, value),
+      style: 'plain',
+      raw: value,
+    };
+    root = withValue(root, keys, scalar);
+  }
+  return root;
+}
+
+function nothingAt(at: number, end: number): Tree {
+  return { kind: 'scalar', at, end, value: null, style: 'plain' };
+}
+
+interface Variable {
+  readonly name: string;
+  readonly place: Place;
+}
+
+/** The keys that a name leads along, as the configuration spells them. Says it when there are none. */
+function keysOf(findings: Findings, root: Tree, variable: Variable): readonly string[] | undefined {
+  const { name, place } = variable;
+  const words = name.slice(PREFIX.length).toLowerCase().split('__');
+  const [first = ''] = words;
+  if (words.some((word) => word === '')) {
+    findings.error(message('override', 'form', { name, example: EXAMPLE }), place);
+    return undefined;
+  }
+  if (LOWER.has(first)) {
+    findings.error(message('override', 'level', { name, section: first }), place);
+    return undefined;
+  }
+  const keys: string[] = [];
+  let tree: Tree | undefined = root;
+  for (const word of words) {
+    const known = knownKeys(keys, tree);
+    const key = known.find((each) => each.toLowerCase() === word);
+    if (key === undefined) return unknown(findings, variable, { keys, word, known });
+    keys.push(key);
+    tree = tree?.kind === 'map' ? tree.entries.get(key)?.value : undefined;
+  }
+  const below = knownKeys(keys, tree);
+  if (below.length === 0 && tree?.kind !== 'list') return keys;
+  const wanted = below.map((key) => variableOf([...keys, key]))[0] ?? EXAMPLE;
+  findings.error(message('override', 'section', { name, path: keys.join('.'), wanted }), place);
+  return undefined;
+}
+
+const EXAMPLE = `${PREFIX}S3_CONFIG__ENDPOINT`;
+const LOWER: ReadonlySet<string> = new Set(BELOW_PIPELINE);
+
+/** Keys that may stand below: those of the dialect, and those that the files have besides. */
+function knownKeys(keys: readonly string[], tree: Tree | undefined): readonly string[] {
+  const own = tree?.kind === 'map' ? [...tree.entries.keys()] : [];
+  return [...new Set([...operatorsKeys(keys), ...own])];
+}
+
+function variableOf(keys: readonly string[]): string {
+  return `${PREFIX}${keys.join('__').toUpperCase()}`;
+}
+
+interface Unknown {
+  readonly keys: readonly string[];
+  readonly word: string;
+  readonly known: readonly string[];
+}
+
+function unknown(
+  findings: Findings,
+  variable: Variable,
+  { keys, word, known }: Unknown,
+): undefined {
+  const usable = keys.length === 0 ? known.filter((key) => !LOWER.has(key)) : known;
+  const near = nearest(word, usable);
+  const suggestion = near === undefined ? undefined : variableOf([...keys, near]);
+  const names = usable.map((key) => variableOf([...keys, key])).join(', ');
+  const said = message('override', 'unknown', {
+    name: variable.name,
+    path: [...keys, word].join('.'),
+    hint: nearHint(suggestion, () => (names === '' ? '' : hint('known', { known: names }))),
+  });
+  findings.error(said, variable.place, { suggestion });
+}
+
+/** The tree with a value at the end of these keys; mappings on the way are made where there are none. */
+function withValue(tree: Tree, keys: readonly string[], value: Tree): Tree {
+  const [key, ...rest] = keys;
+  if (key === undefined) return value;
+  const map: MapTree =
+    tree.kind === 'map' ? tree : { kind: 'map', at: value.at, end: value.end, entries: new Map() };
+  const entry = map.entries.get(key);
+  const before = entry?.value ?? nothingAt(value.at, value.end);
+  const entries = new Map(map.entries);
+  entries.set(key, {
+    at: entry === undefined || isNothing(before) ? value.at : entry.at,
+    value: withValue(before, rest, value),
+  });
+  return { ...map, entries };
+}

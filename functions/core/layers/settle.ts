@@ -1,0 +1,157 @@
+// From what stands in the files of a configuration to its values: overrides, decoding, interpolation, in this order. What is
+// wrong is said; what is decoded gets a name under which programs get it, and may stand only where it is not stored.
+import { type Findings, subjectOf } from '#core/compile/findings.ts';
+import {
+  type Entry,
+  type Piece,
+  type Place,
+  pathOf,
+  type ScalarTree,
+  type Tree,
+} from '#core/compile/tree.ts';
+import { message } from '#core/messages.ts';
+import { BELOW_PIPELINE } from '#schemas/dialect-operators.ts';
+import { limits } from '#schemas/limits.ts';
+import { type Decoded, Decoder } from './decode.ts';
+import { Interpolation } from './interpolate.ts';
+import { type Environment, overridden } from './overrides.ts';
+
+export interface Settled {
+  readonly tree: Tree;
+  /** Decoded values by name. */
+  readonly decoded: Decoded;
+}
+
+/**
+ * The values of a configuration in the dialect `operators`.
+ *
+ * @param environment variables of the process that reads it: for overrides and `${oc.env:…}`
+ * @returns undefined when nothing can be said of the rest
+ */
+export function settled(
+  findings: Findings,
+  tree: Tree,
+  environment: Environment,
+): Settled | undefined {
+  const set = overridden(findings, tree, environment);
+  const decoder = new Decoder(findings);
+  const plain = decoder.read({ tree: set, key: '' });
+  const filled = new Interpolation(findings, plain, environment).all();
+  if (!isBounded(findings, filled)) return undefined;
+  const { decoded } = decoder;
+  if (decoded.size === 0) return { tree: filled, decoded };
+  return { tree: new Hider(findings).all(filled), decoded };
+}
+
+interface Size {
+  readonly values: number;
+  readonly depth: number;
+}
+
+/** What references share counts as often as it is named: whoever reads it walks through it as often. */
+function isBounded(findings: Findings, tree: Tree): boolean {
+  const { values, depth } = sizeOf(tree, new Map());
+  if (depth > limits.yamlDepth) {
+    findings.error(message('interpolation', 'levels', { most: limits.yamlDepth }), undefined);
+    return false;
+  }
+  if (values > limits.yamlValues) {
+    findings.error(message('interpolation', 'values', { most: limits.yamlValues }), undefined);
+    return false;
+  }
+  return true;
+}
+
+function sizeOf(tree: Tree, known: Map<Tree, Size>): Size {
+  if (tree.kind === 'scalar') return { values: 1, depth: 0 };
+  const before = known.get(tree);
+  if (before !== undefined) return before;
+  const below = tree.kind === 'list' ? tree.items : [...tree.entries.values()].map(treeOf);
+  let values = 1;
+  let depth = 0;
+  for (const each of below) {
+    const size = sizeOf(each, known);
+    values += size.values;
+    depth = Math.max(depth, size.depth + 1);
+  }
+  const size = { values, depth };
+  known.set(tree, size);
+  return size;
+}
+
+function treeOf({ value }: Entry): Tree {
+  return value;
+}
+
+/** Where decoded values are shown to people: as nothing but the mask. */
+const SHOWN: ReadonlySet<string> = new Set(['name', 'description']);
+/** Where they would be names, which stand in every report. */
+const NAMES: ReadonlySet<string> = new Set(['pipeline_id']);
+const MASK = '***';
+
+/** Puts names in the place of decoded values wherever a run stores what stands there. */
+class Hider {
+  readonly #findings: Findings;
+
+  constructor(findings: Findings) {
+    this.#findings = findings;
+  }
+
+  all(tree: Tree): Tree {
+    if (tree.kind !== 'map') return tree;
+    const root: Place = { tree, key: '' };
+    const entries = new Map<string, Entry>();
+    for (const [key, { at, value }] of tree.entries) {
+      const place: Place = { tree: value, up: root, key };
+      const isStored = BELOW_PIPELINE.some((each) => each === key) || NAMES.has(key);
+      if (isStored) entries.set(key, { at, value: this.#stored(place) });
+      else if (SHOWN.has(key)) entries.set(key, { at, value: masked(value) });
+      else entries.set(key, { at, value });
+    }
+    return { ...tree, entries };
+  }
+
+  #stored(place: Place): Tree {
+    const { tree } = place;
+    if (tree.kind === 'scalar') return this.#scalar(place, tree);
+    if (tree.kind === 'list') {
+      const items = tree.items.map((item, key) => this.#stored({ tree: item, up: place, key }));
+      return { ...tree, items };
+    }
+    const entries = [...tree.entries].map(([key, { at, value }]): [string, Entry] => [
+      key,
+      { at, value: this.#stored({ tree: value, up: place, key }) },
+    ]);
+    return { ...tree, entries: new Map(entries) };
+  }
+
+  #scalar(place: Place, tree: ScalarTree): Tree {
+    const { pieces } = tree;
+    if (pieces === undefined) return tree;
+    if (/^operators\[\d+\]\.start_command$/.test(pathOf(place))) return command(tree, pieces);
+    if (/^operators\[\d+\]\.extra_env_vars\.[^.[]+$/.test(pathOf(place)))
+      return { ...tree, value: template(pieces) };
+    const said = message('secret_not_allowed', 'decoded', { subject: subjectOf(place) });
+    this.#findings.error(said, place);
+    return { ...tree, value: null, broken: true };
+  }
+}
+
+function masked(tree: Tree): Tree {
+  if (tree.kind !== 'scalar' || tree.pieces === undefined) return tree;
+  const value = tree.pieces.map((each) => (typeof each === 'string' ? each : MASK)).join('');
+  return { ...tree, value, raw: value };
+}
+
+function template(pieces: readonly Piece[]): string {
+  return pieces
+    .map((each) => (typeof each === 'string' ? each : `{{ secret.${each.secret} }}`))
+    .join('');
+}
+
+/** A command that was decoded whole is read by the shell like any other; a value within one is a word of it. */
+function command(tree: ScalarTree, pieces: readonly Piece[]): ScalarTree {
+  const isWhole = pieces.length === 1 && typeof pieces[0] !== 'string';
+  const text = template(pieces);
+  return { ...tree, value: isWhole ? `eval ${text}` : text };
+}

@@ -1,0 +1,130 @@
+// biome-ignore-all lint/suspicious/noTemplateCurlyInString: these are what is tested
+import { expect, test } from 'vitest';
+import { compiledFiles, LINE, problemsOfFiles } from './layers.ts';
+
+test('mappings of several files are merged, lists and values replaced, the last file first', () => {
+  const { plan, settings } = compiledFiles({
+    '10-base.yaml': `${LINE}log_config: { level: DEBUG, retention: 3 }\ndescription: base\n`,
+    '20-more.yaml': 'log_config:\n  level: ERROR\nname: More\n',
+    'z.local.yaml': 'nodes:\n  - { node_id: other, operator_ids: [a] }\ndescription: null\n',
+  });
+
+  expect(plan.nodes.map(({ id }) => id)).toEqual(['other', '@a']);
+  expect(plan).toMatchObject({ name: 'More' });
+  expect(plan).not.toHaveProperty('description');
+  expect(settings?.log).toMatchObject({ level: 'ERROR', retention: { files: 3 } });
+});
+
+test('a problem names the file that holds the value, with its line and column', () => {
+  expect(
+    problemsOfFiles({
+      'a.yaml': `${LINE}log_config:\n  level: DEBUG\n`,
+      'b.yaml': '# nothing\nlog_config:\n  level: LOUD\n',
+    }),
+  ).toMatchObject([
+    { code: 'wrong_value', file: 'b.yaml', line: 3, column: 10, path: 'log_config.level' },
+  ]);
+});
+
+test('each file that cannot be read says so by itself, and nothing follows from half of them', () => {
+  expect(
+    problemsOfFiles({ 'a.yaml': LINE, 'b.yaml': 'x: [1\n', 'c.yaml': '\tname: x\n' }).map(
+      ({ code, file, line }) => `${code} ${file}:${line}`,
+    ),
+  ).toEqual([expect.stringMatching(/^yaml_syntax b.yaml:/), 'yaml_tab c.yaml:1']);
+});
+
+test('a key that stands twice is told with the rest', () => {
+  const problems = problemsOfFiles({
+    'a.yaml': `${LINE}name: x\nname: y\n`,
+    'b.yaml': 'scheduling: fast\n',
+  });
+
+  expect(problems.map(({ code, file, line }) => [code, file, line])).toEqual([
+    ['wrong_value', 'b.yaml', 1],
+    ['yaml_duplicate_key', 'a.yaml', 7],
+  ]);
+});
+
+test('variables set values of the pipeline, typed by what stands there', () => {
+  const { settings, plan } = compiledFiles(
+    { 'line.yaml': LINE },
+    {
+      MI_PIPELINE_CONF_S3_CONFIG__ENDPOINT: 'http://s3.example.com',
+      mi_pipeline_conf_s3_config__path_style: 'false',
+      MI_PIPELINE_CONF_log_config__RETENTION: '7',
+      MI_PIPELINE_CONF_LOG_CONFIG__LEVEL: 'DEBUG',
+      MI_PIPELINE_CONF_NAME: '12',
+      MI_PIPELINE_CONF_WORK_DIR: './new',
+    },
+  );
+
+  expect(settings).toMatchObject({
+    workDir: './new',
+    s3: { endpoint: 'http://s3.example.com', pathStyle: false },
+    log: { level: 'DEBUG', retention: { files: 7 }, path: './new/logs/pipeline.log' },
+  });
+  expect(plan.name).toBe('12');
+});
+
+test.each([
+  [
+    { MI_PIPELINE_CONF_OPERATORS__0__TIMEOUT: '3' },
+    { code: 'override', message: expect.stringContaining('level of the pipeline only') },
+  ],
+  [{ MI_PIPELINE_CONF_NODES: '[]' }, { code: 'override' }],
+  [
+    { MI_PIPELINE_CONF_S3_CONFIG__ENDPONT: 'x' },
+    { code: 'override', suggestion: 'MI_PIPELINE_CONF_S3_CONFIG__ENDPOINT' },
+  ],
+  [
+    { MI_PIPELINE_CONF_LOGCONFIG__LEVEL: 'INFO' },
+    { code: 'override', suggestion: 'MI_PIPELINE_CONF_LOG_CONFIG' },
+  ],
+  [
+    { MI_PIPELINE_CONF_S3_CONFIG: 'x' },
+    { code: 'override', message: expect.stringContaining('MI_PIPELINE_CONF_S3_CONFIG__ENDPOINT') },
+  ],
+  [{ MI_PIPELINE_CONF_S3_CONFIG____REGION: 'x' }, { code: 'override' }],
+  [
+    { MI_PIPELINE_CONF_LOG_CONFIG__RETENTION: 'many' },
+    {
+      code: 'wrong_value',
+      line: 0,
+      message: expect.stringContaining(
+        'set by the variable MI_PIPELINE_CONF_LOG_CONFIG__RETENTION',
+      ),
+    },
+  ],
+  [
+    { MI_PIPELINE_CONF_NAME: 'a', MI_PIPELINE_CONF_name: 'b' },
+    { code: 'override', message: expect.stringContaining('both set "name"') },
+  ],
+] as const)('the variable %o is told', (environment, wanted) => {
+  const problems = problemsOfFiles({ 'line.yaml': LINE }, environment);
+
+  expect(problems).toHaveLength(1);
+  expect(problems[0]).toMatchObject(wanted);
+});
+
+test('variables of other programs and of other dialects mean nothing', () => {
+  expect(problemsOfFiles({ 'line.yaml': LINE }, { MI_PIPELINE_CONFIG: 'x' })).toEqual([]);
+  expect(
+    problemsOfFiles(
+      { 'p.yaml': 'id: p\nnodes:\n  - { id: a, steps: [{ command: "echo ${HOME}" }] }\n' },
+      { MI_PIPELINE_CONF_OPERATORS: 'x' },
+    ),
+  ).toEqual([]);
+});
+
+test('a value that must be given is told until somebody gives it', () => {
+  const text = `${LINE}s3_config:\n  bucket: ???\n`;
+
+  expect(problemsOfFiles({ 'line.yaml': text })).toMatchObject([
+    { code: 'mandatory_value', path: 's3_config.bucket', line: 7 },
+  ]);
+  expect(
+    problemsOfFiles({ 'line.yaml': text }, { MI_PIPELINE_CONF_S3_CONFIG__BUCKET: 'b' }),
+  ).toEqual([]);
+  expect(problemsOfFiles({ 'a.yaml': text, 'b.yaml': 's3_config: { bucket: b }\n' })).toEqual([]);
+});
