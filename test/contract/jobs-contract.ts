@@ -16,8 +16,12 @@ export interface OpenedJobs {
   close(): Promise<void>;
 }
 
-/** Judges jobs; `open` answers fresh ones that tell the desk. */
-export function jobsContract(name: string, open: () => Promise<OpenedJobs>): void {
+/** Judges jobs; `open` answers fresh ones that tell the desk. `many`: where each is a process of its own, fewer at once will do. */
+export function jobsContract(
+  name: string,
+  open: () => Promise<OpenedJobs>,
+  { many = 200 }: { readonly many?: number } = {},
+): void {
   describe(`jobs: ${name}`, () => {
     let opened: OpenedJobs;
     beforeEach(async () => {
@@ -62,12 +66,12 @@ export function jobsContract(name: string, open: () => Promise<OpenedJobs>): voi
     });
 
     test('many at once are each done once', async () => {
-      const orders = Array.from({ length: 200 }, (_, n) => anOrder([trace(`n${n}`)]));
+      const orders = Array.from({ length: many }, (_, n) => anOrder([trace(`n${n}`)]));
       await submit(...orders);
       const reports = await opened.desk.reported(...orders);
       expect(reports.every(({ result }) => result.result === 'completed')).toBe(true);
-      expect(new Set(traces()).size).toBe(200);
-      expect(traces()).toHaveLength(200);
+      expect(new Set(traces()).size).toBe(many);
+      expect(traces()).toHaveLength(many);
     });
 
     test('a failure is reported with its exit code', async () => {
