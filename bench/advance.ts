@@ -12,7 +12,7 @@ import type { Json } from '#schemas/values.ts';
 import type { AttemptName } from '#schemas/work-order.ts';
 import { advanceRun } from '#service/advance-run.ts';
 import { memoryBells } from '#service/bell.ts';
-import { claimAttempt } from '#service/report-attempt.ts';
+import { claimAttempt } from '#service/keep-report.ts';
 import { createService } from '#service/service.ts';
 import { startRun } from '#service/start-run.ts';
 import type { FreshReport } from '#service/take-events.ts';

@@ -14,12 +14,11 @@ import { leaseOf } from './attempt-lease.ts';
 import { addressesToRead, addressesToWrite } from './attempt-objects.ts';
 import type { Attempt } from './attempt-token.ts';
 import { bindingsOf } from './dependencies.ts';
-import { refOf } from './desk.ts';
 import { judgeReport } from './judge-report.ts';
-import { addressOf, attemptKey, splitAddress } from './keys.ts';
-import { hold } from './load-run.ts';
+import { claimAttempt, takeReport } from './keep-report.ts';
+import { addressOf, attemptKey } from './keys.ts';
 import { keepLogPart, refuseLogPart } from './log-parts.ts';
-import { claimAttempt, reportAttempt } from './report-attempt.ts';
+import { planned } from './plan-node.ts';
 import type { Service } from './service.ts';
 
 /** A job, and the attempt that its token is good for. */
@@ -117,13 +116,13 @@ const CALLS: Calls = {
   report: async (service, speaker, { report, log }) => {
     const parts = await partsOf(service, speaker, log);
     const judged = await judgeReport(service, speaker.name, report);
-    const how = await reportAttempt(service, { ...speaker, report: judged }, { parts: parts ?? 0 });
+    const how = await takeReport(service, { ...speaker, report: judged }, parts ?? 0);
     return { taken: how === 'told' };
   },
 };
 
 const itemOf = (service: Service, name: AttemptName): Promise<Item | undefined> =>
-  service.table.get(attemptKey(refOf(name), name.address, name.attempt));
+  service.table.get(attemptKey(name, name.address, name.attempt));
 
 function whyNot(item: Item | undefined): string {
   switch (item?.['status']) {
@@ -157,7 +156,7 @@ async function changed(
   { name, job }: Speaker,
   changes: Changes,
 ): Promise<Item | undefined> {
-  const key = attemptKey(refOf(name), name.address, name.attempt);
+  const key = attemptKey(name, name.address, name.attempt);
   try {
     return await service.table.update(key, changes, { equals: { status: 'claimed', job } });
   } catch (error) {
@@ -184,8 +183,7 @@ async function secretsFor(
   name: AttemptName,
   names: readonly string[],
 ): Promise<AttemptAnswer<'secrets'>> {
-  const { plan, graph } = (await hold(service, refOf(name))).memory.linked;
-  const node = plan.nodes[graph.index.get(splitAddress(name.address).node) ?? -1];
+  const { plan, node } = await planned(service, name);
   const allowed = node === undefined ? new Set<string>() : bindingsOf(plan, node).secrets;
   const other = names.find((each) => !allowed.has(each));
   if (other !== undefined)

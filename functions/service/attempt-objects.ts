@@ -6,10 +6,8 @@ import type { AttemptAnswer, AttemptBody } from '#schemas/attempts.ts';
 import { limits } from '#schemas/limits.ts';
 import { objectKey } from '#schemas/object-key.ts';
 import type { AttemptName } from '#schemas/work-order.ts';
-import { refOf } from './desk.ts';
 import { inParallel } from './in-parallel.ts';
-import { splitAddress } from './keys.ts';
-import { hold } from './load-run.ts';
+import { planned } from './plan-node.ts';
 import type { Service } from './service.ts';
 
 type Wanted = AttemptBody<'write'>['objects'][number];
@@ -92,9 +90,8 @@ function refuseWrite(name: AttemptName, { key, size, mediaType }: Wanted, prepar
 
 /** Only preparing makes what others run with. */
 async function isPrepare(service: Service, name: AttemptName): Promise<boolean> {
-  const { plan, graph } = (await hold(service, refOf(name))).memory.linked;
-  const { node } = splitAddress(name.address);
-  return plan.nodes[graph.index.get(node) ?? -1]?.executor.kind === 'prepare';
+  const { node } = await planned(service, name);
+  return node?.executor.kind === 'prepare';
 }
 
 function refuse({ address }: AttemptName, verb: string, key: string): never {

@@ -8,16 +8,17 @@ import type { Item, Key, Write } from '#ports/table.ts';
 import { type CacheEntry, cacheEntry, cacheRecord } from '#schemas/cache.ts';
 import { type Address, FORMAT, type Namespace } from '#schemas/ids.ts';
 import type { Plan } from '#schemas/plan.ts';
-import type { AttemptItem, AttemptReport, WalkEvent } from '#schemas/run.ts';
+import { type AttemptItem, type AttemptReport, type WalkEvent, walkEvent } from '#schemas/run.ts';
 import { fileValue, type Json, type Outputs, refValue } from '#schemas/values.ts';
 import { attemptOf, wholeAttempt } from './bulk.ts';
 import { type CacheKey, cacheKeyOf, type NoKey } from './cache-key.ts';
-import { attemptKey, outcomeKey, type RunRef, splitAddress } from './keys.ts';
+import type { ToldReport } from './keep-report.ts';
+import { addressOf, attemptKey, outcomeKey, type RunRef, splitAddress } from './keys.ts';
 import { hold, loadRun } from './load-run.ts';
 import { outputsOf } from './outputs.ts';
 import type { Offer } from './perform.ts';
-import type { ToldReport } from './report-attempt.ts';
 import type { Held, RunMemory, Service } from './service.ts';
+import type { Taken } from './take-events.ts';
 
 const cacheOf = (namespace: Namespace, pipeline: string): string =>
   `NS#${namespace}#CACHE#${pipeline}`;
@@ -149,7 +150,10 @@ async function settle(
       },
       {
         write: 'put',
-        item: { ...outcomeKey(ref, address, attempt), v: FORMAT, at: service.clock.now(), event },
+        item: {
+          ...outcomeKey(ref, address, attempt),
+          ...{ v: FORMAT, at: service.clock.now(), event, reused: true },
+        },
       },
     ]);
   } catch (error) {
@@ -158,7 +162,7 @@ async function settle(
 }
 
 /** What is written together with a report, so that its work need not be done again; nothing where it is not cached or did not complete. */
-export async function cacheWrites(
+async function cacheWrites(
   service: Service,
   ref: RunRef,
   { name, report }: ToldReport,
@@ -188,10 +192,10 @@ export async function cacheWrites(
 
 const caching = new WeakMap<Plan, boolean>();
 
-/** The same for reports that are saved together. */
+/** The same for all that an advance takes in: reports that are saved with it, and those that items of the inbox tell of. */
 export async function keptWrites(
   { service, ref, memory }: Held,
-  reports: readonly ToldReport[],
+  { fresh, inbox }: Taken,
 ): Promise<readonly Write[]> {
   const { plan } = memory.linked;
   const some = caching.get(plan) ?? plan.nodes.some(({ cache }) => cache !== undefined);
@@ -199,10 +203,19 @@ export async function keptWrites(
   if (!some) return [];
   // Instances with the same item have one key; a transaction writes an item once.
   const writes = new Map<string, Write>();
-  for (const report of reports)
+  for (const report of [...fresh, ...inbox.flatMap((item) => toldBy(ref, item))])
     for (const write of await cacheWrites(service, ref, report))
       if (write.write === 'put') writes.set(write.item.sk, write);
   return [...writes.values()];
+}
+
+/** What completed; nothing of a result that was itself taken over. */
+function toldBy(ref: RunRef, item: Item): readonly ToldReport[] {
+  const event = walkEvent.parse(item['event']);
+  if (event.event !== 'outcome' || item['reused'] === true) return [];
+  const { node, instance, attempt, result } = event;
+  const name = { ...ref, address: addressOf(node, instance), attempt };
+  return [{ job: undefined, name, report: { result, endedAt: Number(item['at']) } }];
 }
 
 async function lastOf(held: Held, address: Address) {

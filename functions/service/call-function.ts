@@ -16,8 +16,9 @@ import type { Submission } from '#schemas/submission.ts';
 import type { Json, Outputs } from '#schemas/values.ts';
 import { type AttemptName, type WorkOrder, workOrder } from '#schemas/work-order.ts';
 import type { AttemptTokens } from './attempt-token.ts';
+import { claimAttempt } from './keep-report.ts';
 import { keptBeside } from './kept-beside.ts';
-import { claimAttempt, reportAttempt } from './report-attempt.ts';
+import { reportAttempt } from './report-attempt.ts';
 import type { Service } from './service.ts';
 
 export interface Caller {

@@ -3,9 +3,9 @@ import { Rejected } from '#errors/families.ts';
 import type { AttemptDesk } from '#ports/jobs.ts';
 import type { AttemptItem, AttemptReport } from '#schemas/run.ts';
 import type { AttemptName } from '#schemas/work-order.ts';
+import { claimAttempt } from './keep-report.ts';
 import { attemptKey, type RunRef } from './keys.ts';
 import { getAll } from './outputs.ts';
-import { claimAttempt } from './report-attempt.ts';
 import type { Service } from './service.ts';
 
 type Notice = Parameters<AttemptDesk['notice']>[0];

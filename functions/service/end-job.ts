@@ -7,8 +7,9 @@ import type { JobDetail } from '#schemas/outcome-event.ts';
 import type { AttemptResult } from '#schemas/run.ts';
 import { type JobWork, jobWork } from '#schemas/submission.ts';
 import type { AttemptName } from '#schemas/work-order.ts';
+import { claimAttempt } from './keep-report.ts';
 import { addressOf, attemptKey } from './keys.ts';
-import { claimAttempt, reportAttempt } from './report-attempt.ts';
+import { reportAttempt } from './report-attempt.ts';
 import type { Service } from './service.ts';
 
 /** `told`: it is the attempt's outcome now. `lease`: whether its programs are gone is known only when its lease has expired. */

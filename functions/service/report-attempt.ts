@@ -1,75 +1,26 @@
-// Reports what an attempt came to, from wherever it ran. The recipe's steps (a) to (f); keeps H4 and H6 (the bell's own part).
+// Reports what an attempt came to, from wherever it ran. The recipe's steps (a) to (f).
 import { nodeView } from '#core/walk/view.ts';
-import { Conflict } from '#errors/families.ts';
-import type { Item } from '#ports/table.ts';
-import { FORMAT } from '#schemas/ids.ts';
-import { limits } from '#schemas/limits.ts';
-import type { AttemptReport, WalkEvent } from '#schemas/run.ts';
 import type { AttemptName } from '#schemas/work-order.ts';
-import { attemptOf, type KeptReport, keepBulk, withoutOutputs } from './bulk.ts';
-import { cacheWrites } from './cache.ts';
-import { directItem } from './direct.ts';
-import { attemptKey, outcomeKey, type RunRef, splitAddress } from './keys.ts';
+import { type ToldReport, takeReport } from './keep-report.ts';
+import { type RunRef, splitAddress } from './keys.ts';
 import { hold, loadRun } from './load-run.ts';
 import type { Service } from './service.ts';
 
-/** A report, and the job that tells it. */
-export interface ToldReport {
-  /** Undefined of direct work, for which there is no claim. */
-  readonly job: string | undefined;
-  readonly name: AttemptName;
-  readonly report: AttemptReport;
-}
-
 /**
- * Makes a report durable and rings. First writer wins; a job that does not hold the claim counts for nothing.
- * `other`: what the same job said before stands, and says something else.
+ * Makes a report durable and rings, as `takeReport` does.
  *
- * @param how.parts of its log that are noted together with the report
  * @param how.secondHand true for one who only saw it from outside (a batch event, a sweep): it looks first whether the attempt is still live
  */
 export async function reportAttempt(
   service: Service,
   told: ToldReport,
-  how: { secondHand?: boolean; parts?: number } = {},
+  how: { secondHand?: boolean } = {},
 ): Promise<'told' | 'other' | 'ignored'> {
   const { name } = told;
   const ref: RunRef = { namespace: name.namespace, run: name.run };
   if (how.secondHand === true && !(await isLive(service, ref, name))) return 'ignored'; // a
-  // Of work in this very process nothing is kept apart.
-  const { job, report } = told;
-  const ours = job === undefined ? { report } : await keepBulk(service, ref, report);
-  const kept = await keepReport(service, ref, told, { ...ours, parts: how.parts ?? 0 }); // b
-  if (kept === undefined) return 'ignored';
-  await service.table.putIfAbsent(outcomeOf(service, ref, name, kept)); // c
-  await service.bells.ring(ref); // d to f
-  return isSame(kept, ours) ? 'told' : 'other';
+  return await takeReport(service, told);
 }
-
-/** The item of the inbox. What would make it large is read where it is kept: an item is paid by its size, twice when it goes. */
-function outcomeOf(service: Service, ref: RunRef, name: AttemptName, kept: KeptReport): Item {
-  const { result } = kept.report;
-  const elsewhere =
-    kept.bulk !== undefined ||
-    (result.result === 'completed' && JSON.stringify(result.outputs).length > limits.toldBytes);
-  const event: WalkEvent = {
-    event: 'outcome',
-    ...splitAddress(name.address),
-    attempt: name.attempt,
-    result: elsewhere ? withoutOutputs(result) : result,
-  };
-  return {
-    ...outcomeKey(ref, name.address, name.attempt),
-    v: FORMAT,
-    at: service.clock.now(),
-    event,
-    ...(elsewhere ? { elsewhere } : {}),
-  };
-}
-
-const isSame = (one: KeptReport, other: KeptReport): boolean =>
-  one.bulk === other.bulk &&
-  JSON.stringify(one.report.result) === JSON.stringify(other.report.result);
 
 async function isLive(service: Service, ref: RunRef, name: AttemptName): Promise<boolean> {
   const held = await hold(service, ref);
@@ -78,91 +29,4 @@ async function isLive(service: Service, ref: RunRef, name: AttemptName): Promise
   const whole = nodeView(held.memory.linked.graph, state, node);
   const view = instance === undefined ? whole : whole.instance(instance);
   return view.attempt === name.attempt && (view.status === 'running' || view.status === 'stopping');
-}
-
-async function keepReport(
-  service: Service,
-  ref: RunRef,
-  told: ToldReport,
-  { report, bulk, parts }: KeptReport & { readonly parts: number },
-): Promise<KeptReport | undefined> {
-  const { job, name } = told;
-  const key = attemptKey(ref, name.address, name.attempt);
-  if (job === undefined) return keepDirect(service, ref, told);
-  const attempt = {
-    v: FORMAT,
-    address: name.address,
-    attempt: name.attempt,
-    status: 'reported',
-    job,
-    report,
-  };
-  try {
-    const changes = {
-      set: { status: 'reported', attempt, ...(bulk === undefined ? {} : { bulk }) },
-      ...(parts === 0 ? {} : { add: { parts } }),
-    };
-    const condition = { equals: { status: 'claimed', job } };
-    const kept = await cacheWrites(service, ref, told);
-    if (kept.length === 0) await service.table.update(key, changes, condition);
-    else await service.table.transact([{ write: 'update', key, changes, if: condition }, ...kept]);
-    return { report, ...(bulk === undefined ? {} : { bulk }) };
-  } catch (error) {
-    if (!(error instanceof Conflict)) throw error;
-  }
-  // Told before (and perhaps not rung): what is kept counts, not what came now.
-  const item = await service.table.get(key);
-  return item?.['job'] === job ? keptIn(item) : undefined;
-}
-
-/** Work in this very process is taken in with an advance; what comes here is a bit of it that came too late for that. */
-async function keepDirect(
-  service: Service,
-  ref: RunRef,
-  { name, report }: ToldReport,
-): Promise<KeptReport | undefined> {
-  const put = await service.table.putIfAbsent(directItem(ref, name, report));
-  if (put.created) return { report };
-  return put.existing['job'] === undefined ? keptIn(put.existing) : undefined;
-}
-
-function keptIn(item: Item): KeptReport | undefined {
-  const { report } = attemptOf(item);
-  const { bulk } = item;
-  if (report === undefined) return undefined;
-  return typeof bulk === 'string' ? { report, bulk } : { report };
-}
-
-/**
- * `offered → claimed (job)`. True also when this job holds the claim already.
- *
- * @param beside what is noted of the attempt besides: when a sign of life came last
- */
-export async function claimAttempt(
-  service: Service,
-  job: string,
-  name: AttemptName,
-  beside: { readonly beat?: number; readonly beatAt: number } = { beatAt: service.clock.now() },
-): Promise<boolean> {
-  const ref: RunRef = { namespace: name.namespace, run: name.run };
-  const key = attemptKey(ref, name.address, name.attempt);
-  const attempt = {
-    v: FORMAT,
-    address: name.address,
-    attempt: name.attempt,
-    status: 'claimed',
-    job,
-  };
-  try {
-    await service.table.update(
-      key,
-      { set: { ...beside, status: 'claimed', job, attempt } },
-      { equals: { status: 'offered' } },
-    );
-    return true;
-  } catch (error) {
-    if (!(error instanceof Conflict)) throw error;
-  }
-  const item = await service.table.get(key);
-  return item?.['status'] === 'claimed' && item['job'] === job;
 }

@@ -86,7 +86,7 @@ async function writesOf(held: Held, { loaded, result, taken }: Saving): Promise<
     ...taken.inbox.map((item): Write => ({ write: 'delete', key: item, if: { exists: true } })),
     ...taken.fresh.map((fresh): Write => reportWrite(ref, fresh)),
     ...undecidedWrites(held, result.facts, result.events),
-    ...(await keptWrites(held, taken.fresh)),
+    ...(await keptWrites(held, taken)),
   ];
   if (result.facts.length > 0)
     writes.push({

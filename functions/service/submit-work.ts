@@ -7,9 +7,10 @@ import type { AttemptName } from '#schemas/work-order.ts';
 import type { Attempt } from './attempt-token.ts';
 import { type Caller, callFunction } from './call-function.ts';
 import { inParallel } from './in-parallel.ts';
+import { claimAttempt } from './keep-report.ts';
 import { attemptKey, type RunRef } from './keys.ts';
 import { addressesOf, getAll } from './outputs.ts';
-import { claimAttempt, reportAttempt } from './report-attempt.ts';
+import { reportAttempt } from './report-attempt.ts';
 import type { Service } from './service.ts';
 
 export interface Submitter extends Caller {

@@ -6,8 +6,8 @@ import { type WalkEvent, walkEvent } from '#schemas/run.ts';
 import type { Bell } from './bell.ts';
 import { wholeAttempt } from './bulk.ts';
 import { inParallel } from './in-parallel.ts';
+import type { ToldReport } from './keep-report.ts';
 import { addressOf, attemptKey, INBOX, type RunRef, runKey, splitAddress } from './keys.ts';
-import type { ToldReport } from './report-attempt.ts';
 import type { Service } from './service.ts';
 
 /** A report that the engine in the same process takes in with the advance itself: result and advance are one transaction. */
