@@ -42,6 +42,8 @@ export const runRequest = z.strictObject({
   anew: z.literal(true).exactOptional(),
   timeout: z.int().nonnegative().max(limits.longestDuration).exactOptional(),
   run: runId.exactOptional(),
+  /** What configurations hold encoded, by plan and name: kept in memory, stored nowhere. */
+  decoded: z.record(digest, z.record(z.string(), z.string())).exactOptional(),
 });
 
 /** Texts of the pipelines that a pipeline runs, by their paths from where it lies. */

@@ -30,6 +30,8 @@ export const limits = {
   interpolationDepth: 50,
   /** Characters that interpolation may make of one configuration. */
   interpolationLength: 16 * MIB,
+  /** Plans whose encoded values an engine keeps in memory; those of others are read from their files again. */
+  configurationsHeld: 1_000,
   /** Visits of nodes by the check that the sources of bindings have completed; what is left is found out in the run. */
   flowVisits: 5_000_000,
   /** Inputs a pipeline may declare. */

@@ -3,6 +3,7 @@
 export const FILE_MESSAGES = {
   file_missing: {
     named: 'pipeline file "{file}" is not there',
+    layer: 'the file {file} of this configuration is not read: {why}',
     none_found: 'no pipeline in {folder}: looked for {names}',
   },
   file_too_large: {

@@ -160,6 +160,7 @@ export const PROBLEM_MESSAGES = {
       'the operator "{operator}" stands in the nodes "{other}" and "{node}"; wanted one place, because others wait for its end',
   },
   too_many: {
+    layers: '{folder} has {count} YAML files; at most {most} are merged',
     nodes: 'the pipeline has {count} nodes; at most {most} are allowed',
     inputs: 'the pipeline has {count} inputs; at most {most} are allowed',
     steps: '{subject} has {count} steps; at most {most} are allowed',

@@ -7,6 +7,8 @@ export type Compiled =
   | {
       readonly ok: true;
       readonly plan: Plan;
+      /** Absolute; of several that are one configuration the first. */
+      readonly file: string;
       /** Plans of the pipelines that its nodes run, and of those that these run, each with its file. */
       readonly below: readonly { readonly plan: Plan; readonly file: string }[];
       readonly digest: string;
@@ -23,5 +25,12 @@ export async function compileFile(cwd: string, file: string): Promise<Compiled> 
     plan: each.compiled.plan,
     file: each.file,
   }));
-  return { ok: true, plan, below, digest, problems: compiled.warnings };
+  return {
+    ok: true,
+    plan,
+    file: compiled.main.file,
+    below,
+    digest,
+    problems: compiled.warnings,
+  };
 }

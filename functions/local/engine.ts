@@ -32,6 +32,7 @@ import { createService, forget, type Service } from '#service/service.ts';
 import { statusOf } from '#service/status.ts';
 import { createIds } from '#shared/ids.ts';
 import { joinJobs } from './all-jobs.ts';
+import { Configured } from './configured.ts';
 import { createLocalControl } from './control.ts';
 import { createFunctions, type Functions } from './functions.ts';
 import { type Machine, thisMachine } from './machine.ts';
@@ -99,6 +100,7 @@ interface Parts {
   readonly functions: Functions;
   readonly watchers: Watchers;
   readonly notices: Notices;
+  readonly configured: Configured;
   /** Resolves when somebody is waited for: a client will come. */
   readonly asking: Promise<void>;
   readonly fatal: Promise<never>;
@@ -132,6 +134,7 @@ export async function openEngine(options: EngineOptions): Promise<Engine> {
       watchers: made.watchers,
       notices: made.notices,
       own,
+      configured: made.configured,
     });
     if (options.serve !== false) {
       server = await serveControl(directory.engineSocket, control, namespace);
@@ -243,7 +246,8 @@ function createParts(directory: DataDirectory, options: EngineOptions): Parts {
     if (late.service === undefined) throw new Defect('the engine is not open yet');
     return late.service;
   };
-  const desk = lateDesk(theService, { loops, notices, watchers });
+  const configured = new Configured();
+  const desk = lateDesk(theService, { loops, notices, watchers, configured });
   const functions = createFunctions({
     dataDir: directory.path,
     desk,
@@ -289,6 +293,7 @@ function createParts(directory: DataDirectory, options: EngineOptions): Parts {
     functions,
     watchers,
     notices,
+    configured,
     asking: asking.promise,
     fatal,
     closeAlarms: () => alarms.close(),
@@ -335,7 +340,7 @@ type Desk = AttemptDesk & DirectDesk;
 
 function lateDesk(
   service: () => Service,
-  parts: { loops: RunLoops; notices: Notices; watchers: Watchers },
+  parts: { loops: RunLoops; notices: Notices; watchers: Watchers; configured: Configured },
 ): Desk {
   let desk: Desk | undefined;
   const sweep = sweeping(parts);
@@ -372,7 +377,8 @@ function lateDesk(
     report: (job, reports) => made().report(job, reports),
     notice: (notice) => made().notice(notice),
     lost: (job) => made().lost(job),
-    secrets: (name, names) => made().secrets(name, names),
+    secrets: (name, names) =>
+      parts.configured.secrets({ service: service(), desk: made() }, name, names),
     done: (name, report) => made().done(name, report),
     offer: (names) => made().offer(names),
   };

@@ -1,6 +1,6 @@
 // Prepares a run before it exists: compiles the file, resolves inputs, secrets, tags and room on this machine. What is wrong is
 // told all at once, and nothing has happened yet.
-import { existsSync } from 'node:fs';
+import { existsSync, statSync } from 'node:fs';
 import { basename, dirname } from 'node:path';
 import { type Message, message, problemOf } from '#core/messages.ts';
 import { readDataDirectory } from '#embedded/data-directory.ts';
@@ -37,6 +37,8 @@ export interface PrepareOptions {
   readonly namespace?: string;
   readonly cacheDir?: string;
   readonly timeout?: number;
+  /** Variables that configurations may name; those of this process when nothing is said. */
+  readonly environment?: Readonly<Record<string, string | undefined>>;
 }
 
 export type Prepared =
@@ -51,11 +53,12 @@ export type Prepared =
 
 /** The request for a run of a pipeline file, or every problem that was found. */
 export async function prepareRun(options: PrepareOptions): Promise<Prepared> {
-  const { text } = options;
+  const { text, environment } = options;
   const compiled = compilePipeline(options.file, {
     cwd: process.cwd(),
     with: Object.keys(options.with),
     ...(text === undefined ? {} : { text }),
+    ...(environment === undefined ? {} : { environment }),
   });
   if (!compiled.ok) return { problems: compiled.problems };
   const plans = await plansOfRun(compiled, options.with);
@@ -91,7 +94,8 @@ export async function preparePlans(
   if (problems.length > 0) return { problems: [...compiled.warnings, ...problems] };
   const request = requestOf(plans, {
     options,
-    file: plans.main.file,
+    // Several files of a folder are read again by the folder.
+    file: isFolder(options) ? options.file : plans.main.file,
     folder: dirname(plans.main.file),
     inputs: inputs.values,
     sources: resolved.sources,
@@ -168,7 +172,19 @@ function requestOf({ main, below }: RunPlans, found: Found): RunRequest {
     ...(options.allowEnv.length === 0 ? {} : { allowEnv: options.allowEnv }),
     ...(options.offline ? { offline: true } : {}),
     ...(options.timeout === undefined ? {} : { timeout: options.timeout }),
+    ...decodedOf([main, ...below]),
   };
+}
+
+function decodedOf(plans: readonly FilePlan[]): Pick<RunRequest, 'decoded'> {
+  const found = plans.flatMap(({ digest, decoded }) =>
+    decoded === undefined || decoded.size === 0 ? [] : [[digest, Object.fromEntries(decoded)]],
+  );
+  return found.length === 0 ? {} : { decoded: Object.fromEntries(found) };
+}
+
+function isFolder({ file, text }: PrepareOptions): boolean {
+  return text === undefined && statSync(file, { throwIfNoEntry: false })?.isDirectory() === true;
 }
 
 function missingTrees(folders: Readonly<Record<string, string>>): Problem[] {

@@ -29,7 +29,12 @@ export interface RunRequest {
   readonly timeout?: number;
   /** The id it shall have, chosen by whoever asks: asked twice because an answer was lost, it is still one run. */
   readonly run?: string;
+  /** Values that the configurations of plans hold encoded, by the plan's digest and the name that it knows them by. Never stored. */
+  readonly decoded?: DecodedByPlan;
 }
+
+/** Plan's digest → name → value. */
+export type DecodedByPlan = { readonly [plan: string]: { readonly [name: string]: string } };
 
 /** The text of a pipeline, as it stands in its file. */
 export interface Source {

@@ -1,11 +1,13 @@
 // A pipeline file and the files of the pipelines that it runs, compiled: each file once, wherever it is named. Where files lie, on a
 // disk or in a request, is told by whoever asks.
-import { type Compiled, compile } from '#core/compile/compile.ts';
+import { type Compiled, compile, type Layers, type Source } from '#core/compile/compile.ts';
 import { decodeSource } from '#core/compile/decode.ts';
 import type { PipelineReference } from '#core/compile/draft.ts';
 import type { LookUp } from '#core/compile/link-pipelines.ts';
 import { listed, nearest } from '#core/compile/nearest.ts';
-import { Message, message } from '#core/messages.ts';
+import type { Decoded } from '#core/layers/decode.ts';
+import type { Environment } from '#core/layers/overrides.ts';
+import { Message, message, problemOf } from '#core/messages.ts';
 import { limits } from '#schemas/limits.ts';
 import type { Problem } from '#schemas/problems.ts';
 
@@ -24,7 +26,12 @@ export type CompiledPipeline =
       /** Of all of them. */
       readonly warnings: readonly Problem[];
     }
-  | { readonly ok: false; readonly problems: readonly Problem[] };
+  | {
+      readonly ok: false;
+      readonly problems: readonly Problem[];
+      /** What of the main file must not be shown. */
+      readonly decoded?: Decoded;
+    };
 
 /** Files by absolute path, and how their paths are put together. */
 export interface FileTree {
@@ -45,16 +52,24 @@ export interface CompileOptions {
   readonly with?: readonly string[];
   /** A stored pipeline, by its id; undefined where there is none. Files come first. */
   readonly stored?: (id: string) => LookUp | undefined;
+  /** Variables of the environment that configurations may name. */
+  readonly environment?: Environment;
 }
 
-/** Compiles the file at an absolute path, in which these bytes stand, with all that it runs. */
+/** A file at an absolute path; or the first of several that are one configuration, with the names of all of them in their order. */
+export type MainFile = { readonly file: string } & (
+  | { readonly bytes: Uint8Array }
+  | { readonly layers: readonly string[] }
+);
+
+/** Compiles a pipeline with all that it runs. */
 export function compileFiles(
   tree: FileTree,
-  main: { readonly file: string; readonly bytes: Uint8Array },
+  main: MainFile,
   options: CompileOptions = {},
 ): CompiledPipeline {
   const files = new PipelineFiles(tree, options);
-  const compiled = files.main(main.file, main.bytes);
+  const compiled = files.main(main);
   if (!compiled.ok) return compiled;
   const children = files.found;
   const foreign = [...children.values()].flatMap((child) => child.compiled.warnings);
@@ -82,26 +97,55 @@ class PipelineFiles {
     this.#options = options;
   }
 
-  main(full: string, bytes: Uint8Array): Compiled | Refused {
+  main(main: MainFile): Compiled | Refused {
+    const full = main.file;
     const shown = this.#tree.path.basename(full);
-    const decoded = decodeSource(bytes);
-    if (!decoded.ok) return { ok: false, problems: decoded.problems };
+    const source = 'layers' in main ? this.#layers(main) : sourceOf(main.bytes, shown);
+    if ('problems' in source) return source;
     const names = this.#options.with ?? [];
     this.#chain.push({ full, shown });
     // Which of the names are those of sub-pipelines is known only afterwards.
-    const compiled = compile(
-      { text: decoded.text, file: shown },
-      {
-        subPipeline: (reference) => this.#find(reference),
-        with: names,
-        operatorsBelow: () =>
-          [...this.found.values()].flatMap((each) =>
-            each.compiled.operators.map(({ name }) => name),
-          ),
-      },
-    );
+    const compiled = compile(source, {
+      ...this.#compileOptions(),
+      with: names,
+      operatorsBelow: () =>
+        [...this.found.values()].flatMap((each) => each.compiled.operators.map(({ name }) => name)),
+    });
     this.#chain.pop();
     return compiled;
+  }
+
+  #compileOptions(): Pick<
+    NonNullable<Parameters<typeof compile>[1]>,
+    'subPipeline' | 'environment'
+  > {
+    const { environment } = this.#options;
+    return {
+      subPipeline: (reference) => this.#find(reference),
+      ...(environment === undefined ? {} : { environment }),
+    };
+  }
+
+  /** Every file that cannot be read says so. */
+  #layers({ file, layers }: { file: string; layers: readonly string[] }): Layers | Unread {
+    const { path } = this.#tree;
+    const read: Required<Source>[] = [];
+    const problems: Problem[] = [];
+    for (const name of layers) {
+      const bytes = this.#tree.read(path.join(path.dirname(file), name));
+      const source =
+        bytes instanceof Message
+          ? {
+              problems: [
+                problemOf(message('file_missing', 'layer', { file: name, why: bytes.text }), ''),
+              ],
+            }
+          : sourceOf(bytes, name);
+      if ('problems' in source)
+        problems.push(...source.problems.map((each) => ({ ...each, file: name })));
+      else read.push(source);
+    }
+    return problems.length > 0 ? { ok: false, problems } : { layers: read };
   }
 
   #find(reference: PipelineReference): LookUp {
@@ -139,10 +183,7 @@ class PipelineFiles {
     const decoded = decodeSource(bytes);
     this.#chain.push({ full, shown });
     const compiled = decoded.ok
-      ? compile(
-          { text: decoded.text, file: shown },
-          { subPipeline: (reference) => this.#find(reference) },
-        )
+      ? compile({ text: decoded.text, file: shown }, this.#compileOptions())
       : decoded;
     this.#chain.pop();
     if (!('plan' in compiled)) return this.#refuse({ full, shown }, compiled.problems);
@@ -206,6 +247,16 @@ class PipelineFiles {
       .toSorted()
       .slice(0, limits.subPipelines);
   }
+}
+
+interface Unread {
+  readonly ok: false;
+  readonly problems: readonly Problem[];
+}
+
+function sourceOf(bytes: Uint8Array, file: string): Required<Source> | Unread {
+  const decoded = decodeSource(bytes);
+  return decoded.ok ? { text: decoded.text, file } : { ok: false, problems: decoded.problems };
 }
 
 function idIn(text: string): string | undefined {

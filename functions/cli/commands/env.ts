@@ -47,7 +47,7 @@ export async function buildEnvironments(
     printProblems(context, compiled.problems, file);
     return EXIT.rejected;
   }
-  const main = { plan: compiled.plan, file: path.resolve(context.host.cwd, file) };
+  const main = { plan: compiled.plan, file: compiled.file };
   let failed = 0;
   for (const each of [main, ...compiled.below]) {
     const around = { folder: path.dirname(each.file), offline, sources: {} };

@@ -90,8 +90,10 @@ async function allEnvironments(
 ): Promise<readonly PlannedEnvironment[]> {
   const { plan: main, below = [], request } = prepared;
   const found: PlannedEnvironment[] = [];
-  for (const each of [{ plan: main, file }, ...below]) {
-    const around = { folder: path.dirname(each.file), offline, sources: request.sources };
+  const folder = request.folder ?? path.dirname(file);
+  for (const each of [{ plan: main, folder }, ...below]) {
+    const lies = 'file' in each ? path.dirname(each.file) : each.folder;
+    const around = { folder: lies, offline, sources: request.sources };
     for (const environment of await environmentsOf(context, each.plan, around)) {
       const { name, operator, kind } = environment;
       const known = found.some(

@@ -2,6 +2,7 @@
 import path from 'node:path';
 import type { Problem } from '#schemas/problems.ts';
 import type { Context } from '../context.ts';
+import { folderOfPipeline } from '../find-pipeline.ts';
 import type { Palette } from './palette.ts';
 import { plain, plainLines } from './words.ts';
 
@@ -38,7 +39,8 @@ function renderProblem(problem: Problem, file: string | undefined, paint: Palett
 function placeOf(problem: Problem, file: string | undefined): string {
   const place = problem.line === 0 ? [] : [problem.line, problem.column];
   // That of a sub-pipeline is told from the folder of the main file.
-  const own = problem.file === undefined ? file : path.join(path.dirname(file ?? ''), problem.file);
+  const own =
+    problem.file === undefined ? file : path.join(folderOfPipeline(file ?? ''), problem.file);
   const parts = [...(own === undefined ? [] : [own]), ...place];
   return parts.length === 0 ? '' : `${parts.join(':')}: `;
 }

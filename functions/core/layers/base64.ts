@@ -62,7 +62,7 @@ export function decodeWord(word: string): DecodedWord {
   }
   const text = utf8(Uint8Array.from(bytes.slice(0, bytes.length - padding)));
   return text === undefined
-    ? { ok: false, why: 'it is base64 of something that is no UTF-8 text' }
+    ? { ok: false, why: 'what it encodes is no UTF-8 text' }
     : { ok: true, text };
 }
 

@@ -42,6 +42,21 @@ test.each([
   });
 });
 
+test('one final line end of standard input is not meant, any other is', async () => {
+  const encoded = async (stdin: string) => (await aCommand(undefined, { stdin }).run('encode')).out;
+
+  expect(await encoded('a\n')).toBe(await encoded('a'));
+  expect(await encoded('a\r\n')).toBe(await encoded('a'));
+  expect(await encoded('a\n\n')).not.toBe(await encoded('a'));
+  expect(await encoded(' a ')).toBe('base64://IGEg\n');
+  expect(await encoded('')).toBe('base64://\n');
+});
+
+test('only the mark is cut off: letters of it that follow belong to the text', async () => {
+  for (const text of ['', 'base64://', 'base64://YSBi', 'b64', '/s/e', 'a6b4s'])
+    expect((await aCommand().run('decode', encode(text))).out).toBe(text);
+});
+
 test('both read standard input when no text is given', async () => {
   const encoded = await aCommand(undefined, { stdin: 'a\nü' }).run('encode');
   expect(encoded.out).toBe('base64://YQrDvA==\n');
