@@ -2,6 +2,7 @@
 // are given files by name. A plan that changes has another digest, which is named in the plans above it.
 import { dirname, resolve } from 'node:path';
 import { canonical, digestOf } from '#core/compile/canonical.ts';
+import type { Decoded } from '#core/layers/decode.ts';
 import { message, problemOf } from '#core/messages.ts';
 import type { OperatorSource, Plan, PlanNode } from '#schemas/plan.ts';
 import type { Problem } from '#schemas/problems.ts';
@@ -16,6 +17,8 @@ export interface FilePlan {
   readonly digest: string;
   /** Absolute. */
   readonly file: string;
+  /** What its configuration holds encoded. */
+  readonly decoded?: Decoded;
 }
 
 export interface RunPlans {
@@ -54,7 +57,8 @@ export async function plansOfRun(
       nodes.push({ ...node, executor: { ...executor, digest: child.digest, ...inputs } });
     }
     const plan = { ...before, nodes };
-    const file = { plan, digest: digestOf(plan), file: of.file };
+    const { decoded } = of.compiled;
+    const file = { plan, digest: digestOf(plan), file: of.file, decoded };
     made.set(of.file, file);
     return file;
   };
