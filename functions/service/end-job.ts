@@ -44,7 +44,7 @@ export async function endJob(service: Service, job: JobDetail): Promise<JobEnded
   const item = await service.table.get(attemptKey({ namespace, run }, name.address, name.attempt));
   const status = item?.['status'];
   if (item === undefined || status === 'fenced') return 'ignored';
-  // It has said all; what a runner left half said before it died is told to the end.
+  // It has said all, or was told so: a container that failed may have died between the two.
   if (status === 'reported' && job.status === 'SUCCEEDED') return 'ignored';
   if (status === 'offered') {
     if (!(await claimAttempt(service, job.jobId, name))) return 'ignored';
@@ -52,7 +52,7 @@ export async function endJob(service: Service, job: JobDetail): Promise<JobEnded
   }
   if (item['job'] !== job.jobId) return 'ignored';
   const how = howEnded(job);
-  if (how === 'unknown' && !isLeaseOver(service, item)) return 'lease';
+  if (how === 'unknown' && status === 'claimed' && !isLeaseOver(service, item)) return 'lease';
   return await tell(service, job, name, brokenOff(job, how));
 }
 
