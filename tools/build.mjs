@@ -180,7 +180,8 @@ const common = {
   metafile: true,
   legalComments: 'none',
   mainFields: ['module', 'main'],
-  conditions: ['import', 'node'],
+  // Packages of the SDK offer CommonJS to whoever says `node` first, and of that nothing can be left out.
+  conditions: ['module', 'import', 'node'],
   define: { 'process.env.NODE_ENV': '"production"' },
   write: false,
   logLevel: 'warning',

@@ -2,7 +2,9 @@
 import path from 'node:path';
 import type { Backend } from './backend.ts';
 import type { Host, Output } from './host.ts';
+import { remoteBackend } from './remote-backend.ts';
 import { type Palette, paletteFor } from './render/palette.ts';
+import { type ServerName, serverOf } from './server.ts';
 
 /** Options that every command understands. Commander sets `color` to false for --no-color. */
 export interface GlobalOptions {
@@ -10,12 +12,18 @@ export interface GlobalOptions {
   readonly json?: boolean;
   readonly color?: boolean;
   readonly quiet?: boolean;
+  readonly server?: string;
+  readonly sigv4?: boolean;
+  readonly namespace?: string;
 }
 
 export interface Context {
   readonly host: Host;
   readonly backend: Backend;
+  /** Empty where runs live on a server. */
   readonly dataDir: string;
+  /** Where runs live that are none of this machine. */
+  readonly server?: ServerName;
   /** The data directory was named, by option or by variable. */
   readonly dataDirNamed: boolean;
   readonly json: boolean;
@@ -32,15 +40,23 @@ export interface Context {
   sayJson(value: unknown): void;
 }
 
-export function contextOf(host: Host, backend: Backend, options: GlobalOptions): Context {
+/** What the command of that name gets. Rejects options that contradict each other. */
+export function contextOf(
+  host: Host,
+  backend: Backend,
+  options: GlobalOptions,
+  command = '',
+): Context {
+  const server = serverOf(host, options, command);
   const named = options.dataDir ?? (host.env['MILLRACE_DATA_DIR'] || undefined);
   const json = options.json === true;
   const quiet = options.quiet === true;
   const colour = options.color !== false;
   return {
     host,
-    backend,
-    dataDir: path.resolve(host.cwd, named ?? '.millrace'),
+    backend: server === undefined ? backend : remoteBackend(server),
+    dataDir: server === undefined ? path.resolve(host.cwd, named ?? '.millrace') : '',
+    ...(server === undefined ? {} : { server }),
     dataDirNamed: named !== undefined,
     json,
     quiet,

@@ -1,5 +1,5 @@
 // How an error ends a command: by family, because the family says who must act.
-import { HasProblems, MillraceError } from '#errors/families.ts';
+import { HasProblems, MillraceError, Transient } from '#errors/families.ts';
 import type { Context } from './context.ts';
 import { EXIT, type ExitCode } from './exit-codes.ts';
 import { plainLines } from './render/words.ts';
@@ -19,7 +19,9 @@ export async function reportFailure(error: unknown, context: Context): Promise<E
       context.sayJson({ error: { code, message, details } });
     }
     context.host.stderr.write(`${paint.red('millrace:')} ${plainLines(error.message)}\n`);
-    return error.family === 'rejected' ? EXIT.rejected : EXIT.failed;
+    if (error.family === 'rejected') return EXIT.rejected;
+    // What became of a run on a server is not known: that is not to say that it failed.
+    return context.server !== undefined && error instanceof Transient ? EXIT.defect : EXIT.failed;
   }
   const message = error instanceof Error ? error.message : String(error);
   if (context.json) context.sayJson({ error: { code: 'defect', message } });

@@ -80,7 +80,7 @@ export async function foreground(context: Context, watch: Watch): Promise<ExitCo
   } catch (error) {
     viewer?.stop();
     if (error instanceof Transient)
-      context.host.stderr.write(`millrace: \`millrace resume ${run}\` goes on with the run\n`);
+      context.host.stderr.write(`millrace: ${goesOn(context, run)}\n`);
     throw error;
   } finally {
     viewer?.stop();
@@ -88,6 +88,12 @@ export async function foreground(context: Context, watch: Watch): Promise<ExitCo
     // Only now: a signal that comes twice must not cut off what the first one began.
     signals.end();
   }
+}
+
+function goesOn({ server }: Context, run: string): string {
+  return server === undefined
+    ? `\`millrace resume ${run}\` goes on with the run`
+    : `run ${run} goes on without being watched; \`millrace events ${run} -f\` watches it again`;
 }
 
 function endOf(context: Context, report: RunReport): ExitCode {
@@ -104,7 +110,7 @@ type Parked = 'parked' | 'left' | 'engine_parked';
 function sayParked(context: Context, run: string, how: Parked): ExitCode {
   const texts: Readonly<Record<Parked, string>> = {
     parked: `parked; \`millrace resume ${run}\` goes on`,
-    left: `left; another engine goes on with run ${run}`,
+    left: `left; ${context.server === undefined ? 'another engine' : context.server.url} goes on with run ${run}`,
     engine_parked: `the engine was told to end and has parked the run; \`millrace resume ${run}\` goes on`,
   };
   context.host.stderr.write(`millrace: ${texts[how]}\n`);

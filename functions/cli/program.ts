@@ -31,12 +31,23 @@ export async function commandLine(
 ): Promise<ExitCode> {
   let code: ExitCode = EXIT.done;
   const program = baseProgram(host);
+  let command = '';
+  program.hook('preAction', (_, asked) => {
+    // A command of a command goes by the name of the outer one.
+    const outer = asked.parent === program ? null : asked.parent;
+    command = (outer ?? asked).name();
+  });
   const act: Act = async (work) => {
-    const context = contextOf(host, backend, program.opts<GlobalOptions>());
+    const options = program.opts<GlobalOptions>();
+    let context: Context | undefined;
     try {
+      context = contextOf(host, backend, options, command);
       code = await work(context);
     } catch (error) {
       const { reportFailure } = await import('./failures.ts');
+      // Of options that contradict each other it is told as on this machine.
+      const { server: _, sigv4: _s, namespace: _n, ...own } = options;
+      context ??= contextOf({ ...host, env: {} }, backend, own);
       code = await reportFailure(error, context);
     }
   };
@@ -68,9 +79,11 @@ export async function commandLine(
 }
 
 /** As a variable of a script that nobody set. The current folder itself would fill with runs. */
-function notEmpty(folder: string): string {
-  if (folder !== '') return folder;
-  throw new InvalidArgumentError('It is empty; wanted the path of a folder.');
+function notEmpty(wanted: string): (given: string) => string {
+  return (given) => {
+    if (given !== '') return given;
+    throw new InvalidArgumentError(`It is empty; wanted ${wanted}.`);
+  };
 }
 
 function baseProgram(host: Host): Command {
@@ -82,8 +95,15 @@ function baseProgram(host: Host): Command {
     .option(
       '--data-dir <folder>',
       'where runs live (MILLRACE_DATA_DIR; default ./.millrace)',
-      notEmpty,
+      notEmpty('the path of a folder'),
     )
+    .option(
+      '--server <url>',
+      'where runs live on a server (MILLRACE_SERVER)',
+      notEmpty('an address'),
+    )
+    .option('--sigv4', 'sign what is sent to it with credentials of AWS (MILLRACE_SIGV4)')
+    .option('--namespace <name>', 'whose runs there (MILLRACE_NAMESPACE; default `default`)')
     .option('--json', 'one JSON object a line')
     .option('--no-color', 'no colours (NO_COLOR)')
     .option('-q, --quiet', 'only what went wrong')

@@ -4,6 +4,8 @@ import { Rejected } from '#errors/families.ts';
 import type { Context } from './context.ts';
 
 export function refuseNested(context: Context): void {
+  // A run on a server takes nothing of this machine.
+  if (context.server !== undefined) return;
   const { env } = context.host;
   const outer = env['MILLRACE_RUN'] ?? '';
   if (outer === '') return;

@@ -1,5 +1,4 @@
-// Control over an engine's socket: what another process of this machine holds, as if it were ours.
-import type { Agent, IncomingMessage } from 'node:http';
+// Control over an engine's socket, or over a server: what another process holds, here or elsewhere, as if it were ours.
 import {
   Conflict,
   Defect,
@@ -14,14 +13,11 @@ import { type ErrorAnswer, errorAnswer, type Route, routes } from '#schemas/api.
 import type { Read, Schema } from '#schemas/complaint.ts';
 import { limits } from '#schemas/limits.ts';
 import type { Control } from '#service/control.ts';
+import { type Came, type Server, serverTransport, socketTransport } from './transport.ts';
 
-// Taken this way because importing node:http as a module loads node's whole fetch along with it: 30 ms of each command.
-const http = process.getBuiltinModule('node:http');
-
-export interface ClientOptions {
-  readonly socketPath: string;
+export type ClientOptions = ({ readonly socketPath: string } | { readonly server: Server }) & {
   readonly namespace?: string;
-}
+};
 
 /** Milliseconds an answer may take beyond what the question itself may wait. */
 const PATIENCE = 60_000;
@@ -40,9 +36,10 @@ type Ask = <A extends Schema>(
 ) => Promise<Read<A>>;
 
 /**
- * A Control that asks the engine behind the socket.
+ * A Control that asks the engine behind the socket, or the server.
  *
- * Errors come back as the family they were. A socket that nobody answers is a Transient `unavailable`.
+ * Errors come back as the family they were. A socket or a server that nobody answers is a Transient `unavailable`; a server that
+ * never answered, because its address leads nowhere, is Rejected.
  */
 export function createClient(options: ClientOptions): Control {
   const ask = askerOf(options);
@@ -79,15 +76,17 @@ async function silent(answer: Promise<unknown>): Promise<void> {
   await answer;
 }
 
-function askerOf({ socketPath, namespace = 'default' }: ClientOptions): Ask {
-  // A connection for each question: on a socket of this machine that costs next to nothing, and none that the engine has just
-  // closed is ever used again.
-  const agent = new http.Agent({ keepAlive: false });
+function askerOf(options: ClientOptions): Ask {
+  const { namespace = 'default' } = options;
+  const transport =
+    'server' in options ? serverTransport(options.server) : socketTransport(options.socketPath);
   return async (route, { params = {}, query = {}, body, signal }) => {
     const target = `${pathOf(route.path, { namespace, ...params })}${searchOf(query)}`;
+    const timeout = PATIENCE + Number(query['wait'] ?? 0);
     const { method } = route;
-    const text = await send({ agent, socketPath, target, method, query, body, signal });
-    return read(route.answer, target, text);
+    const came = await transport.send({ method, target, body, timeout, signal });
+    if (came.status === 200) return read(route.answer, { who: transport.who, target }, came.text);
+    throw errorOf(came, { who: transport.who, target });
   };
 }
 
@@ -102,71 +101,15 @@ function searchOf(query: Query): string {
   return search.size === 0 ? '' : `?${search}`;
 }
 
-interface Sending {
-  readonly agent: Agent;
-  readonly socketPath: string;
+interface Asked {
+  readonly who: string;
   readonly target: string;
-  readonly method: string;
-  readonly query: Query;
-  readonly body: unknown;
-  readonly signal: AbortSignal | undefined;
 }
 
-async function send(sending: Sending): Promise<string> {
-  const { agent, socketPath, target, method, query, body, signal } = sending;
-  const timeout = PATIENCE + Number(query['wait'] ?? 0);
-  const text = body === undefined ? undefined : JSON.stringify(body);
-  const response = await new Promise<IncomingMessage>((resolve, reject) => {
-    const headers = { host: 'millrace', 'content-type': 'application/json' };
-    const asked = http.request(
-      {
-        agent,
-        socketPath,
-        path: target,
-        method,
-        headers,
-        timeout,
-        ...(signal === undefined ? {} : { signal }),
-      },
-      resolve,
-    );
-    asked.on('error', (error) => reject(unavailable(socketPath, error)));
-    asked.on('timeout', () => asked.destroy(unavailable(socketPath, undefined)));
-    asked.end(text);
-  });
-  const answer = await textOf(response, socketPath);
-  if (response.statusCode === 200) return answer;
-  throw errorOf(answer, response.statusCode ?? 0, target);
-}
-
-async function textOf(response: IncomingMessage, socketPath: string): Promise<string> {
-  const chunks: Buffer[] = [];
-  try {
-    for await (const chunk of response) chunks.push(chunk);
-  } catch (error) {
-    throw unavailable(socketPath, error);
-  }
-  return Buffer.concat(chunks).toString('utf8');
-}
-
-const UNASKED: ReadonlySet<string> = new Set(['ENOENT', 'ECONNREFUSED', 'EAGAIN']);
-
-const codeOf = (cause: unknown): string =>
-  cause instanceof Error && 'code' in cause ? String(cause.code) : '';
-
-function unavailable(socketPath: string, cause: unknown): Transient {
-  const why = cause instanceof Error ? cause.message : 'no answer in time';
-  return new Transient('unavailable', `the engine at ${socketPath} does not answer: ${why}`, {
-    // Where nobody listened nothing was asked: asking again cannot do it twice.
-    details: { asked: !UNASKED.has(codeOf(cause)) },
-    cause,
-  });
-}
-
-function read<A extends Schema>(schema: A, target: string, text: string): Read<A> {
+function read<A extends Schema>(schema: A, { who, target }: Asked, text: string): Read<A> {
   const parsed = schema.safeParse(jsonOf(text));
   if (parsed.success) return parsed.data;
-  throw new Defect(`the engine's answer to ${target} is none that this version understands`, {
+  throw new Defect(`${who}: the answer to ${target} is none that this version understands`, {
     issues: parsed.error.issues.slice(0, 5),
   });
 }
@@ -180,12 +123,9 @@ function jsonOf(text: string): unknown {
   }
 }
 
-function errorOf(text: string, status: number, target: string): Error {
+function errorOf({ text, status }: Came, asked: Asked): Error {
   const parsed = errorAnswer.safeParse(jsonOf(text));
-  if (!parsed.success)
-    return new Defect(
-      `the engine answered ${status} to ${target}: ${text.slice(0, limits.messageLength)}`,
-    );
+  if (!parsed.success) return gatewayError({ text, status }, asked);
   const { error } = parsed.data;
   const { message, details } = error;
   const code = ERROR_CODES.find((known) => known === error.code) ?? 'defect';
@@ -202,6 +142,18 @@ function errorOf(text: string, status: number, target: string): Error {
     case 'defect':
       return new Defect(message, details);
   }
+}
+
+/** What stands before the server answered: it knows nothing of our families. */
+function gatewayError({ text, status }: Came, { who, target }: Asked): Error {
+  const said = `${who} answered ${status} to ${target}: ${text.slice(0, limits.messageLength)}`;
+  if (status === 401 || status === 403) return new Rejected('not_permitted', said);
+  if (status === 404) return new NotFound(said);
+  if (status === 413) return new Rejected('too_large', said);
+  if (status === 429) return new Transient('busy', said);
+  return status === 502 || status === 503 || status === 504
+    ? new Transient('unavailable', said)
+    : new Defect(said);
 }
 
 function rejected(code: ErrorCode, error: ErrorAnswer['error']): Rejected {

@@ -11,7 +11,10 @@ import { readValues } from '#core/compile/read-values.ts';
 import { message, problemOf } from '#core/messages.ts';
 import type { Plan } from '#schemas/plan.ts';
 import type { Problem } from '#schemas/problems.ts';
-import type { Json } from '#schemas/values.ts';
+import type { FileValue, Json } from '#schemas/values.ts';
+
+/** A file as a value, by its absolute path; undefined where none is. */
+export type FileAt = (path: string) => Promise<FileValue | undefined>;
 
 export interface InputOptions {
   /** The pipeline file. */
@@ -21,6 +24,8 @@ export interface InputOptions {
   readonly inputsFile?: string;
   /** Values that were never text. */
   readonly values?: Readonly<Record<string, Json>>;
+  /** What a run is given in the place of a file of this machine; the file where it lies when nothing is said. */
+  readonly fileAt?: FileAt;
 }
 
 export interface RunInputs {
@@ -53,12 +58,12 @@ export async function runInputs(plan: Plan, options: InputOptions): Promise<RunI
   const values: Record<string, Json> = { ...resolved.values };
   for (const { name, path, isDefault } of resolved.files) {
     const full = isDefault ? resolve(dirname(options.file), path) : resolve(path);
-    const file = await fileAt(full);
+    const file = await (options.fileAt ?? fileAt)(full);
     if (file === undefined)
       problems.push(
         problemOf(message('input_file_missing', 'input', { file: full, name }), `inputs.${name}`),
       );
-    else values[name] = file;
+    else values[name] = file as Json;
   }
   return { values, problems };
 }
@@ -78,9 +83,7 @@ async function fromFile(file: string): Promise<RunInputs> {
 }
 
 /** A file of this machine as a value; undefined when it is none. */
-export async function fileAt(
-  path: string,
-): Promise<{ $file: { [name: string]: string | number } } | undefined> {
+export async function fileAt(path: string): Promise<FileValue | undefined> {
   const found = await stat(path).catch(() => undefined);
   if (found?.isFile() !== true) return undefined;
   const hash = createHash('sha256');

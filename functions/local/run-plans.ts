@@ -9,7 +9,7 @@ import type { Problem } from '#schemas/problems.ts';
 import type { Json } from '#schemas/values.ts';
 import type { CompiledFile, CompiledPipeline } from '#service/pipeline-files.ts';
 import { subFile } from './pipeline-files.ts';
-import { fileAt } from './run-inputs.ts';
+import { type FileAt, fileAt } from './run-inputs.ts';
 
 /** A plan and the file that it was written in. */
 export interface FilePlan {
@@ -34,6 +34,7 @@ type Folders = Readonly<Record<string, string>>;
 export async function plansOfRun(
   compiled: Extract<CompiledPipeline, { ok: true }>,
   folders: Folders,
+  place: FileAt = fileAt,
 ): Promise<RunPlans> {
   const problems: Problem[] = [];
   const made = new Map<string, FilePlan>();
@@ -51,7 +52,7 @@ export async function plansOfRun(
         continue;
       }
       const child = await make(below);
-      const given = await fileInputs(executor.inputs ?? {}, child, of.file);
+      const given = await fileInputs(executor.inputs ?? {}, { child, parent: of.file, place });
       problems.push(...given.problems);
       const inputs = given.inputs === undefined ? {} : { inputs: given.inputs };
       nodes.push({ ...node, executor: { ...executor, digest: child.digest, ...inputs } });
@@ -70,8 +71,7 @@ export async function plansOfRun(
 /** Files that are named by a path: by the parent, relative to its folder, or by a default of the child, relative to that one's. */
 async function fileInputs(
   given: Readonly<Record<string, Json>>,
-  child: FilePlan,
-  parent: string,
+  { child, parent, place }: { child: FilePlan; parent: string; place: FileAt },
 ): Promise<{ inputs?: Record<string, Json>; problems: readonly Problem[] }> {
   const inputs: Record<string, Json> = { ...given };
   const problems: Problem[] = [];
@@ -81,7 +81,7 @@ async function fileInputs(
     const written = own ? given[name] : input.default;
     if (typeof written !== 'string' || written.includes('{{')) continue;
     const full = resolve(dirname(own ? parent : child.file), written);
-    const file = await fileAt(full);
+    const file = await place(full);
     if (file === undefined)
       problems.push(
         problemOf(
@@ -89,7 +89,7 @@ async function fileInputs(
           `pipeline.inputs.${name}`,
         ),
       );
-    else inputs[name] = file;
+    else inputs[name] = file as Json;
   }
   return { ...(Object.keys(inputs).length === 0 ? {} : { inputs }), problems };
 }

@@ -5,7 +5,7 @@ import { limits } from '#schemas/limits.ts';
 import type { Plan } from '#schemas/plan.ts';
 import type { Problem } from '#schemas/problems.ts';
 import type { Source } from './control.ts';
-import { type CompiledPipeline, compileFiles } from './pipeline-files.ts';
+import type { CompiledPipeline } from './pipeline-files.ts';
 import { filesOf } from './source-files.ts';
 import { lookUpStored, type Shelf } from './stored-pipelines.ts';
 
@@ -15,6 +15,8 @@ const UNNAMED = 'pipeline.yaml';
 /** Compiles a text with the files that come along, and the stored pipelines that it names. */
 export async function compileSource(shelf: Shelf, source: Source): Promise<CompiledPipeline> {
   const { name = UNNAMED, files = {} } = source;
+  // Taken when it is needed: most of what a server is asked needs no compiler, and should not wait for one to be loaded.
+  const { compileFiles } = await import('./pipeline-files.ts');
   const tree = filesOf(files);
   const main = {
     file: tree.path.resolve('/', name),

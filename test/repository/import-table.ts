@@ -88,7 +88,10 @@ export const importTable: Readonly<Record<string, Row>> = {
   'functions/cli': {
     name: 'cli',
     folders: [...everything, 'local'],
-    libraries: ['node:', 'commander', 'log-update', 'picocolors'],
+    libraries: [
+      ...['node:', 'commander', 'log-update', 'picocolors'],
+      ...['@aws-sdk/credential-provider-node', '@smithy/signature-v4'],
+    ],
   },
   infra: {
     name: 'infra',

@@ -42,11 +42,11 @@ export async function decide(
   const decided = await steering(context, async ({ control, kind }) => {
     const run = await control.find(asked.run);
     const node = asked.node ?? (await onlyOne(control, run));
-    await control.decide(run, node, decision);
-    return { run, node, alone: kind === 'reader' };
+    const { by } = await control.decide(run, node, decision);
+    return { run, node, by, alone: kind === 'reader' };
   });
   const parked = decided.alone && !(await toldEngine(context, { ...decided, decision }));
-  answer(context, { ...decided, by, parked, ...verdict });
+  answer(context, { ...decided, parked, ...verdict, by: decided.by });
   return EXIT.done;
 }
 

@@ -3,6 +3,16 @@ import { judgeText } from '#local/judge-text.ts';
 import type { Context } from '../context.ts';
 import { EXIT, type ExitCode } from '../exit-codes.ts';
 import { readValues } from '../read-values.ts';
+import { reading } from '../reading.ts';
+
+/** The same of a run as it is now. */
+export async function evaluateInRun(
+  context: Context,
+  text: string,
+  run: string,
+): Promise<ExitCode> {
+  return told(context, text, await reading(context, (control) => control.evaluate(run, text)));
+}
 
 /** Prints the value as JSON; of a condition `true`, `"never"` or `"not_yet"`. */
 export async function evaluateText(
@@ -11,7 +21,10 @@ export async function evaluateText(
   file: string | undefined,
 ): Promise<ExitCode> {
   const values = file === undefined ? {} : await readValues(context.host.cwd, file);
-  const judged = judgeText(text, values);
+  return told(context, text, judgeText(text, values));
+}
+
+function told(context: Context, text: string, judged: Judged): ExitCode {
   switch (judged.is) {
     case 'value':
       context.sayJson(judged.value);

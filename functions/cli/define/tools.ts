@@ -1,4 +1,4 @@
-import { Argument, type Command } from 'commander';
+import { Argument, type Command, Option } from 'commander';
 import type { Shell } from '../commands/completion.ts';
 import type { Act } from '../program.ts';
 import { examples } from './examples.ts';
@@ -36,13 +36,17 @@ function defineInit(program: Command, act: Act): void {
 function defineEval(program: Command, act: Act): void {
   const command = program
     .command('eval')
-    .description('try an expression or a condition without a run')
+    .description('try an expression or a condition, without a run or against one')
     .argument('<expression>', 'with or without {{ }}; `event:` makes it a condition')
-    .option('--vars <file>', 'variables from a JSON or YAML file')
-    .action((text: string, options: { vars?: string }) =>
-      act(async (context) =>
-        (await import('../commands/eval.ts')).evaluateText(context, text, options.vars),
-      ),
+    .addOption(new Option('--vars <file>', 'variables from a JSON or YAML file').conflicts('run'))
+    .option('--run <run>', 'against this run as it is now')
+    .action((text: string, { vars, run }: { vars?: string; run?: string }) =>
+      act(async (context) => {
+        const { evaluateInRun, evaluateText } = await import('../commands/eval.ts');
+        return run === undefined
+          ? evaluateText(context, text, vars)
+          : evaluateInRun(context, text, run);
+      }),
     );
   examples(command, [
     ["millrace eval '1 + 1'", ''],
@@ -51,6 +55,7 @@ function defineEval(program: Command, act: Act): void {
       "millrace eval 'event:a.completed && {{ a.n > 1 }}' --vars vars.yaml",
       '{ events: [a.completed], a: { n: 2 } }',
     ],
+    ["millrace eval 'clean.rows / 2' --run latest", 'with what came of the run so far'],
   ]);
 }
 

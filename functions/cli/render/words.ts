@@ -86,6 +86,8 @@ export function filePath(value: Json, place: { dataDir: string; cwd: string }): 
   const given = member(file, 'path');
   const key = member(file, 'key');
   if (typeof given === 'string') return nearer(given, place.cwd);
+  // On a server: what the store calls it is all there is to say.
+  if (typeof key === 'string' && place.dataDir === '') return key;
   if (typeof key === 'string') return nearer(path.join(place.dataDir, 'objects', key), place.cwd);
   return undefined;
 }
