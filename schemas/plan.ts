@@ -181,6 +181,8 @@ export const planNode = z.strictObject({
   /** Milliseconds between TERM and KILL. */
   grace: duration.optional(),
   resources: resources.optional(),
+  /** Its failure makes no group fail fast: what does not wait for it goes on. */
+  failFast: z.literal(false).optional(),
   /** Names of secrets that are hidden in what it prints, whether it is given them or not. */
   hides: z.array(z.string()).optional(),
   /** Takes over what an earlier attempt with the same key came to: true makes the key of all that the work depends on, a template names it. */

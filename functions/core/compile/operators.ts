@@ -244,6 +244,10 @@ function drafts(nodes: readonly NodeRead[]): readonly Draft[] {
       ...(id === node.spelling ? {} : { label: node.spelling }),
       group: 0,
       ...(node.resources === undefined ? {} : { resources: node.resources }),
+      // Which of its operators failed the nodes round it cannot know: one that stops the run stops it for all of them.
+      ...(node.runs.every(({ operator: read }) => goesOn(read))
+        ? { failFast: false as const }
+        : {}),
       executor: { kind: 'steps', plan: innerPlan(id, 'operators', steps, node.runners) },
     };
     return {
@@ -277,9 +281,14 @@ function stepsOf(node: NodeRead): readonly PlanNode[] {
       id,
       ...(id === read.spelling ? {} : { label: read.spelling }),
       ...read.step,
+      ...(goesOn(read) ? { failFast: false as const } : {}),
       ...(start === undefined ? (needs.length === 0 ? {} : { needs }) : { start }),
     };
   });
+}
+
+function goesOn({ onFailure: then }: OperatorRead): boolean {
+  return then?.kind === 'continue';
 }
 
 /** By id of a step: the one that takes its place when it fails. */

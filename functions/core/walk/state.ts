@@ -320,7 +320,8 @@ export class Draft {
   /** The groups that this failure makes fail, from the inside: none while a handler may still start. */
   failsGroups(index: number, record: NodeRecord): readonly number[] {
     if (record.handlers > 0 || (record.flags & FLAG_HANDLED) !== 0) return [];
-    const group = this.graph.plan.nodes[index]?.group ?? 0;
+    const { group = 0, failFast } = this.graph.plan.nodes[index] ?? {};
+    if (failFast === false) return [];
     const fast = this.graph.groups.failFast[group] ?? [];
     if (fast.length === 0 || this.graph.visible[index] !== 1) return [];
     return fast.filter((each) => !this.head.failedGroups.includes(each));

@@ -129,3 +129,108 @@ test('unknown keys are warnings, environments of later versions problems', () =>
     expect(codes(text.replace('uv_project', kind))).toContain('environment_missing');
   }
 });
+
+const inner = (text: string, at = 0) => {
+  const executor = compiled(text).plan.nodes[at]?.executor;
+  return executor?.kind === 'steps' ? executor.plan.nodes : [];
+};
+
+test('retries of an operator are those of its step, and never come earlier than asked', () => {
+  const text = source(
+    [
+      { id: 'a', more: ', retry: { max_attempts: 3, interval: 2.5, backoff: exponential }' },
+      { id: 'b', more: ', retry: { max_attempts: 2 }' },
+    ],
+    ['node_id: n, operator_ids: [a, b]'],
+  );
+
+  const on = ['failed', 'timed_out', 'interrupted'];
+  expect(inner(text).map(({ retry }) => retry)).toMatchObject([
+    { maxAttempts: 3, delay: 2_500, least: 2_500, backoff: 'exponential', on },
+    { maxAttempts: 2, delay: 1_000, least: 1_000, backoff: 'fixed', on },
+  ]);
+});
+
+test('a fallback runs when the operator failed for good, and those who wait for the one may go on with the other', () => {
+  const text = source(
+    [
+      { id: 'a' },
+      { id: 'b', after: 'a', more: ', on_failure: "fallback: b-old"' },
+      { id: 'b-old', after: 'a', more: ', on_failure: { fallback: b-oldest }' },
+      { id: 'b-oldest' },
+      { id: 'c', after: 'b, a' },
+      { id: 'd', after: 'a' },
+    ],
+    ['node_id: n, operator_ids: [a, b, b-old, b-oldest, c, d]'],
+  );
+
+  expect(inner(text).map(({ id, start, needs }) => [id, start ?? needs])).toEqual([
+    ['a', undefined],
+    ['b', [0]],
+    ['b_old', '(event:b.failed || event:b.timed_out) && event:a.completed'],
+    ['b_oldest', '(event:b_old.failed || event:b_old.timed_out)'],
+    [
+      'c',
+      '(event:b.completed || event:b_old.completed || event:b_oldest.completed) && event:a.completed',
+    ],
+    ['d', [0]],
+  ]);
+});
+
+test('an operator whose failure stops nothing stops neither its node nor, where all are so, the others', () => {
+  const more = ', on_failure: continue';
+  const text = source(
+    [{ id: 'a', more }, { id: 'b' }, { id: 'c', more }],
+    ['node_id: n, operator_ids: [a, b]', 'node_id: m, operator_ids: [c]'],
+  );
+
+  expect(inner(text).map(({ failFast }) => failFast)).toEqual([false, undefined]);
+  expect(
+    compiled(text)
+      .plan.nodes.slice(0, 2)
+      .map(({ failFast }) => failFast),
+  ).toEqual([undefined, false]);
+});
+
+test.each([
+  ['on_failure: "fallback: zz"', 'unknown_operator', '"zz", which is not there'],
+  ['on_failure: "fallback: a"', 'wrong_value', 'is the operator itself'],
+  ['on_failure: "fallback: c"', 'wrong_value', 'which runs in the node "m"'],
+  ['on_failure: "fallback: b"', 'wrong_value', 'which waits for "a" itself'],
+  ['on_failure: stopp', 'wrong_value', 'did you mean "stop"?'],
+])('%s is refused', (more, code, message) => {
+  const text = source(
+    [{ id: 'a', more: `, ${more}` }, { id: 'b', after: 'a' }, { id: 'c' }],
+    ['node_id: n, operator_ids: [a, b]', 'node_id: m, operator_ids: [c]'],
+  );
+
+  expect(onlyProblem(text)).toMatchObject({ code, message: expect.stringContaining(message) });
+});
+
+test('what an operator needs more than its node may use is told, for it could never run', () => {
+  const problem = onlyProblem(
+    source(
+      [{ id: 'a', more: ', resources: { cpu: 8, memory: 1, gpu: 0 }' }],
+      [
+        'node_id: n, operator_ids: [a], resource: { cpu_request: 1, cpu_limit: 4, memory_limit: 2 }',
+      ],
+    ),
+  );
+
+  expect(problem.message).toContain('more cpu than its node "n" may use (8; the limit is 4)');
+});
+
+test.each([
+  ['100 MB', { bytes: 100_000_000 }],
+  ['1.5GiB', { bytes: 1_610_612_736 }],
+  ['00:30', { minuteOfDay: 30 }],
+  ['1 week', { milliseconds: 604_800_000 }],
+  ['3 days', { milliseconds: 259_200_000 }],
+])('the log turns at %s', (rotation, wanted) => {
+  const text = `${source([{ id: 'a' }], ['node_id: n, operator_ids: [a]'])}log_config: { rotation: "${rotation}", retention: 10 days }\n`;
+
+  expect(compiled(text).settings?.log).toMatchObject({
+    rotation: wanted,
+    retention: { milliseconds: 864_000_000 },
+  });
+});
