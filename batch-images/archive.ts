@@ -5,7 +5,7 @@ import { randomBytes } from 'node:crypto';
 import { createWriteStream } from 'node:fs';
 import { mkdir, rm } from 'node:fs/promises';
 import path from 'node:path';
-import { Transform } from 'node:stream';
+import { Transform, Writable } from 'node:stream';
 import { text } from 'node:stream/consumers';
 import { pipeline } from 'node:stream/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -145,13 +145,27 @@ async function unpack(
       );
     },
   });
-  await both(tar, pipeline(packed, createZstdDecompress(), bounded, tar.stdin));
+  // That it reads no further than to the end of the archive is no error; what it says of its own end counts.
+  tar.stdin.on('error', () => undefined);
+  const into = new Writable({
+    write: (chunk: Buffer, _, done) => void tar.stdin.write(chunk, () => done()),
+    final: (done) => {
+      tar.stdin.end();
+      done();
+    },
+  });
+  await both(tar, pipeline(packed, createZstdDecompress(), bounded, into));
 }
 
-/** What tar says of its end tells more than that a pipe broke. */
+/** What tar says of its end tells more than that a pipe broke, unless it was ended because nothing more comes. */
 async function both(tar: ReturnType<typeof spawn>, flow: Promise<void>): Promise<void> {
-  const [end, flowed] = await Promise.allSettled([ended(tar), flow]);
-  if (end.status === 'rejected') throw end.reason;
+  let killed = false;
+  const flowing = flow.catch((error: unknown) => {
+    killed = tar.exitCode === null && tar.kill('SIGKILL');
+    throw error;
+  });
+  const [end, flowed] = await Promise.allSettled([ended(tar), flowing]);
+  if (end.status === 'rejected' && !killed) throw end.reason;
   if (flowed.status === 'rejected') throw flowed.reason;
 }
 
