@@ -13,12 +13,10 @@ import type { AttemptName } from '#schemas/work-order.ts';
 import { leaseOf } from './attempt-lease.ts';
 import { addressesToRead, addressesToWrite } from './attempt-objects.ts';
 import type { Attempt } from './attempt-token.ts';
-import { bindingsOf } from './dependencies.ts';
 import { judgeReport } from './judge-report.ts';
 import { claimAttempt, takeReport } from './keep-report.ts';
 import { addressOf, attemptKey } from './keys.ts';
 import { keepLogPart, refuseLogPart } from './log-parts.ts';
-import { planned } from './plan-node.ts';
 import type { Service } from './service.ts';
 
 /** A job, and the attempt that its token is good for. */
@@ -102,12 +100,15 @@ const CALLS: Calls = {
     return { objects: await addressesToRead(service, speaker.name, keys) };
   },
   write: async (service, speaker, { objects }) => {
-    await demandHeld(service, speaker);
-    return { objects: await addressesToWrite(service, speaker.name, objects) };
+    const prepares = (await demandHeld(service, speaker))['prepares'] === true;
+    return { objects: await addressesToWrite(service, { ...speaker.name, prepares }, objects) };
   },
   secrets: async (service, speaker, { names }) => {
-    await demandHeld(service, speaker);
-    return await secretsFor(service, speaker.name, names);
+    const { secrets } = await demandHeld(service, speaker);
+    return await secretsFor(service, speaker.name, {
+      names,
+      allowed: new Set<unknown>(Array.isArray(secrets) ? secrets : []),
+    });
   },
   lease: async (service, speaker, { name, hold: wanted }) => {
     await demandHeld(service, speaker);
@@ -140,8 +141,9 @@ function whyNot(item: Item | undefined): string {
 const holds = (item: Item | undefined, job: string): boolean =>
   item?.['status'] === 'claimed' && item['job'] === job;
 
-async function demandHeld(service: Service, { name, job }: Speaker): Promise<void> {
-  if (holds(await itemOf(service, name), job)) return;
+async function demandHeld(service: Service, { name, job }: Speaker): Promise<Item> {
+  const item = await itemOf(service, name);
+  if (item !== undefined && holds(item, job)) return item;
   throw new Rejected(
     'not_permitted',
     `attempt ${name.attempt} of ${name.address} is not, or no longer, what this job works on`,
@@ -181,10 +183,8 @@ async function partsOf(
 async function secretsFor(
   service: Service,
   name: AttemptName,
-  names: readonly string[],
+  { names, allowed }: { readonly names: readonly string[]; readonly allowed: ReadonlySet<unknown> },
 ): Promise<AttemptAnswer<'secrets'>> {
-  const { plan, node } = await planned(service, name);
-  const allowed = node === undefined ? new Set<string>() : bindingsOf(plan, node).secrets;
   const other = names.find((each) => !allowed.has(each));
   if (other !== undefined)
     throw new Rejected('not_permitted', `${name.address} does not name the secret ${other}`);

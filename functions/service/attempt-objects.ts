@@ -7,7 +7,6 @@ import { limits } from '#schemas/limits.ts';
 import { objectKey } from '#schemas/object-key.ts';
 import type { AttemptName } from '#schemas/work-order.ts';
 import { inParallel } from './in-parallel.ts';
-import { planned } from './plan-node.ts';
 import type { Service } from './service.ts';
 
 type Wanted = AttemptBody<'write'>['objects'][number];
@@ -42,15 +41,16 @@ export async function addressesToRead(
   return found.filter((each) => each !== undefined);
 }
 
+/** An attempt; one that prepares makes what others run with. */
+type Writer = AttemptName & { readonly prepares: boolean };
+
 /** An address for each object that is not there yet. Rejects with `not_permitted`, or `too_large`, where one of them may not be written. */
 export async function addressesToWrite(
   service: Service,
-  name: AttemptName,
+  name: Writer,
   wanted: readonly Wanted[],
 ): Promise<AttemptAnswer<'write'>['objects']> {
-  const prepares =
-    wanted.some(({ key }) => SHARED.has(partOf(key))) && (await isPrepare(service, name));
-  for (const object of wanted) refuseWrite(name, object, prepares);
+  for (const object of wanted) refuseWrite(name, object);
   const addresses = await inParallel(wanted, limits.callsAtOnce, async (object) => {
     const { key, size, sha256, mediaType } = object;
     const there = await service.objects.info(key);
@@ -76,22 +76,17 @@ function mayRead({ namespace, run }: AttemptName, key: string): boolean {
   return READABLE.has(part) || (part === 'orders' && first === run && rest.length > 0);
 }
 
-function refuseWrite(name: AttemptName, { key, size, mediaType }: Wanted, prepares: boolean): void {
+function refuseWrite(name: Writer, { key, size, mediaType }: Wanted): void {
   const { artifacts, values } = keptKeys(name);
   const own = key.startsWith(`${artifacts}/`) || key.startsWith(`${values}/`);
-  const shared = prepares && SHARED.has(partOf(key)) && key.startsWith(`NS/${name.namespace}/`);
+  const shared =
+    name.prepares && SHARED.has(partOf(key)) && key.startsWith(`NS/${name.namespace}/`);
   if (!objectKey.safeParse(key).success || !(own || shared)) refuse(name, 'write', key);
   const most = partOf(key) === 'values' ? limits.outputsFileBytes : limits.objectPutBytes;
   if (size > most)
     throw new Rejected('too_large', `object ${key}: ${size} bytes; at most ${most} can be kept`);
   if (mediaType !== undefined && !MEDIA_TYPE.test(mediaType))
     throw new Rejected('invalid', `object ${key}: its media type is none`);
-}
-
-/** Only preparing makes what others run with. */
-async function isPrepare(service: Service, name: AttemptName): Promise<boolean> {
-  const { node } = await planned(service, name);
-  return node?.executor.kind === 'prepare';
 }
 
 function refuse({ address }: AttemptName, verb: string, key: string): never {

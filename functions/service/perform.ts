@@ -11,6 +11,7 @@ import { REASONS } from '#schemas/reasons.ts';
 import type { Command, RunEnd } from '#schemas/run.ts';
 import type { AttemptName, WorkOrder } from '#schemas/work-order.ts';
 import { takeOver } from './cache.ts';
+import { bindingsOf } from './dependencies.ts';
 import { isDirect } from './direct.ts';
 import { fenceAttempts, noteStops, type ToldToStop } from './fences.ts';
 import { activeKey, attemptKey, type RunRef, summaryKey } from './keys.ts';
@@ -35,18 +36,39 @@ export interface Offer {
   readonly offered?: boolean;
 }
 
+/** What a job may do that does this attempt, for those who answer it without knowing the plan. */
+interface Granted {
+  /** Names of the secrets that its node names. */
+  readonly secrets?: readonly string[];
+  /** It prepares what others run with. */
+  readonly prepares?: true;
+}
+
 /** The item of an attempt that nobody has claimed. */
 export const offeredAttempt = (
   { clock }: Service,
   ref: RunRef,
-  { address, attempt }: { readonly address: string; readonly attempt: number },
+  { address, attempt }: Pick<Offer, 'address' | 'attempt'>,
+  granted: Granted = {},
 ): Item => ({
   ...attemptKey(ref, address, attempt),
   v: FORMAT,
   status: 'offered',
   at: clock.now(),
   attempt: { v: FORMAT, address, attempt, status: 'offered' },
+  ...granted,
 });
+
+function grantedTo({ memory }: Held, { node: id }: Offer): Granted {
+  const { plan, graph } = memory.linked;
+  const node = plan.nodes[graph.index.get(id) ?? -1];
+  if (node === undefined) return {};
+  const secrets = [...bindingsOf(plan, node).secrets];
+  return {
+    ...(secrets.length === 0 ? {} : { secrets }),
+    ...(node.executor.kind === 'prepare' ? { prepares: true } : {}),
+  };
+}
 
 /**
  * Performs commands in their order: stops first, so that what they free is free for the starts.
@@ -117,10 +139,11 @@ export async function startAttempts(
 }
 
 async function openOffers(
-  { service, ref, memory }: Held,
+  held: Held,
   offers: readonly Offer[],
   how: { again: boolean },
 ): Promise<readonly Offer[]> {
+  const { service, ref, memory } = held;
   const offeredAlready = !how.again && service.table.bounds.transactItems > limits.transactItems;
   if (offeredAlready) return offers;
   const found = how.again
@@ -132,7 +155,10 @@ async function openOffers(
   const absent = offers.filter(
     ({ node }, index) => found[index] === undefined && !isDirect(service, memory.linked, node),
   );
-  const refused = await refusedOffers(service, ref, absent);
+  const refused = await refusedOffers(held, absent);
+  // Its end was put into the inbox by somebody who performed the same, and who perhaps died before the bell was rung (H4).
+  const ended = found.some((item) => item?.['status'] === 'reported');
+  if (ended || refused.size > 0) await service.bells.ring(ref);
   return offers.flatMap((offer, index) => {
     const item = found[index];
     // Of direct work only what was lost with its process has an item that waits.
@@ -143,19 +169,15 @@ async function openOffers(
 }
 
 /** Puts offers where there are none, and answers those in whose place something else stands. */
-async function refusedOffers(
-  service: Service,
-  ref: RunRef,
-  offers: readonly Offer[],
-): Promise<ReadonlySet<Offer>> {
-  const { table } = service;
+async function refusedOffers(held: Held, offers: readonly Offer[]): Promise<ReadonlySet<Offer>> {
+  const { service, ref } = held;
   const refused = new Set<Offer>();
+  const itemOf = (offer: Offer): Item =>
+    offeredAttempt(service, ref, offer, grantedTo(held, offer));
   await writeTogether(service, offers, {
-    writes: (offer) => [
-      { write: 'put', item: offeredAttempt(service, ref, offer), if: { exists: false } },
-    ],
+    writes: (offer) => [{ write: 'put', item: itemOf(offer), if: { exists: false } }],
     alone: async (offer) => {
-      const put = await table.putIfAbsent(offeredAttempt(service, ref, offer));
+      const put = await service.table.putIfAbsent(itemOf(offer));
       if (!put.created && put.existing['status'] !== 'offered') refused.add(offer);
     },
   });

@@ -66,9 +66,9 @@ describe('an item', () => {
 
   test('that is written again while it is needed counts from then; what is registered stays', () => {
     const now = TEST_START;
-    for (const pk of [monthsKey('default'), 'NS#default#CACHE#flights'])
+    for (const pk of [monthsKey('default'), 'NS#default#CACHE#flights', 'NS#default#LEASES'])
       expect(expiryOf({ pk, sk: '2028-01' }, now)).toBe(now + limits.runKept);
-    for (const pk of ['NS#', 'NS#default#PIPELINES', 'NS#default#LEASES', 'NS#default#RUN#short'])
+    for (const pk of ['NS#', 'NS#default#PIPELINES', 'NS#default#RUN#short'])
       expect(expiryOf({ pk, sk: idAt(now) }, now)).toBeUndefined();
   });
 });
