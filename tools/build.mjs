@@ -11,6 +11,7 @@ import {
   writeFileSync,
 } from 'node:fs';
 import path from 'node:path';
+import { bundleFunctions } from './bundle-functions.mjs';
 import { entry, root } from './toolbox.mjs';
 
 const ENTRIES = {
@@ -21,8 +22,6 @@ const ENTRIES = {
 /** Each in one file, because images take them by name: the program for queries, and the entry of a container, which is not published. */
 const ALONE = { sql: 'functions/runner/sql/main.ts', job: 'batch-images/main.ts' };
 const UNPUBLISHED = 'job.mjs';
-/** Each Lambda function is bundled by itself: `functions/handlers/tick.ts` becomes `dist/functions/tick/index.js`. */
-const HANDLERS = 'functions/handlers';
 const STALE_MS = 60 * 60 * 1000;
 
 async function build() {
@@ -60,24 +59,18 @@ const joined = (results) => ({
   },
 });
 
-/** Not part of the package that is published: the stacks take them from here. Without sources there is nothing to do. */
+/** Not part of the package that is published: the stacks take them from here. */
 async function buildFunctions() {
-  const folder = path.join(root, HANDLERS);
-  if (!existsSync(folder)) return;
-  const names = readdirSync(folder).flatMap((name) => /^([a-z-]+)\.ts$/.exec(name)?.slice(1) ?? []);
-  const esbuild = await import('esbuild');
-  const { outputFiles, metafile } = await esbuild.build({
-    ...common,
-    entryPoints: Object.fromEntries(
-      names.map((name) => [`${name}/index`, path.join(HANDLERS, `${name}.ts`)]),
-    ),
-    outdir: 'dist/functions',
-    format: 'cjs',
-    sourcemap: false,
-  });
-  // Beside a package.json that says otherwise they are still CommonJS, as they are in the archives that are deployed.
-  const kind = file('functions/package.json', '{ "type": "commonjs" }\n');
-  if ([...outputFiles, kind].filter(writeIfChanged).length > 0) printSizes(metafile);
+  const folder = path.join(root, 'dist/functions');
+  const { outputFiles, metafile } = await bundleFunctions(folder);
+  if (outputFiles.filter(writeIfChanged).length > 0) printSizes(metafile);
+  // Whatever lies beside them would be deployed with them.
+  const current = new Set(outputFiles.map(({ path: full }) => full));
+  for (const found of existsSync(folder) ? readdirSync(folder, { recursive: true }) : []) {
+    const full = path.join(folder, found);
+    if (statSync(full, { throwIfNoEntry: false })?.isFile() && !current.has(full))
+      rmSync(full, { force: true });
+  }
 }
 
 /** What lies beside the bundle: the other door of the library, its types, whose work is in it, and what of all that is published. */

@@ -40,7 +40,7 @@ export class Program extends Construct implements IGrantable {
     const { stage, name } = options;
     const rules = stageRules[stage];
     const folder = path.join(options.bundles, name);
-    this.complete = existsSync(path.join(folder, 'index.js'));
+    this.complete = existsSync(path.join(folder, 'index.mjs'));
     const logGroup = new LogGroup(this, 'Log', {
       logGroupName: `/millrace/${stage}/${name}`,
       retention: rules.logRetention,
@@ -56,7 +56,7 @@ export class Program extends Construct implements IGrantable {
       runtime: Runtime.NODEJS_24_X,
       architecture: Architecture.ARM_64,
       handler: 'index.handler',
-      code: this.complete ? Code.fromAsset(folder, { exclude: ['*.map'] }) : placeholder(name),
+      code: this.complete ? Code.fromAsset(folder) : placeholder(name),
       memorySize: options.memory,
       timeout: options.timeout,
       role,

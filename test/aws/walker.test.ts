@@ -26,10 +26,14 @@ describe.skipIf(ministack === '')('the walker on MiniStack', () => {
     await build({
       entryPoints: { 'tick/index': path.join(import.meta.dirname, '../support/aws/stubs/tick.ts') },
       outdir: bundles,
+      outExtension: { '.js': '.mjs' },
       bundle: true,
       platform: 'node',
       target: 'node24',
-      format: 'cjs',
+      format: 'esm',
+      banner: {
+        js: "import { createRequire } from 'node:module'; const require = createRequire(import.meta.url);",
+      },
     });
     machines = new SFNClient(emulated(ministack));
     objects = new S3Client({ ...emulated(ministack), forcePathStyle: true });

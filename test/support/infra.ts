@@ -35,8 +35,8 @@ export function standIns(): string {
   for (const name of functionNames) {
     mkdirSync(path.join(folder, name), { recursive: true });
     writeFileSync(
-      path.join(folder, name, 'index.js'),
-      `exports.handler = async () => '${name}';\n`,
+      path.join(folder, name, 'index.mjs'),
+      `export const handler = async () => '${name}';\n`,
     );
   }
   return folder;
