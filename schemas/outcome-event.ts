@@ -27,7 +27,7 @@ export type JobDetail = z.infer<typeof jobDetail>;
 /** What Lambda tells a destination of a call that was not waited for. */
 export const functionRecord = z.object({
   requestContext: z.object({
-    requestId: z.string(),
+    requestId: z.string().optional(),
     functionArn: z.string(),
     /** `Success`; otherwise why it was given up. */
     condition: z.string(),

@@ -36,7 +36,10 @@ export async function deploy({ endpoint, bundles, context = {} }: Deployment): P
   const place = mkdtempSync(path.join(tmpdir(), 'millrace-deploy-'));
   try {
     const file = path.join(place, 'outputs.json');
-    await cdk(endpoint, ['bootstrap', 'aws://000000000000/us-east-1', ...BUILT]);
+    await cdk(endpoint, [
+      ...['bootstrap', 'aws://000000000000/us-east-1', ...BUILT],
+      ...['--output', path.join(place, 'bootstrap')],
+    ]);
     const chosen = Object.entries({ ...context, bundles }).map(
       ([name, value]) => `${name}=${value}`,
     );
