@@ -6,12 +6,10 @@ import { references } from '#core/expression/references.ts';
 import { renderBinding } from '#core/expression/template.ts';
 import type { Variables } from '#core/expression/types.ts';
 import type { State } from '#core/walk/state.ts';
-import { limits } from '#schemas/limits.ts';
 import type { Executor, Plan, PlanNode } from '#schemas/plan.ts';
 import { fileValue, type Json, refValue } from '#schemas/values.ts';
 import type { OrderScope } from '#schemas/work-order.ts';
-import { attemptOf } from './bulk.ts';
-import { attemptKey } from './keys.ts';
+import { preparedOf, sourcesOf } from './order-sources.ts';
 import { scopeOf } from './orders.ts';
 import type { Offer } from './perform.ts';
 import { evaluatedInputs, type Inputs, scopeVariables } from './scope-variables.ts';
@@ -168,14 +166,15 @@ async function commitsOf(
   node: PlanNode,
 ): Promise<{ readonly commits: string[] } | NoKey> {
   if (node.executor.kind !== 'steps') return { commits: [] };
+  const sources = await sourcesOf(held, node);
   const commits: string[] = [];
   for (const { executor } of node.executor.plan.nodes) {
     if (executor.kind !== 'command' || executor.operator === undefined) continue;
     const { operator } = executor;
     const found =
       'git' in operator
-        ? held.memory.start.sources[`${operator.git}#${operator.tag}`]
-        : await preparedOf(held, node, operator.path);
+        ? sources[`${operator.git}#${operator.tag}`]
+        : await preparedOf(held, node, operator);
     const name = 'git' in operator ? operator.git : operator.path;
     if (found?.commit === undefined || found.dirty === true)
       return { why: `the code of its operator ${name} is a working tree with changes` };
@@ -183,26 +182,6 @@ async function commitsOf(
     commits.push('git' in operator ? found.commit : `${found.commit} ${operator.path}`);
   }
   return { commits };
-}
-
-/** What was found when the operator was prepared, which has ended before the node starts. */
-async function preparedOf(
-  { service, ref, memory }: Held,
-  node: PlanNode,
-  path: string,
-): Promise<{ commit?: string | undefined; dirty?: boolean | undefined } | undefined> {
-  for (const index of node.prepares ?? []) {
-    const prepare = memory.linked.plan.nodes[index];
-    if (prepare?.executor.kind !== 'prepare') continue;
-    const { operator } = prepare.executor;
-    if (!('path' in operator) || operator.path !== path) continue;
-    for (let attempt = 1; attempt <= limits.interruptions + 1; attempt += 1) {
-      const item = await service.table.get(attemptKey(ref, prepare.id, attempt));
-      const prepared = item === undefined ? undefined : attemptOf(item).report?.prepared;
-      if (prepared !== undefined) return prepared;
-    }
-  }
-  return undefined;
 }
 
 /** Texts of the work itself: commands, queries, the configuration of a function. */

@@ -12,6 +12,7 @@ import type { RunStart } from '#schemas/run.ts';
 import { type Json, type Outputs, refValue } from '#schemas/values.ts';
 import type { OrderScope, WorkOrder } from '#schemas/work-order.ts';
 import { bindingsOf } from './dependencies.ts';
+import { sourcesOf } from './order-sources.ts';
 import { loadList, loadOutputs } from './outputs.ts';
 import type { Offer } from './perform.ts';
 import type { Held, RunMemory } from './service.ts';
@@ -47,7 +48,7 @@ export async function buildOrder(
     ...(node.label === undefined ? {} : { label: node.label }),
     ...(offer.instance === undefined ? {} : { instance: offer.instance }),
     work: await workOf(held, { node, offer, state, shared }),
-    sources: memory.start.sources,
+    sources: await sourcesOf(held, node),
     ...given(memory.start, node),
     grace: node.grace ?? limits.stopGrace,
     offeredAt: held.service.clock.now(),
