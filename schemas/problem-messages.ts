@@ -207,6 +207,7 @@ export const PROBLEM_MESSAGES = {
   unknown_operator: {
     names: '{subject} names the operator "{name}", which is not there{hint}',
     unused: 'no node runs the operator "{name}"',
+    unused_many: 'no node runs the operators {names}',
     with: 'a working tree is given for the operator "{name}"; the pipeline has {known}{hint}',
   },
   unknown_pipeline: {

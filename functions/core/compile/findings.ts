@@ -142,11 +142,18 @@ export class Findings {
     return {
       code: found.code,
       severity: found.severity,
-      path: found.path === '' && this.root !== undefined ? pathAt(this.root, found.at) : found.path,
+      path: this.#pathOf(found),
       ...this.#placed(found),
       ...(expected === undefined ? {} : { expected }),
       ...(suggestion === undefined ? {} : { suggestion }),
     };
+  }
+
+  #pathOf({ path, at }: Found): string {
+    // A variable of the environment stands nowhere in the tree.
+    if (path !== '' || this.root === undefined || this.#partAt(at)?.variable !== undefined)
+      return path;
+    return pathAt(this.root, at);
   }
 
   #placed({
@@ -155,7 +162,10 @@ export class Findings {
   }: Found): Pick<Problem, 'file' | 'line' | 'column' | 'message' | 'excerpt'> {
     const from = this.#partAt(at);
     if (from?.variable !== undefined) {
-      const said = part('from_variable', { problem: message, name: from.variable });
+      const { variable: name } = from;
+      const said = message.includes(name)
+        ? message
+        : part('from_variable', { problem: message, name });
       return { line: 0, column: 0, message: said };
     }
     const { line, column } = this.position(at);

@@ -164,6 +164,8 @@ class Names {
     const name = text(this.#findings, place);
     const found = name === undefined ? undefined : operators.get(name);
     if (name === undefined || found !== undefined) return found;
+    // Where there are no operators that is what is wrong.
+    if (operators.size === 0) return undefined;
     const times = this.#said.get(name) ?? 0;
     this.#said.set(name, times + 1);
     if (times >= SAID) return undefined;
@@ -211,10 +213,17 @@ function checkUse(
       findings.error(said, place);
     }
   }
-  for (const { spelling, place } of operators.values()) {
-    if (used.has(spelling)) continue;
-    findings.error(message('unknown_operator', 'unused', { name: spelling }), place);
+  // Where there are no nodes that is what is wrong.
+  if (nodes.length === 0) return;
+  const unused = [...operators.values()].filter(({ spelling }) => !used.has(spelling));
+  const [first] = unused;
+  if (first !== undefined && unused.length > SAID) {
+    const names = listed(unused.map(({ spelling }) => spelling));
+    findings.error(message('unknown_operator', 'unused_many', { names }), first.place);
+    return;
   }
+  for (const { spelling: name, place } of unused)
+    findings.error(message('unknown_operator', 'unused', { name }), place);
 }
 
 /** Whether all that operators wait for is there, and none waits for itself. */
