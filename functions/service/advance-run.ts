@@ -70,10 +70,10 @@ async function leave(
 async function newsSoon(
   { service, ref }: Held,
   bell: Bell,
-  { sleep, enough }: AdvanceOptions,
+  { sleep, enough, lingerLive = limits.lingerLive }: AdvanceOptions,
   live: number,
 ): Promise<boolean> {
-  if (sleep === undefined || live < limits.lingerLive) return false;
+  if (sleep === undefined || live < lingerLive) return false;
   for (let waited = 0; waited < limits.linger; waited += limits.lingerInterval) {
     if (enough?.() === true) return false;
     await sleep(limits.lingerInterval);

@@ -22,6 +22,8 @@ export interface AdvanceOptions {
   readonly enough?: () => boolean;
   /** Waits so many milliseconds. Where it is given, an advance that expects news soon waits for them instead of parking at once. */
   readonly sleep?: (milliseconds: number) => Promise<void>;
+  /** Live attempts from which on it does; `limits.lingerLive` when nothing is said. */
+  readonly lingerLive?: number;
   /** Takes up to `count` reports that wait in this process. Those it gave are durable when `advanceRun` asks again or returns. */
   readonly take?: (count: number) => readonly FreshReport[];
   /** Gives back what was taken and not saved. */

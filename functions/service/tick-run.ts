@@ -14,6 +14,8 @@ export interface TickParts {
   /** Milliseconds until whoever ticks is ended from outside. */
   readonly remaining: () => number;
   readonly sleep: (milliseconds: number) => Promise<void>;
+  /** Live attempts from which on it waits for news before it parks; `limits.lingerLive` when nothing is said. */
+  readonly lingerLive?: number;
 }
 
 /** What a tick came to, and what an advance failed with. */
@@ -26,13 +28,14 @@ export type Ticked =
  * the same tick again.
  */
 export async function tickRun(parts: TickParts, order: TickOrder): Promise<Ticked> {
-  const { service, walks, remaining, sleep } = parts;
+  const { service, walks, remaining, sleep, lingerLive = limits.lingerLive } = parts;
   const { token, namespace, run } = order;
   const ref: RunRef = { namespace, run };
   const enough = (): boolean => remaining() < limits.tickReserve;
   let came: Advanced;
   try {
-    came = await advanceRun(service, ref, { gen: genOf(order), token, enough, sleep });
+    const options = { gen: genOf(order), token, enough, sleep, lingerLive };
+    came = await advanceRun(service, ref, options);
   } catch (error) {
     return failed(parts, { ref, token }, error);
   }

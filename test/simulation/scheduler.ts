@@ -3,7 +3,7 @@ import { setImmediate as turn } from 'node:timers/promises';
 import { Transient } from '#errors/families.ts';
 import type { Jobs } from '#ports/jobs.ts';
 import type { Objects } from '#ports/objects.ts';
-import type { Alarms } from '#ports/small.ts';
+import type { Alarms, Walks } from '#ports/small.ts';
 import type { Table } from '#ports/table.ts';
 
 /** Something that may die between any two calls. What is dead never gets an answer again. */
@@ -122,5 +122,13 @@ export function gatedObjects(objects: Objects, gate: Gate): Objects {
 export function gatedAlarms(alarms: Alarms, gate: Gate): Alarms {
   return {
     wake: (namespace, run, at) => gate(`wake-at ${at}`, () => alarms.wake(namespace, run, at)),
+  };
+}
+
+export function gatedWalks(walks: Walks, gate: Gate): Walks {
+  return {
+    start: (from) => gate(`begin walk ${from.walk}`, () => walks.start(from)),
+    answer: (token, { next, ...why }) =>
+      gate(`answer ${token} ${next}`, () => walks.answer(token, { next, ...why })),
   };
 }

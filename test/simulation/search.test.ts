@@ -24,6 +24,9 @@ const CASES: readonly (readonly [PlanName, FaultName, number])[] = [
   ['retry', 'd1', 1],
   ['join', 't1', 1],
   ['par', 'r1', 1],
+  ['one', 'w1', 1],
+  ['one', 'h1', 1],
+  ['chain', 'w1', 1],
 ];
 const MOST = 1_000;
 

@@ -26,6 +26,10 @@ export async function simulateService(
       advanceOutcomes: dice.pick([1, 2, 40] as const),
       advanceStarts: dice.pick([1, 2, 40] as const),
     },
+    machine: {
+      ...(dice.chance(0.5) && { lingerLive: dice.pick([1, 2] as const) }),
+      ...(dice.chance(0.3) && { ticksPerExecution: dice.between(1, 4) }),
+    },
     ...(options.trace && { trace: options.trace }),
   });
 }
@@ -35,6 +39,8 @@ function randomFaults(dice: Dice): Faults {
   return {
     crashes: some(3),
     timeouts: some(3),
+    walks: dice.chance(0.3) ? dice.between(1, 2) : 0,
+    hurries: some(2),
     reporters: some(3),
     lostAnswers: some(2),
     duplicates: some(4),

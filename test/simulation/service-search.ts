@@ -129,7 +129,7 @@ export const PLANS = {
 } as const;
 export type PlanName = keyof typeof PLANS;
 
-/** The faults of the model, by its names: tick crashes, reporter crashes, timeouts, duplicates, cancels. */
+/** The faults of the model, by its names: tick crashes, reporter crashes, timeouts, duplicates, cancels, walks begun anew, ticks short of time. */
 export const MODEL_FAULTS = {
   none: {},
   c1: { crashes: 1 },
@@ -145,5 +145,10 @@ export const MODEL_FAULTS = {
   t1r1: { timeouts: 1, reporters: 1 },
   r1x1: { reporters: 1, cancels: 1 },
   l1: { lostAnswers: 1 },
+  w1: { walks: 1 },
+  h1: { hurries: 1 },
+  w1r1: { walks: 1, reporters: 1 },
+  w1c1: { walks: 1, crashes: 1 },
+  t1h1: { timeouts: 1, hurries: 1 },
 } as const satisfies Record<string, Partial<Faults>>;
 export type FaultName = keyof typeof MODEL_FAULTS;

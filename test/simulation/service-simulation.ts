@@ -6,7 +6,7 @@ import type { Sketch, SketchExternal } from '#support/sketch.ts';
 import { checkDecisions, type Decidable } from './decisions.ts';
 import type { Process, Waiting } from './scheduler.ts';
 import { checkFinished } from './service-checks.ts';
-import { ServiceWorld } from './service-world.ts';
+import { ServiceWorld, type WorldOptions } from './service-world.ts';
 
 /** Retries come sooner than this; only deadlines behind somebody who never answered come later. */
 const PATIENCE = limits.backstop;
@@ -18,6 +18,10 @@ export interface Faults {
   crashes: number;
   /** A tick is taken for dead and goes on as a zombie beside its successor. */
   timeouts: number;
+  /** Another walk is begun, because the one before was stopped or is taken for dead. */
+  walks: number;
+  /** A tick is short of time. */
+  hurries: number;
   /** A reporter dies between two calls. */
   reporters: number;
   /** A call has no answer, before or after it had its effect. */
@@ -31,6 +35,8 @@ export interface Faults {
 export const NO_FAULTS: Faults = {
   crashes: 0,
   timeouts: 0,
+  walks: 0,
+  hurries: 0,
   reporters: 0,
   lostAnswers: 0,
   duplicates: 0,
@@ -55,6 +61,7 @@ export interface Chooser {
 export interface ServiceRunOptions {
   readonly faults: Faults;
   readonly bounds?: { readonly advanceOutcomes: number; readonly advanceStarts: number };
+  readonly machine?: WorldOptions;
   /** What the run comes to depends on the order. */
   readonly wild?: boolean;
   readonly trace?: (line: string) => void;
@@ -71,12 +78,13 @@ export async function simulateRun(
   chooser: Chooser,
   options: ServiceRunOptions,
 ): Promise<ServiceRun> {
-  const world = await ServiceWorld.open(sketch, {
+  const bounds = {
     transactItems: limits.transactItems,
     advanceOutcomes: limits.advanceOutcomes,
     advanceStarts: 40,
     ...options.bounds,
-  });
+  };
+  const world = await ServiceWorld.open(sketch, bounds, options.machine);
   try {
     return await new Drive(world, sketch, chooser, options).run();
   } finally {
@@ -109,9 +117,9 @@ class Drive {
       const world = this.#world;
       if (world.failure !== undefined) throw world.failure;
       if (world.scheduler.waiting.length === 0) {
-        if (world.machine.done) {
+        if (world.done && world.ledger.end !== undefined) {
           await this.#check(world);
-          return { steps: step, ticks: world.machine.tick };
+          return { steps: step, ticks: world.machine.calls };
         }
         await this.#nothingHappens();
         continue;
@@ -126,7 +134,7 @@ class Drive {
   }
 
   #possible(): Option[] {
-    const { scheduler, machine } = this.#world;
+    const { scheduler } = this.#world;
     const options: Option[] = scheduler.waiting.map((each, index) => ({
       kind: 'call',
       label: `${each.process.name}: ${each.label}`,
@@ -135,7 +143,7 @@ class Drive {
     }));
     for (const [index, each] of scheduler.waiting.entries())
       options.push(...this.#faultsAt(each, index));
-    if (!machine.done) options.push(...this.#faultsAround());
+    if (!this.#world.done) options.push(...this.#faultsAround(), ...this.#faultsOfMachine());
     return options;
   }
 
@@ -177,9 +185,6 @@ class Drive {
   #faultsAround(): Option[] {
     const world = this.#world;
     const options: Option[] = [];
-    if (this.#left.timeouts > 0) {
-      options.push(this.#fault('timeouts', 'TIMEOUT', () => world.nextTick(false)));
-    }
     if (this.#left.duplicates > 0) {
       for (const job of world.jobs) {
         const { address, attempt } = job.name;
@@ -219,6 +224,32 @@ class Drive {
     return options;
   }
 
+  #faultsOfMachine(): Option[] {
+    const world = this.#world;
+    const options: Option[] = [];
+    if (this.#left.timeouts > 0) {
+      for (const execution of world.machine.running)
+        options.push(
+          this.#fault('timeouts', `TIMEOUT ${execution.name}`, () => world.timeout(execution)),
+        );
+    }
+    if (this.#left.walks > 0) {
+      options.push(
+        this.#fault('walks', 'ANOTHER WALK', () => world.takeOver(false)),
+        this.#fault('walks', 'THE WALK DIES', () => world.takeOver(true)),
+      );
+    }
+    if (this.#left.hurries > 0) {
+      for (const process of world.ticks.values())
+        options.push(
+          this.#fault('hurries', `${process.name} HURRIES`, async () => {
+            world.hurried.add(process);
+          }),
+        );
+    }
+    return options;
+  }
+
   /** Of two who decide at once; the other way only where what it comes to may depend on the order. */
   #second({ address, verdict }: Decidable): Decidable {
     const approve = this.#options.wild === true ? !verdict.approve : verdict.approve;
@@ -237,6 +268,9 @@ class Drive {
     const [decidable] = world.decisions.open;
     if (decidable !== undefined) return world.decide(decidable);
     if (world.paused) return world.person('resume');
+    // Walks that others have taken over sleep until they time out; then they must leave.
+    const [asleep] = world.machine.running;
+    if (world.ledger.end !== undefined && asleep !== undefined) return world.timeout(asleep);
     const next = Math.min(...world.alarms);
     const patient = next - world.ports.clock.now() < PATIENCE || this.#timesOut;
     this.#options.trace?.(`alarm ${next}`);

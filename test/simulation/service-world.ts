@@ -4,16 +4,22 @@
 import { Defect } from '#errors/families.ts';
 import type { Jobs } from '#ports/jobs.ts';
 import type { Table } from '#ports/table.ts';
+import { FORMAT } from '#schemas/ids.ts';
 import type { AttemptResult } from '#schemas/run.ts';
+import type { TickOrder } from '#schemas/walker.ts';
 import type { AttemptName } from '#schemas/work-order.ts';
-import { advanceFailed, advanceRun } from '#service/advance-run.ts';
 import { tableBells } from '#service/bell.ts';
 import { cancelRun, emitEvent, pauseRun, resumeRun } from '#service/command-run.ts';
 import { decideApproval } from '#service/decide-approval.ts';
-import type { RunRef } from '#service/keys.ts';
 import { claimAttempt } from '#service/keep-report.ts';
+import type { RunRef } from '#service/keys.ts';
 import { reportAttempt } from '#service/report-attempt.ts';
+import { ringAlarm } from '#service/ring-alarm.ts';
 import { createService, type RunMemory, type Service } from '#service/service.ts';
+import { tickRun } from '#service/tick-run.ts';
+import { readSigns } from '#service/walk-signs.ts';
+import { beginFirstWalk, beginNextWalk, takeUpByWalks } from '#service/walks.ts';
+import { type Execution, PlayedMachine } from '#support/played-machine.ts';
 import type { Sketch } from '#support/sketch.ts';
 import { type Decidable, Decisions, unlessDecided } from './decisions.ts';
 import {
@@ -21,12 +27,19 @@ import {
   gatedJobs,
   gatedObjects,
   gatedTable,
+  gatedWalks,
   Process,
   Scheduler,
 } from './scheduler.ts';
 import { Effects, nameText, startedRun, watched } from './service-checks.ts';
 import { Ledger } from './walk-ledger.ts';
 import { type WorldPorts, worldPorts } from './world-ports.ts';
+
+export interface WorldOptions {
+  /** Live attempts from which on a tick waits for news. */
+  readonly lingerLive?: number;
+  readonly ticksPerExecution?: number;
+}
 
 interface Job {
   readonly id: string;
@@ -43,21 +56,28 @@ export class ServiceWorld {
   readonly ports: WorldPorts;
   readonly ledger: Ledger;
   readonly jobs: Job[] = [];
-  readonly ticks = new Map<number, Process>();
+  readonly ticks = new Map<string, Process>();
+  /** Ticks that have little time left. */
+  readonly hurried = new Set<Process>();
   readonly effects: Effects;
   readonly decisions: Decisions;
-  /** The state machine: the tick it waits for, by number. */
-  readonly machine = { tick: 0, done: false };
+  readonly machine: PlayedMachine;
   readonly ref: RunRef;
   alarms: number[] = [];
+  readonly #lingerLive: number;
   cancelled = false;
   paused = false;
   readonly #table: Table;
   readonly #warm: Map<string, RunMemory>[] = [];
   #processes = 0;
 
-  private constructor(sketch: Sketch, ports: WorldPorts, ref: RunRef) {
+  private constructor(sketch: Sketch, ports: WorldPorts, ref: RunRef, how: WorldOptions) {
     this.ports = ports;
+    this.#lingerLive = how.lingerLive ?? Number.POSITIVE_INFINITY;
+    this.machine = new PlayedMachine({
+      call: (order) => this.#call(order),
+      ...(how.ticksPerExecution && { ticksPerExecution: how.ticksPerExecution }),
+    });
     this.ref = ref;
     this.ledger = new Ledger(sketch);
     this.effects = new Effects(sketch, this.ledger);
@@ -65,12 +85,21 @@ export class ServiceWorld {
     this.#table = watched(ports.table, this.ledger, (error) => this.fail(error));
   }
 
-  static async open(sketch: Sketch, bounds: Partial<Table['bounds']>): Promise<ServiceWorld> {
+  static async open(
+    sketch: Sketch,
+    bounds: Partial<Table['bounds']>,
+    how: WorldOptions = {},
+  ): Promise<ServiceWorld> {
     const ports = worldPorts(bounds);
     const ref = await startedRun(sketch, ports);
-    const world = new ServiceWorld(sketch, ports, ref);
-    await world.nextTick();
+    const world = new ServiceWorld(sketch, ports, ref, how);
+    await beginFirstWalk(world.machine.walks, ref);
     return world;
+  }
+
+  /** Nothing walks the run any more. */
+  get done(): boolean {
+    return this.machine.running.length === 0;
   }
 
   close(): void {
@@ -80,15 +109,24 @@ export class ServiceWorld {
   #service(process: Process, warm = false): Service {
     const gate = this.scheduler.gateOf(process);
     const table = gatedTable(this.#table, gate);
-    const bells = tableBells(table, (_, token) => gate(`send ${token}`, () => this.#send(token)));
-    const service = createService({
-      ...this.ports,
-      table,
-      bells,
-      objects: gatedObjects(this.ports.objects, gate),
-      jobs: gatedJobs(this.#jobsPort(), gate),
-      alarms: gatedAlarms({ wake: async (_, __, at) => void this.alarms.push(at) }, gate),
-    });
+    const walks = gatedWalks(this.machine.walks, gate);
+    const { clock } = this.ports;
+    const send = async (_: RunRef, token: string): Promise<void> => {
+      await walks.answer(token, { next: 'tick' });
+    };
+    const bells = tableBells(table, send, clock);
+    const service = createService(
+      {
+        ...this.ports,
+        table,
+        bells,
+        objects: gatedObjects(this.ports.objects, gate),
+        jobs: gatedJobs(this.#jobsPort(), gate),
+        alarms: gatedAlarms({ wake: async (_, __, at) => void this.alarms.push(at) }, gate),
+      },
+      undefined,
+      takeUpByWalks({ table, clock, walks }),
+    );
     const runs = warm ? this.#warm.pop() : undefined;
     return runs === undefined ? service : { ...service, runs };
   }
@@ -100,39 +138,57 @@ export class ServiceWorld {
 
   // The state machine
 
-  /** Wakes the machine if it still waits on that token. */
-  async #send(token: string): Promise<void> {
-    if (!this.machine.done && token === `t${this.machine.tick}`) await this.nextTick();
-  }
-
-  /** Calls a tick; the one before, if it still runs, is a zombie from now on. */
-  async nextTick(warm = true): Promise<void> {
-    this.machine.tick++;
-    const gen = this.machine.tick;
-    const process = this.#process(`tick${gen}`);
-    this.ticks.set(gen, process);
+  /** Calls a tick. The one before it, if it still runs, is a zombie from now on. */
+  async #call(order: TickOrder): Promise<void> {
+    const { token, walk, tick, retry } = order;
+    const process = this.#process(`tick${walk}.${tick}.${retry}`);
+    this.ticks.set(token, process);
     process.afterCrash = async () => {
-      this.ticks.delete(gen);
-      if (gen === this.machine.tick && !this.machine.done) await this.nextTick(false);
+      this.ticks.delete(token);
+      await this.machine.failed(token);
     };
-    await this.scheduler.start(() => this.#tick(process, gen, warm));
+    // One that follows another finds what that one has left in memory.
+    await this.scheduler.start(() => this.#tick(process, order, retry === 0));
   }
 
-  async #tick(process: Process, gen: number, warm: boolean): Promise<void> {
+  async #tick(process: Process, order: TickOrder, warm: boolean): Promise<void> {
     const service = this.#service(process, warm);
+    const gate = this.scheduler.gateOf(process);
+    const parts = {
+      service,
+      walks: gatedWalks(this.machine.walks, gate),
+      remaining: () => (this.hurried.has(process) ? 0 : Number.POSITIVE_INFINITY),
+      sleep: () => gate('waits a little', async () => {}),
+      lingerLive: this.#lingerLive,
+    };
     try {
-      const answer = await advanceRun(service, this.ref, { gen, token: `t${gen}` });
-      this.ticks.delete(gen);
+      const ticked = await tickRun(parts, order);
+      this.ticks.delete(order.token);
       this.#warm.push(service.runs);
-      if (answer === 'halted' || answer === 'gone')
-        this.fail(new Defect(`the advance says ${answer}`));
-      if (answer === 'done' && gen === this.machine.tick) this.machine.done = true;
+      if ('error' in ticked && !this.#isNoAnswer(ticked.error)) this.fail(ticked.error);
+      if (ticked.came === 'halted' || ticked.came === 'gone')
+        this.fail(new Defect(`the tick says ${ticked.came}`));
     } catch (error) {
       if (!this.#isNoAnswer(error)) this.fail(error);
-      await advanceFailed(service, this.ref, error).catch(() => undefined);
-      this.ticks.delete(gen);
-      if (gen === this.machine.tick) await this.nextTick();
+      await process.afterCrash?.();
     }
+  }
+
+  /** The machine takes the tick of an execution for dead. */
+  async timeout(execution: Execution): Promise<void> {
+    await this.machine.timeout(execution);
+  }
+
+  /** An execution is stopped, and a sweep finds that; or a sweep is wrong, and its walk is alive. */
+  async takeOver(dead: boolean): Promise<void> {
+    if (dead) for (const execution of this.machine.running) this.machine.abort(execution);
+    await this.#startWork('sweep', async (service, process) => {
+      const walks = gatedWalks(this.machine.walks, this.scheduler.gateOf(process));
+      const [signs] = await readSigns(service.table, [this.ref]);
+      if (signs !== undefined) await beginNextWalk({ ...service, walks }, this.ref, signs);
+      // Somebody else has begun one, or died while he did: then the next sweep begins another one.
+      if (this.done && this.ledger.end === undefined) await this.takeOver(false);
+    });
   }
 
   #isNoAnswer(error: unknown): boolean {
@@ -278,13 +334,15 @@ export class ServiceWorld {
     });
   }
 
-  /** The next alarm goes off; false when there is none. */
+  /** The message of the next alarm comes; false when there is none. */
   async alarm(): Promise<boolean> {
     const at = Math.min(...this.alarms);
     if (!Number.isFinite(at)) return false;
     this.alarms = this.alarms.filter((each) => each !== at);
     if (at > this.ports.clock.now()) this.ports.clock.set(at);
-    await this.#startWork('alarm', (service) => service.bells.ring(this.ref));
+    await this.#startWork('alarm', async (service) => {
+      await ringAlarm(service, { v: FORMAT, ...this.ref, at });
+    });
     return true;
   }
 }
