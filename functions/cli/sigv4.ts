@@ -40,7 +40,10 @@ export function signerWith(
   options: SigningOptions,
 ): (request: Unsigned) => Promise<Record<string, string>> {
   const { region, credentials, service = SERVICE, now } = options;
-  const signer = new SignatureV4({ service, region, credentials, sha256: Sha256 });
+  // The digest of the body is signed; a header of its own for it is S3's affair.
+  const signer = new SignatureV4({
+    ...{ service, region, credentials, sha256: Sha256, applyChecksum: false },
+  });
   return async ({ method, url, headers, body }) => {
     const query: Record<string, string[]> = {};
     for (const [name, value] of url.searchParams) query[name] = [...(query[name] ?? []), value];

@@ -6,21 +6,21 @@ import type { Permission } from '#schemas/api.ts';
 import { namespace as namespaceName } from '#schemas/ids.ts';
 import { limits } from '#schemas/limits.ts';
 import type { Control } from '#service/control.ts';
-import { endpoints as allEndpoints, type Endpoint } from './endpoints.ts';
+import type { Endpoint } from './endpoints.ts';
 import { errorResponse } from './error-answer.ts';
 import { packed, textOf } from './packing.ts';
 
-export interface ApplicationOptions {
+export interface ApplicationOptions<C = Control> {
   /** Whether the caller may do it. On a socket that only its owner can open, everybody who gets here may. */
   readonly permits?: (permission: Permission, request: Request) => Promise<boolean> | boolean;
-  /** The routes that are served; all when nothing is said. */
-  readonly endpoints?: readonly Endpoint[];
+  /** The routes that are served: `endpoints`, or some of them. */
+  readonly endpoints: readonly Endpoint<C>[];
   /** Bytes of an answer that whoever carries it lets through. */
   readonly answerBytes?: number;
 }
 
 /** Control over a namespace; rejects or answers undefined for one that is not served. */
-export type ControlOf = (namespace: string) => Promise<Control | undefined> | Control | undefined;
+export type ControlOf<C = Control> = (namespace: string) => Promise<C | undefined> | C | undefined;
 
 /** Answers a request; `caller` is who asks, where somebody trustworthy told. */
 export type Application = (request: Request, caller?: string) => Promise<Response>;
@@ -31,14 +31,13 @@ export type Application = (request: Request, caller?: string) => Promise<Respons
  * Errors come back as JSON, `{ error: { family, code, message, details } }`, with 4xx for the caller's, 503 for what
  * may be tried again and 500 for ours. A body over `limits.requestBytes` is refused before it is read, and while it is unpacked.
  */
-export function createApplication(
-  controlOf: ControlOf,
-  options: ApplicationOptions = {},
+export function createApplication<C = Control>(
+  controlOf: ControlOf<C>,
+  options: ApplicationOptions<C>,
 ): Application {
   const app = new Hono<{ Bindings: { caller: string | undefined } }>();
   app.use(bodyLimit({ maxSize: limits.requestBytes, onError: () => errorResponse(tooLarge()) }));
-  for (const endpoint of options.endpoints ?? allEndpoints)
-    mount(app, endpoint, { ...options, controlOf });
+  for (const endpoint of options.endpoints) mount(app, endpoint, { ...options, controlOf });
   app.notFound((context) => {
     const { method, path } = context.req;
     return errorResponse(new NotFound(`${method} ${path}: no such route`));
@@ -56,10 +55,10 @@ export const onlyNamespace =
     throw new NotFound(`namespace "${namespace}" is not here; this engine serves "${served}"`);
   };
 
-type Serving = ApplicationOptions & { readonly controlOf: ControlOf };
+type Serving<C> = ApplicationOptions<C> & { readonly controlOf: ControlOf<C> };
 type App = Hono<{ Bindings: { caller: string | undefined } }>;
 
-function mount(app: App, endpoint: Endpoint, serving: Serving): void {
+function mount<C>(app: App, endpoint: Endpoint<C>, serving: Serving<C>): void {
   const { method, path, permission } = endpoint.route;
   app.on(method, path, async (context) => {
     await refuse(context, permission, serving);
@@ -79,7 +78,7 @@ function mount(app: App, endpoint: Endpoint, serving: Serving): void {
 async function refuse(
   context: Context,
   permission: Permission | undefined,
-  { permits }: Serving,
+  { permits }: Pick<ApplicationOptions, 'permits'>,
 ): Promise<void> {
   const { method, path, raw } = context.req;
   if (permission === undefined)
@@ -88,7 +87,7 @@ async function refuse(
     throw new Rejected('not_permitted', `${method} ${path}: needs the permission ${permission}`);
 }
 
-async function controlFor(context: Context, { controlOf }: Serving): Promise<Control> {
+async function controlFor<C>(context: Context, { controlOf }: Serving<C>): Promise<C> {
   const named: unknown = context.req.param('namespace');
   const parsed = namespaceName.safeParse(named);
   if (!parsed.success)

@@ -5,9 +5,9 @@ import { complaint, type Read, type Schema } from '#schemas/complaint.ts';
 import type { Control } from '#service/control.ts';
 
 /** A route with what it does: takes what came as it came, answers what goes out as JSON. */
-export interface Endpoint {
+export interface Endpoint<C = Control> {
   readonly route: Route;
-  answer(control: Control, came: Came): Promise<unknown>;
+  answer(control: C, came: Came): Promise<unknown>;
 }
 
 export interface Came {
@@ -19,6 +19,12 @@ export interface Came {
   /** Tells when whoever asked has gone away. */
   signal(): AbortSignal;
 }
+
+/** Of the functions that serve nothing else. */
+export const evaluation: Endpoint<Pick<Control, 'evaluate'>> = endpoint(
+  routes.evaluate,
+  (control, { params, body }) => control.evaluate(params.run, body.expression),
+);
 
 export const endpoints: readonly Endpoint[] = [
   endpoint(routes.start, (control, { body }) => control.start(body)),
@@ -48,9 +54,7 @@ export const endpoints: readonly Endpoint[] = [
   endpoint(routes.emit, (control, { params, body: { event, ...more } }) =>
     control.emit(params.run, event, more),
   ),
-  endpoint(routes.evaluate, (control, { params, body }) =>
-    control.evaluate(params.run, body.expression),
-  ),
+  evaluation,
   endpoint(routes.validate, (control, { body }) => control.validate(body)),
   endpoint(routes.store, (control, { body }) => control.store(body)),
   endpoint(routes.pipelines, async (control, { query }) => ({
@@ -62,13 +66,19 @@ export const endpoints: readonly Endpoint[] = [
   endpoint(routes.file, (control, { body }) => control.file(body)),
 ];
 
-function endpoint<P extends Schema, Q extends Schema, B extends Schema, A extends Schema>(
+function endpoint<
+  P extends Schema,
+  Q extends Schema,
+  B extends Schema,
+  A extends Schema,
+  C = Control,
+>(
   route: Route<P, Q, B, A>,
   work: (
-    control: Control,
+    control: C,
     input: { params: Read<P>; query: Read<Q>; body: Read<B> } & Pick<Came, 'caller' | 'signal'>,
   ) => Promise<unknown>,
-): Endpoint {
+): Endpoint<C> {
   return {
     route,
     answer: (control, came) =>

@@ -72,11 +72,13 @@ export async function serveControl(
 
 /** A server that never listens: it is handed its connections. */
 async function httpOver(control: Control, namespace: string): Promise<Server> {
-  const [{ createAdaptorServer }, { createApplication, onlyNamespace }] = await Promise.all([
-    import('@hono/node-server'),
-    import('#http/application.ts'),
-  ]);
-  const application = createApplication(onlyNamespace(namespace, control));
+  const [{ createAdaptorServer }, { createApplication, onlyNamespace }, { endpoints }] =
+    await Promise.all([
+      import('@hono/node-server'),
+      import('#http/application.ts'),
+      import('#http/endpoints.ts'),
+    ]);
+  const application = createApplication(onlyNamespace(namespace, control), { endpoints });
   const server = createAdaptorServer({
     fetch: async (request) => application(request),
     serverOptions: {

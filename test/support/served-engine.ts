@@ -6,6 +6,7 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { getRequestListener } from '@hono/node-server';
 import { type Application, createApplication, onlyNamespace } from '#http/application.ts';
+import { endpoints } from '#http/endpoints.ts';
 import { type Engine, openEngine } from '#local/engine.ts';
 
 export interface ServedApplication {
@@ -57,7 +58,7 @@ export async function serveEngine(caller?: string): Promise<ServedEngine> {
   const dataDir = mkdtempSync(path.join(tmpdir(), 'millrace-served-'));
   const engine = await openEngine({ dataDir, serve: false });
   const served = await serveApplication(
-    createApplication(onlyNamespace('default', engine.control)),
+    createApplication(onlyNamespace('default', engine.control), { endpoints }),
     caller,
   );
   return {

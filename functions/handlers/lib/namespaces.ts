@@ -1,7 +1,7 @@
-// What the functions that answer people have in common: a Control for each namespace, and what a caller is called.
+// The application over all namespaces of a table, and what its callers are called.
 
 import { type Application, createApplication } from '#http/application.ts';
-import type { Endpoint } from '#http/endpoints.ts';
+import { endpoints } from '#http/endpoints.ts';
 import { limits } from '#schemas/limits.ts';
 import type { Control } from '#service/control.ts';
 import { createControl } from '#service/create-control.ts';
@@ -10,14 +10,12 @@ import type { Service } from '#service/service.ts';
 
 export interface NamespacesOptions {
   readonly service: Service;
-  /** The routes that are served; all when nothing is said. */
-  readonly endpoints?: readonly Endpoint[];
   /** Sees to it that somebody walks what was asked for. */
   readonly own?: Service['takeUp'];
 }
 
 /** The application over all namespaces of a table. */
-export function openApplication({ service, endpoints, own }: NamespacesOptions): Application {
+export function openApplication({ service, own }: NamespacesOptions): Application {
   // They hold nothing but their parts: what is remembered of runs is the service's.
   const controlOf = (namespace: string): Control =>
     createControl({
@@ -29,8 +27,8 @@ export function openApplication({ service, endpoints, own }: NamespacesOptions):
       ...(own === undefined ? {} : { own }),
     });
   return createApplication(controlOf, {
+    endpoints,
     answerBytes: limits.gatewayBytes,
-    ...(endpoints === undefined ? {} : { endpoints }),
   });
 }
 

@@ -106,7 +106,9 @@ function requestOf(event: Read<typeof httpEvent>): Request {
   const { method } = requestContext.http;
   const query = rawQueryString === '' ? '' : `?${rawQueryString}`;
   const bytes = body === undefined ? null : isBase64Encoded ? Buffer.from(body, 'base64') : body;
-  return new Request(`https://api.internal${rawPath}${query}`, {
+  // The gateway has decoded it once: what ends a path must not begin a query now.
+  const path = rawPath.replaceAll(/[?#]/g, encodeURIComponent);
+  return new Request(`https://api.internal${path}${query}`, {
     method,
     headers,
     body: method === 'GET' || method === 'HEAD' ? null : bytes,

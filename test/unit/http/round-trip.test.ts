@@ -14,8 +14,8 @@ import { limits } from '#schemas/limits.ts';
 import type { Control } from '#service/control.ts';
 import { aReport, fakeControl, RUN } from '#support/fake-control.ts';
 
-const applicationOf = (control: Control, options: ApplicationOptions = {}) =>
-  createApplication(onlyNamespace('default', control), options);
+const applicationOf = (control: Control, options: Partial<ApplicationOptions> = {}) =>
+  createApplication(onlyNamespace('default', control), { endpoints: allEndpoints, ...options });
 
 let folder: string;
 let socketPath: string;
