@@ -1,8 +1,11 @@
 // What the played Batch has its jobs done by: real programs on this machine, each shut off from the others as far as the system allows.
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
 import { mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { homedir, tmpdir } from 'node:os';
 import path from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+const ROOT = fileURLToPath(new URL('../../..', import.meta.url));
 
 /** What a container is begun with. */
 export interface Container {
@@ -38,6 +41,25 @@ export interface ProgramOptions {
   readonly environment?: Readonly<Record<string, string>>;
   /** What was printed, by everybody. */
   readonly log?: (job: string, text: string) => void;
+}
+
+/** What the runner's image is here: the same program, the tools that the image has, and the packages that this machine has fetched before. */
+export function runnerImage(log?: ProgramOptions['log']): ProgramOptions {
+  const packages = process.env['UV_CACHE_DIR'] ?? path.join(homedir(), '.cache', 'uv');
+  return {
+    command: [process.execPath, path.join(ROOT, 'dist', 'job.mjs')],
+    environment: {
+      PATH: [
+        path.dirname(process.execPath),
+        path.join(ROOT, '.tools', 'bin'),
+        process.env['PATH'] ?? '',
+      ].join(path.delimiter),
+      UV_CACHE_DIR: packages,
+      // In a container they come from elsewhere: no file of an environment is one that others have, too.
+      UV_LINK_MODE: 'copy',
+    },
+    ...(log === undefined ? {} : { log }),
+  };
 }
 
 /** What a program needs of this machine to reach tools and package registries; nothing of AWS. */

@@ -3,12 +3,14 @@
 import { once } from 'node:events';
 import {
   Agent,
+  type ClientRequest,
   createServer,
   type IncomingMessage,
   request,
   type Server,
   type ServerResponse,
 } from 'node:http';
+import { pipeline } from 'node:stream/promises';
 import { type Caller, callerOf } from './callers.ts';
 
 /** A request before it is passed on. */
@@ -77,28 +79,44 @@ export class Meter {
     const { service, operation } = nameOf(asked);
     const name = `${service} ${operation}`;
     this.#requests[name] = (this.#requests[name] ?? 0) + 1;
-    const units = service === 'dynamodb';
-    const came = await bytesOf(asked);
+    // Objects may be large; they are passed on as they come.
+    if (service === 's3') return await this.#flow(asked, answer);
+    const body = await bytesOf(asked);
     const caller = () => callerOf(asked.socket.remotePort);
-    const fault = this.fault?.({ service, operation, body: came, caller });
+    const fault = this.fault?.({ service, operation, body, caller });
     if (fault === 'refused') {
       answer.writeHead(503, { 'content-type': 'application/x-amz-json-1.0' });
       return void answer.end('{"__type":"ServiceUnavailable","message":"out of order for a test"}');
     }
     if (fault === 'killed') return void caller()?.kill();
-    const body = units ? askingForUnits(came) : came;
+    const counted = service === 'dynamodb';
+    const passed = this.#request(asked, counted ? askingForUnits(body) : body);
+    const came = await responseOf(passed);
+    const said = await bytesOf(came);
+    if (counted) this.#use(operation, said);
+    const { 'transfer-encoding': _, ...headers } = came.headers;
+    answer.writeHead(came.statusCode ?? 500, { ...headers, 'content-length': said.length });
+    answer.end(said);
+  }
+
+  async #flow(asked: IncomingMessage, answer: ServerResponse): Promise<void> {
+    const passed = this.#request(asked);
+    const answered = responseOf(passed);
+    await pipeline(asked, passed);
+    const came = await answered;
+    answer.writeHead(came.statusCode ?? 500, came.headers);
+    await pipeline(came, answer);
+  }
+
+  #request(asked: IncomingMessage, body?: Buffer): ClientRequest {
+    const headers = { ...asked.headers };
+    if (body !== undefined) headers['content-length'] = String(body.length);
     const passed = request(`${this.#target}${asked.url}`, {
       agent: this.#agent,
       method: asked.method ?? 'GET',
-      headers: { ...asked.headers, 'content-length': body.length },
+      headers,
     });
-    passed.end(body);
-    const [came2]: IncomingMessage[] = await once(passed, 'response');
-    if (came2 === undefined) return void answer.destroy();
-    const said = await bytesOf(came2);
-    if (units) this.#use(operation, said);
-    const headers = { ...came2.headers, 'content-length': said.length };
-    answer.writeHead(came2.statusCode ?? 500, headers).end(said);
+    return body === undefined ? passed : passed.end(body);
   }
 
   #use(operation: string, said: Buffer): void {
@@ -118,6 +136,12 @@ function nameOf(asked: IncomingMessage): { service: string; operation: string } 
   if (named !== undefined) return { service, operation: named };
   const what = url.searchParams.has('list-type') ? 'LIST' : (asked.method ?? 'GET');
   return { service, operation: service === 's3' ? what : url.pathname };
+}
+
+async function responseOf(passed: ClientRequest): Promise<IncomingMessage> {
+  return await new Promise((resolve, reject) => {
+    passed.once('response', resolve).once('error', reject);
+  });
 }
 
 async function bytesOf(stream: IncomingMessage): Promise<Buffer> {
