@@ -2,6 +2,7 @@
 
 import type { State } from '#core/walk/state.ts';
 import { nodeView, view } from '#core/walk/view.ts';
+import { limits } from '#schemas/limits.ts';
 import type { PlanNode } from '#schemas/plan.ts';
 import type { NodeReport, RunReport, ShownStatus } from '#schemas/report.ts';
 import type { AttemptItem, Fact, NodeStatus, RunStart } from '#schemas/run.ts';
@@ -9,7 +10,7 @@ import type { Outputs } from '#schemas/values.ts';
 import { waitingReport } from './approvals.ts';
 import type { Variables } from './control.ts';
 import type { Notices } from './desk.ts';
-import { addressOf, type RunRef } from './keys.ts';
+import { addressOf, type RunRef, splitAddress } from './keys.ts';
 import { hold, loadRun } from './load-run.ts';
 import { systemOf } from './orders.ts';
 import { attemptsOf, loadOutputs, outputsOf } from './outputs.ts';
@@ -223,9 +224,22 @@ function noticeOf(sources: Sources, address: string, attempt: number): AttemptIt
   const { ref } = sources;
   const known = sources.notices.get(`${ref.namespace}/${ref.run}/${address}/${attempt}`);
   if (known !== undefined) return known;
-  // Of work on other machines it stands beside the attempt.
   const item = sources.attempts.get(address);
-  return item?.attempt === attempt && item.status === 'claimed' ? item.notice : undefined;
+  if (item?.attempt !== attempt || !isElsewhere(sources, address)) return undefined;
+  // Of work on other machines it stands beside the attempt, once one of them has begun.
+  if (item.status === 'claimed') return item.notice;
+  const at = sources.service.clock.now();
+  return item.status === 'offered'
+    ? { at, state: 'queued', message: 'waits for a machine' }
+    : undefined;
+}
+
+/** Work that no process does which reads the same table as one of its own. */
+function isElsewhere({ service, memory }: Sources, address: string): boolean {
+  const { plan, graph } = memory.linked;
+  const kind = plan.nodes[graph.index.get(splitAddress(address).node) ?? -1]?.executor.kind;
+  const isWork = kind === 'steps' || kind === 'prepare' || kind === 'function';
+  return isWork && service.table.bounds.transactItems <= limits.transactItems;
 }
 
 async function instancesOf(

@@ -58,6 +58,9 @@ describe('a job', () => {
   });
 
   test('claims, beats, reports, and the run goes on', async () => {
+    expect((await reportOf())['first']).toMatchObject({
+      ...{ status: 'queued', waitsFor: 'waits for a machine' },
+    });
     expect(await say('claim', {})).toMatchObject({
       granted: true,
       name: { run: run.run, address: 'first', attempt: 1 },
