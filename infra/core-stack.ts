@@ -94,8 +94,9 @@ export class CoreStack extends Stack {
   private grant(work: Work, signer: Signer): void {
     const { storage, queues, walker, programs } = this;
     const { api, tick, outcome, alarm, attempts, submit, sweep, drop, evaluate } = programs;
-    for (const each of [api, tick, outcome, alarm, attempts, submit, sweep, drop])
+    for (const each of [api, tick, outcome, attempts, submit, sweep, drop])
       storage.grantReadWrite(each);
+    storage.grantReadWriteItems(alarm);
     storage.grantRead(evaluate);
     storage.grantReadDrops(drop);
     // Whoever has news of a run wakes it.
@@ -103,8 +104,8 @@ export class CoreStack extends Stack {
       walker.grantWake(each);
     // A tick starts the runs below its own; the sweep starts walks anew.
     for (const each of [api, tick, sweep]) walker.grantStart(each);
-    walker.grantLook(sweep);
-    queues.grantSendSubmit(tick);
+    // What was lost on its way to the submitter the sweep sends again.
+    for (const each of [tick, sweep]) queues.grantSendSubmit(each);
     for (const each of [tick, alarm, sweep]) queues.grantSendAlarms(each);
     work.grantSubmit(submit);
     work.grantCall(submit);

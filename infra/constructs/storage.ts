@@ -74,9 +74,14 @@ export class Storage extends Construct {
     this.allowObjects(who, ['s3:GetObject']);
   }
 
-  grantReadWrite(who: Program): void {
+  /** Of the table alone; the bucket's name is told to whoever knows the table's. */
+  grantReadWriteItems(who: Program): void {
     this.tell(who);
     allow(who, [...READ_ITEMS, ...WRITE_ITEMS], [this.table.tableArn]);
+  }
+
+  grantReadWrite(who: Program): void {
+    this.grantReadWriteItems(who);
     this.allowObjects(who, ['s3:GetObject', 's3:PutObject', 's3:AbortMultipartUpload']);
   }
 

@@ -13,7 +13,7 @@ import {
 import { Construct } from 'constructs';
 import { awsNames, awsVariables } from '#schemas/aws.ts';
 import type { Stage } from '#schemas/stage.ts';
-import { acknowledge, acknowledgeWildcard } from './acknowledge.ts';
+import { acknowledge } from './acknowledge.ts';
 import type { Program } from './function.ts';
 import { allow } from './permissions.ts';
 import { stageRules } from './stage-rules.ts';
@@ -30,7 +30,6 @@ export class Walker extends Construct {
   readonly machine: StateMachine;
   /** Put together from its name: the tick may answer the machine that calls it, and each would have to exist before the other. */
   readonly arn: string;
-  private readonly executions: string;
 
   constructor(scope: Construct, id: string, options: { stage: Stage; tick: Program }) {
     super(scope, id);
@@ -44,7 +43,6 @@ export class Walker extends Construct {
         arnFormat: ArnFormat.COLON_RESOURCE_NAME,
       });
     this.arn = arnOf('stateMachine', name);
-    this.executions = arnOf('execution', `${name}:*`);
     const role = new Role(this, 'Role', {
       assumedBy: new ServicePrincipal('states.amazonaws.com'),
     });
@@ -86,15 +84,5 @@ export class Walker extends Construct {
     who.tell(awsVariables.walker, this.arn);
     who.tell(awsVariables.walker, this.arn);
     allow(who, ['states:SendTaskSuccess', 'states:SendTaskFailure'], [this.arn]);
-  }
-
-  /** May look whether a walk is alive. */
-  grantLook(who: Program): void {
-    allow(who, ['states:DescribeExecution'], [this.executions]);
-    acknowledgeWildcard(
-      who,
-      this.executions,
-      'executions are named by run; all are this machine’s',
-    );
   }
 }

@@ -89,7 +89,7 @@ export class Work extends Construct {
   }
 
   private allowLooking(who: Program): void {
-    allow(who, ['batch:ListJobs', 'batch:DescribeJobs'], ['*']);
+    allow(who, ['batch:ListJobs'], ['*']);
     acknowledgeWildcard(who, '*', 'Batch knows no narrower permission to look jobs up');
   }
 

@@ -51,7 +51,7 @@ describe('who may do what', () => {
     'sqs:GetQueueUrl',
     'sqs:ReceiveMessage',
   ];
-  const look = ['batch:DescribeJobs', 'batch:ListJobs'];
+  const look = ['batch:ListJobs'];
   const stop = [...look, 'batch:TerminateJob', 'batch:TerminateJobs'];
   const send = ['sqs:SendMessage'];
   const start = ['states:StartExecution'];
@@ -60,7 +60,7 @@ describe('who may do what', () => {
     api: [...data, ...wake, ...start],
     tick: [...data, ...wake, ...start, ...send, ...stop],
     outcome: [...data, ...wake, ...send, 'kms:GetPublicKey'],
-    alarm: [...data, ...wake, ...send, ...consume],
+    alarm: [...log, ...items, ...changes, ...wake, ...send, ...consume],
     attempts: [...data, ...wake, 'kms:GetPublicKey', 'secretsmanager:GetSecretValue'],
     submit: [
       ...data,
@@ -73,7 +73,7 @@ describe('who may do what', () => {
       'kms:Sign',
       'lambda:InvokeFunction',
     ],
-    sweep: [...data, ...wake, ...start, ...send, ...stop, 'states:DescribeExecution'],
+    sweep: [...data, ...wake, ...start, ...send, ...stop],
     drop: [...data, ...wake, ...send],
     evaluate: [...log, ...items, ...readObjects],
   };
@@ -100,6 +100,7 @@ describe('who may do what', () => {
         .filter(({ action }) => action === 'sqs:SendMessage')
         .map(({ resource }) => resource.replace(/^<Queues([A-Za-z]+)[0-9A-F]{8}\.Arn>$/, '$1'));
     expect(sent('tick').sort()).toEqual(['Alarms', 'Submit']);
+    expect(sent('sweep').sort()).toEqual(['Alarms', 'EventsDead', 'Submit']);
     expect(sent('alarm')).toEqual(['Alarms']);
     for (const name of ['outcome', 'drop'] as const) expect(sent(name)).toEqual(['EventsDead']);
   });
@@ -116,7 +117,7 @@ describe('who may do what', () => {
         return variable in properties.Environment.Variables;
       });
     expect(told('MILLRACE_SECRETS')).toEqual(['attempts']);
-    expect(told('MILLRACE_SUBMIT_QUEUE')).toEqual(['tick']);
+    expect(told('MILLRACE_SUBMIT_QUEUE')).toEqual(['tick', 'sweep']);
     expect(told('MILLRACE_SIGNING_KEY')).toEqual(['outcome', 'attempts', 'submit']);
     expect(told('MILLRACE_TABLE')).toEqual([...functionNames]);
     expect(told('AWS_ENDPOINT_URL_BATCH')).toEqual([]);
