@@ -32,7 +32,7 @@ export async function advanceRun(
   options: AdvanceOptions,
 ): Promise<Advanced> {
   const held = await hold(service, ref);
-  const progress: Progress = { performed: -1, conflicts: 0, saved: false, share: 1 };
+  const progress: Progress = { performed: -1, conflicts: 0, saved: false, heard: false, share: 1 };
   for (let round = 0; round < limits.advanceRounds; round += 1) {
     if (round > 0 && options.enough?.() === true) break;
     const bell = await service.bells.read(ref); // 1
@@ -40,7 +40,7 @@ export async function advanceRun(
     if (bell.halted !== undefined) return 'halted';
     const turn = await takeTurn(held, bell, options, progress); // 2 to 7
     if (turn === 'again') continue;
-    if (await newsSoon(held, bell, options, turn.live)) continue;
+    if (progress.heard && (await newsSoon(held, bell, options, turn.live))) continue;
     const parked = await park(held, { bell, options, savedSomething: progress.saved, ...turn }); // 8
     if (parked !== undefined) return parked;
   }
@@ -64,7 +64,7 @@ async function leave(
 }
 
 /**
- * Where many attempts are live, the end of the next one is near: waiting for it costs less than to park and to be woken. True when
+ * Where many attempts are live and some have just ended, the end of the next one is near: waiting for it costs less than to park and to be woken. True when
  * somebody has rung.
  */
 async function newsSoon(
@@ -89,6 +89,8 @@ interface Progress {
   performed: number;
   conflicts: number;
   saved: boolean;
+  /** Something was taken in. */
+  heard: boolean;
   /** Of what a round may take in and change. Halved when what it came to did not go into one transaction. */
   share: number;
 }
@@ -109,6 +111,7 @@ async function takeTurn(
     progress.performed = loaded.sequence;
   }
   const taken = takeEvents(inbox, bell, { ...options, batch });
+  progress.heard ||= inbox.length > 0;
   const result = withAlarm(loaded, await walkOn(held, loaded, taken.events, progress.share)); // 5
   const isAlarm = ({ command }: Command): boolean => command === 'wake-at';
   const idle =

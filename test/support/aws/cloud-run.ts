@@ -1,39 +1,59 @@
-// Runs walked as on AWS, but for the machine and the Lambdas: bells and inbox are on a DynamoDB table, every outcome is reported by itself,
-// and a tick is called when the token that it left is sent. A test says what the work comes to.
+// Runs walked as on AWS, but for the Lambdas: bells and inbox are on a DynamoDB table, every outcome is reported by itself, and a played
+// machine calls the ticks and hears their answers. A test says what the work comes to, and what comes while a tick waits for news.
 import { openTable } from '#aws/table.ts';
 import { compile } from '#core/compile/compile.ts';
 import { Defect } from '#errors/families.ts';
 import type { Json, Outputs } from '#schemas/values.ts';
-import { advanceRun } from '#service/advance-run.ts';
+import type { TickOrder } from '#schemas/walker.ts';
 import { tableBells } from '#service/bell.ts';
 import { createDesk } from '#service/desk.ts';
 import { expiryOf } from '#service/expiry.ts';
-import { type RunRef, runKey } from '#service/keys.ts';
+import type { RunRef } from '#service/keys.ts';
 import { reportAttempt } from '#service/report-attempt.ts';
 import { createService, type Service } from '#service/service.ts';
 import { startRun } from '#service/start-run.ts';
+import { tickRun } from '#service/tick-run.ts';
+import { takeUpByWalks } from '#service/walks.ts';
+import { PlayedMachine } from '../played-machine.ts';
 import { type TestPorts, testPorts } from '../ports.ts';
 import { type Recorded, record } from './recorded.ts';
 import type { FreshTable } from './tables.ts';
+
+export interface CloudRunOptions {
+  readonly ticksPerExecution?: number;
+}
 
 export class CloudRun {
   readonly service: Service;
   readonly ports: TestPorts;
   readonly recorded: Recorded;
-  ticks = 0;
-  readonly #asleep = new Map<string, string>();
-  readonly #woken = new Map<string, RunRef>();
+  readonly machine: PlayedMachine;
+  /** What happens while a tick waits for news, which takes no time here. */
+  meanwhile: (milliseconds: number) => Promise<void> = async () => {};
+  /** Milliseconds that a tick has left. */
+  remaining = 60_000;
+  readonly #called: TickOrder[] = [];
 
-  constructor({ client, name }: FreshTable) {
-    this.ports = testPorts({ ring: (namespace, run) => this.#wake({ namespace, run }) });
+  constructor({ client, name }: FreshTable, options: CloudRunOptions = {}) {
+    this.machine = new PlayedMachine({
+      call: async (order) => void this.#called.push(order),
+      ...options,
+    });
+    this.ports = testPorts();
     this.recorded = record(client);
-    const table = openTable(client, name, {
-      expiry: (key) => expiryOf(key, this.ports.clock.now()),
-    });
-    const bells = tableBells(table, async (ref, token) => {
-      if (this.#asleep.get(runKey(ref)) === token) this.#wake(ref);
-    });
-    this.service = createService({ ...this.ports, table, bells });
+    const { clock } = this.ports;
+    const { walks } = this.machine;
+    const table = openTable(client, name, { expiry: (key) => expiryOf(key, clock.now()) });
+    const bells = tableBells(
+      table,
+      async (_, token) => {
+        await walks.answer(token, { next: 'tick' });
+      },
+      clock,
+    );
+    const ports = { ...this.ports, table, bells };
+    const takeUp = takeUpByWalks({ table, clock, walks });
+    this.service = createService(ports, undefined, takeUp);
     this.ports.jobs.connect(
       createDesk(this.service, {
         submit: async (job, reported, report) => {
@@ -47,38 +67,41 @@ export class CloudRun {
     );
   }
 
-  #wake(ref: RunRef): void {
-    this.#woken.set(runKey(ref), ref);
-  }
-
   /** Compiles and starts; its first tick is over when it returns. */
   async start(yaml: string): Promise<RunRef> {
     const compiled = compile({ text: yaml });
     if (!compiled.ok) throw new Defect(compiled.problems.map(({ message }) => message).join('\n'));
     const request = { plan: compiled.plan as Json, inputs: {}, sources: {} };
     const ref = await startRun(this.service, 'default', request);
-    // The machine begins with a tick, which nobody has to ring for.
-    this.#wake(ref);
+    await this.service.takeUp(ref, 'new');
     await this.settle();
     return ref;
   }
 
   /** Ticks until every run sleeps. */
   async settle(): Promise<void> {
-    for (const [key, ref] of this.#woken) {
-      this.#woken.delete(key);
-      this.ticks += 1;
-      const token = `tick-${this.ticks}`;
-      // Whoever is rung while it walks on finds the token only after it was left.
-      this.#asleep.set(key, token);
-      await advanceRun(this.service, ref, { gen: this.ticks, token });
+    for (let order = this.#called.shift(); order !== undefined; order = this.#called.shift()) {
+      await tickRun(
+        {
+          service: this.service,
+          walks: this.machine.walks,
+          remaining: () => this.remaining,
+          sleep: (milliseconds) => this.meanwhile(milliseconds),
+        },
+        order,
+      );
     }
   }
 
   /** All of them complete at once; then the run goes on. */
   async complete(addresses: readonly string[], outputs: Outputs = {}): Promise<void> {
-    await Promise.all(addresses.map((address) => this.ports.jobs.complete(address, outputs)));
+    await this.reportAll(addresses, outputs);
     await this.settle();
+  }
+
+  /** All of them complete; nobody ticks. */
+  async reportAll(addresses: readonly string[], outputs: Outputs = {}): Promise<void> {
+    await Promise.all(addresses.map((address) => this.ports.jobs.complete(address, outputs)));
   }
 
   close(): void {
