@@ -16,6 +16,7 @@ const BENCHES: Readonly<Record<string, () => Promise<{ rows(): Promise<readonly 
   runner: () => import('./runner.ts'),
   sql: () => import('./sql.ts'),
   approve: () => import('./approve.ts'),
+  coldstart: () => import('./coldstart.ts'),
   peers: () => import('./peers.ts'),
 };
 

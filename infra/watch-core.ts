@@ -3,6 +3,7 @@ import { Duration } from 'aws-cdk-lib';
 import { Metric, Stats } from 'aws-cdk-lib/aws-cloudwatch';
 import { EventField } from 'aws-cdk-lib/aws-events';
 import { functionNames } from '#schemas/aws.ts';
+import type { Program } from './constructs/function.ts';
 import type { Watch } from './constructs/watch.ts';
 import type { CoreStack } from './core-stack.ts';
 
@@ -16,6 +17,7 @@ const SUBMIT_AGE = 600;
 export function watchCore(watch: Watch, core: CoreStack, jobQueues: readonly string[]): void {
   watchFunctions(watch, core);
   watchWalker(watch, core);
+  watchRuns(watch, core);
   watchQueues(watch, core);
   watchTable(watch, core);
   watchMachines(watch, core, jobQueues);
@@ -81,12 +83,7 @@ function watchWalker(watch: Watch, { walker: { machine }, programs }: CoreStack)
     runbook: 'a-walk-fails',
   });
   watch.alarm('runs-halted', {
-    metric: new Metric({
-      namespace: 'Millrace',
-      metricName: 'RunsHalted',
-      dimensionsMap: { function: programs.tick.lambda.functionName },
-      ...sum,
-    }),
+    metric: told(programs.tick, 'RunsHalted'),
     says: 'A run was halted: its ticks kept failing. It waits for a person.',
     runbook: 'a-run-is-halted',
   });
@@ -97,6 +94,53 @@ function watchWalker(watch: Watch, { walker: { machine }, programs }: CoreStack)
     machine.metricFailed(sum),
   );
 }
+
+/** What is told by the functions themselves. */
+function watchRuns(watch: Watch, { programs: { tick, sweep, outcome } }: CoreStack): void {
+  watch.alarm('ticks-failed', {
+    metric: told(tick, 'TicksFailed'),
+    says: 'Runs could not be advanced. Each is tried again, and halted after five times.',
+    runbook: 'ticks-fail',
+    threshold: 5,
+  });
+  watch.alarm('walks-dead', {
+    metric: told(sweep, 'WalksBegun'),
+    says: 'The sweep found walks that were dead, and began others.',
+    runbook: 'a-walk-fails',
+    threshold: 5,
+  });
+  watch.alarm('sweep-failed', {
+    metric: told(sweep, 'SweepsFailed'),
+    says: 'The sweep could not look after some run, three times in a row.',
+    runbook: 'a-run-is-not-looked-after',
+    periods: 3,
+  });
+  watch.alarm('jobs-unreported', {
+    metric: told(outcome, 'JobsUnreported'),
+    says: 'Many jobs ended without a report of their runner: machines were lost, or containers do not start.',
+    runbook: 'jobs-end-without-a-report',
+    threshold: 20,
+  });
+  watch.alarm('attempts-silent', {
+    metric: told(sweep, 'AttemptsSettled'),
+    says: 'Nothing was heard of many jobs, not even their end.',
+    runbook: 'jobs-are-silent',
+    threshold: 20,
+  });
+  watch.graph('Runs that are not over', told(sweep, 'RunsActive'));
+  watch.graph(
+    'What went wrong and was mended',
+    ...[told(tick, 'TicksFailed'), told(sweep, 'WalksBegun')],
+    ...[told(sweep, 'AttemptsSettled'), told(outcome, 'JobsUnreported')],
+  );
+}
+
+/** A metric that a function writes into its log. */
+const told = ({ lambda }: Program, metricName: string): Metric =>
+  new Metric({
+    ...{ namespace: 'Millrace', metricName, dimensionsMap: { function: lambda.functionName } },
+    ...sum,
+  });
 
 function watchQueues(watch: Watch, { queues }: CoreStack): void {
   for (const [name, queue] of Object.entries(queues.dead))

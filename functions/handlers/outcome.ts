@@ -20,7 +20,9 @@ const tokens = createAttemptTokens({
 export const handler = onEvent('outcome', outcomeEvent, async (event, call) => {
   if ('job' in event) {
     call.note({ job: event.job.jobId, name: event.job.jobName });
-    call.note({ came: await endJob(service, event.job) });
+    const came = await endJob(service, event.job);
+    call.note({ came });
+    if (came !== 'ignored') call.count('JobsUnreported');
   } else {
     call.note({ function: event.call.requestContext.functionArn });
     call.note({ came: await endCall(service, tokens, event.call) });
