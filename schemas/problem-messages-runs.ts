@@ -70,6 +70,8 @@ export const RUN_MESSAGES = {
       'operator "{operator}" is the working tree {path}, which other machines do not have; wanted is a repository with an address and a tag',
     operator_repository:
       'operator "{operator}" is in the repository {path}, which other machines do not have; wanted is an https or ssh URL',
+    encoded:
+      'the configuration of {file} holds encoded values, which are given to programs of this machine only; wanted are secrets of the server',
   },
   package_missing: {
     sql: 'node "{node}" has "sql", which needs the package {name}: npm i {name}@{version}',

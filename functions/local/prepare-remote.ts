@@ -1,7 +1,9 @@
 // Prepares a run that other machines will work on: compiles and checks here, where the files and the user's git are, and brings along
 // what they could not get. What is wrong is told all at once, before anything is brought.
 import { basename, dirname } from 'node:path';
+import { message, problemOf } from '#core/messages.ts';
 import { Rejected } from '#errors/families.ts';
+import type { Problem } from '#schemas/problems.ts';
 import type { FileValue, Json } from '#schemas/values.ts';
 import type { Control } from '#service/control.ts';
 import { fileValueOf } from '#service/given-files.ts';
@@ -39,7 +41,13 @@ export async function prepareRemote(options: PrepareOptions, remote: Remote): Pr
   const stays = travels(all.map(({ plan }) => plan));
   const resolved = stays.length > 0 ? NOTHING : await operatorsOf(all, options);
   const { warnings } = compiled;
-  const problems = [...plans.problems, ...inputs.problems, ...stays, ...resolved.problems];
+  const problems = [
+    ...plans.problems,
+    ...inputs.problems,
+    ...stays,
+    ...encodedIn(all),
+    ...resolved.problems,
+  ];
   if (problems.length > 0) return { problems: [...warnings, ...problems] };
   await uploadFiles([...files.values()], remote.control);
   return {
@@ -51,11 +59,19 @@ export async function prepareRemote(options: PrepareOptions, remote: Remote): Pr
       ...(plans.below.length === 0 ? {} : { plans: plans.below.map(({ plan }) => plan as Json) }),
       inputs: inputs.values,
       sources: resolved.sources,
-      file: basename(plans.main.file),
+      file: basename(options.file),
       ...(options.timeout === undefined ? {} : { timeout: options.timeout }),
     },
   };
 }
+
+/** What is stored nowhere cannot wait for a program on another machine. */
+const encodedIn = (plans: readonly FilePlan[]): readonly Problem[] =>
+  plans
+    .filter(({ decoded }) => decoded !== undefined && decoded.size > 0)
+    .map(({ file }) =>
+      problemOf(message('stays_here', 'encoded', { file: basename(file) }), basename(file)),
+    );
 
 const NOTHING: ResolvedOperators = { sources: {}, problems: [], warnings: [] };
 

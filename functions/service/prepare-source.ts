@@ -69,6 +69,8 @@ export async function requestOf(place: Place, request: StartRequest): Promise<Ru
 
 /** What was compiled on another machine is looked at again: nobody knows by whom. */
 async function fromElsewhere(place: Place, request: RunRequest): Promise<RunRequest> {
+  if (Object.keys(request.decoded ?? {}).length > 0)
+    throw new Rejected('invalid', 'what a configuration holds encoded stays on its own machine');
   const plans = [request.plan, ...(request.plans ?? [])].map(planOf);
   const [main] = plans;
   if (main === undefined) throw new Rejected('invalid', 'no plan is given');
@@ -82,7 +84,7 @@ async function fromElsewhere(place: Place, request: RunRequest): Promise<RunRequ
     ...(await missingSecrets(place, plans)),
   ];
   if (problems.length > 0) throw new HasProblems(problems);
-  const { with: _with, folder: _folder, allowEnv: _allowEnv, ...rest } = request;
+  const { with: _with, folder: _folder, allowEnv: _allowEnv, decoded: _decoded, ...rest } = request;
   return rest;
 }
 

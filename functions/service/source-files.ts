@@ -29,8 +29,10 @@ function partsOf(path: string): readonly string[] {
   return parts;
 }
 
-const join = (folder: string, named: string): string =>
-  partsOf(folder === '.' ? named : `${folder}/${named}`).join('/');
+function join(folder: string, named: string): string {
+  const parts = partsOf(folder === '.' ? named : `${folder}/${named}`).join('/');
+  return folder.startsWith('/') ? `/${parts}` : parts;
+}
 
 function dirname(path: string): string {
   const at = path.lastIndexOf('/');
