@@ -7,6 +7,7 @@ export function joinJobs(programs: Jobs, functions: Jobs): Jobs {
   const isDirect = ({ work }: WorkOrder): boolean => functions.direct.has(work.kind);
   return {
     direct: functions.direct,
+    waits: (kind) => (functions.direct.has(kind) ? functions : programs).waits?.(kind) ?? 0,
     start: async (orders) => {
       const own = orders.filter(isDirect);
       if (own.length > 0) await functions.start(own);

@@ -16,6 +16,11 @@ export interface Jobs {
    * this process does not know, and that has no item, is gone with the process that had it.
    */
   readonly direct: ReadonlySet<WorkOrder['work']['kind']>;
+  /**
+   * Milliseconds that work of this kind may wait, after it was started, for a machine to begin it. Absent: it begins at once, or whoever
+   * has it tells of the time.
+   */
+  readonly waits?: (kind: WorkOrder['work']['kind']) => number;
   /** Submits the work; returns when it will not be forgotten by a restart of this process alone, or rejects with Transient. */
   start(orders: readonly WorkOrder[]): Promise<void>;
   /** Asks for the end of what runs under these names. Unknown ones are ignored. */

@@ -4,6 +4,7 @@ import { attemptAt, nodeView } from '#core/walk/view.ts';
 import { walk } from '#core/walk/walk.ts';
 import { Defect } from '#errors/families.ts';
 import { limits } from '#schemas/limits.ts';
+import type { Executor } from '#schemas/plan.ts';
 import type { WalkEvent } from '#schemas/run.ts';
 import type { Outputs } from '#schemas/values.ts';
 import { decisionsAgainst } from './approvals.ts';
@@ -56,6 +57,7 @@ async function walkOnce(
       system: systemOf(memory.start),
       outputs: (node) => fresh.get(node) ?? memory.outputs.get(node),
       list: (value) => rememberedList(memory, value),
+      waits: (kind) => (isWork(kind) ? (service.jobs.waits?.(kind) ?? 0) : 0),
       bounds,
     });
     if (result.missing.length === 0) {
@@ -69,6 +71,9 @@ async function walkOnce(
   }
   throw new Defect(`the walk of run ${ref.run} never has what it lacks`);
 }
+
+const isWork = (kind: Executor['kind']): kind is 'steps' | 'prepare' | 'function' =>
+  kind === 'steps' || kind === 'prepare' || kind === 'function';
 
 /** A forEach node that ends in this very walk is not stored yet, nor are the last of its instances. */
 function outputsFor(

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { Transient } from '#errors/families.ts';
 import type { Jobs } from '#ports/jobs.ts';
+import { limits } from '#schemas/limits.ts';
 import type { WorkOrder } from '#schemas/work-order.ts';
 import type { MemoryDesk } from '#support/memory-desk.ts';
 import { anOrder } from '../runner/orders.ts';
@@ -103,6 +104,11 @@ export function jobsContract(
       await opened.jobs.stop([stop, stop]);
       const [report] = await opened.desk.reported(order);
       expect(report?.result).toEqual({ result: 'cancelled', message: 'someone cancelled' });
+    });
+
+    test('a program may wait for room for longer than its walk would wait for its end', () => {
+      for (const kind of ['steps', 'prepare'] as const)
+        expect(opened.jobs.waits?.(kind)).toBeGreaterThan(limits.longestDuration / 60);
     });
 
     test('stopping what is not known does nothing', async () => {

@@ -39,6 +39,7 @@ export function createJobs(options: JobsOptions): Jobs {
   const place = { client, prefix };
   return {
     direct: NOTHING,
+    waits: (kind) => (kind === 'function' ? limits.functionMargin : limits.jobQueued),
     start: async (orders) => {
       if (orders.length > 0) await sendOrders({ client: queue, queueUrl, objects }, orders);
     },

@@ -111,6 +111,8 @@ export function createJobs(options: JobsOptions): LocalJobs {
   });
   return {
     direct: new Set(),
+    // A program waits for room, and its runner counts the time from when it begins: it ends late only with its runner, which is noticed.
+    waits: () => limits.jobQueued,
     start: async (orders) => {
       const link = await keeper.ensure();
       const fresh = orders.filter(({ name }) => book.add(name));

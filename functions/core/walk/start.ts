@@ -262,13 +262,18 @@ function launch(walking: Walking, node: number, attempt: number): void {
     walking.commands.push({ command: 'start-node', node: plan.id, attempt });
 }
 
-/** The runner enforces the timeout of an attempt; the walker acts only when it does not. The deadline of an approval is its own. */
+/**
+ * The runner enforces the timeout of an attempt, from when it begins; the walker acts only when it does not. The deadline of an approval
+ * is its own.
+ */
 function backstop(walking: Walking, node: number): { readonly deadline?: number } {
   const approval = approvalOf(walking.graph, node);
   if (approval)
     return approval.deadline === undefined ? {} : { deadline: walking.now + approval.deadline };
-  const { timeout } = nodeOf(walking.graph, node);
-  return timeout === undefined ? {} : { deadline: walking.now + timeout + limits.backstop };
+  const { timeout, executor } = nodeOf(walking.graph, node);
+  if (timeout === undefined) return {};
+  const waits = walking.context.waits?.(executor.kind) ?? 0;
+  return { deadline: walking.now + waits + timeout + limits.backstop };
 }
 
 /** Starts instances of a forEach node: first those that are tried again, then new ones in ranges. */

@@ -1,4 +1,5 @@
 // What goes into a walk and what comes out. The state's inside belongs to this folder; others carry it and store what `encode` gives.
+import type { Executor } from '#schemas/plan.ts';
 import type { Command, Fact, RunEnd, RunStatus, WalkEvent } from '#schemas/run.ts';
 import type { Json, Outputs } from '#schemas/values.ts';
 import type { Graph } from './graph.ts';
@@ -19,6 +20,8 @@ export interface WalkContext {
   outputs(node: string): Outputs | undefined;
   /** A list by reference as it was snapshotted; undefined as above. */
   list?(ref: Json): readonly Json[] | undefined;
+  /** Milliseconds that this kind of work may wait for a machine after it was started, before its own time begins. None where it is not said. */
+  readonly waits?: (kind: Executor['kind']) => number;
   /** Bounds of one walk (W8). */
   readonly bounds: { readonly starts: number; readonly changes: number };
 }
