@@ -189,7 +189,12 @@ async function logsOf(
   return until(
     parts,
     ref,
-    { wait: options.wait, pause: LOOK, signal: options.signal },
+    // What other machines print comes in parts, seconds apart.
+    {
+      wait: options.wait,
+      pause: parts.elsewhere === true ? limits.logPartLook : LOOK,
+      signal: options.signal,
+    },
     async () => {
       // Asked before the lines are read: what was printed before the end is read after it.
       const ended = ENDED.has(await statusOf(parts.service, ref));
