@@ -53,6 +53,8 @@ export const workOrder = z.strictObject({
       env: z.array(z.record(z.string(), z.string())),
       scope,
       secrets: z.array(z.string()),
+      /** Names of secrets that are hidden in what it prints although it is not given them, as far as they are set. */
+      hides: z.array(z.string()).optional(),
     }),
     z.strictObject({ kind: z.literal('prepare'), operator: operatorSource, environment }),
     /** A handler in the engine's own process (a Lambda on AWS). */

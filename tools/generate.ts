@@ -19,7 +19,7 @@ const root = path.resolve(import.meta.dirname, '..');
 export function generated(): ReadonlyMap<string, string> {
   return new Map([
     ['schemas/json/nodes.schema.json', jsonSchema(nodes.nodesPipeline)],
-    ['schemas/json/operators.schema.json', jsonSchema(operators.operatorsPipeline)],
+    ['schemas/json/operators.schema.json', jsonSchema(operators.operatorsPipeline, interpolated)],
     ['docs/reference/nodes.md', nodesPage()],
     ['docs/reference/operators.md', operatorsPage()],
     ['docs/reference/limits.md', limitsPage()],
@@ -29,9 +29,27 @@ export function generated(): ReadonlyMap<string, string> {
   ]);
 }
 
-function jsonSchema(schema: z.ZodType): string {
-  const made = z.toJSONSchema(schema, { target: 'draft-7', io: 'input', unrepresentable: 'any' });
+type Override = NonNullable<NonNullable<Parameters<typeof z.toJSONSchema>[1]>['override']>;
+
+function jsonSchema(schema: z.ZodType, override: Override = () => {}): string {
+  const made = z.toJSONSchema(schema, {
+    target: 'draft-7',
+    io: 'input',
+    unrepresentable: 'any',
+    override,
+  });
   return formatted(JSON.stringify(made));
+}
+
+const TYPED = ['number', 'integer', 'boolean', 'array', 'object'];
+
+/** In place of every value of another type a text may stand that becomes one: interpolated, encoded, or given later. */
+function interpolated({ jsonSchema: made, path: at }: Parameters<Override>[0]): void {
+  const words = made.enum !== undefined || made.pattern !== undefined;
+  if (at.length === 0 || !(words || TYPED.includes(`${made.type}`))) return;
+  const { description, title, ...rest } = made;
+  for (const key of Object.keys(rest)) delete made[key as keyof typeof made];
+  made.anyOf = [rest, { type: 'string', pattern: '\\$\\{|^base64://|^\\?\\?\\?$' }];
 }
 
 /** As biome formats JSON, which looks at generated files too. */
@@ -117,12 +135,18 @@ function nodesPage(): string {
 function operatorsPage(): string {
   return page(
     'Dialect operators',
-    'Production lines of operators. Unknown keys are warnings. All nodes wait until every environment is prepared, and the first unhandled failure cancels the rest.',
+    'Production lines of operators, in one file or in the files of a folder: [docs/production-lines.md](../production-lines.md). Unknown keys are warnings. All nodes wait until every environment is prepared, and the first unhandled failure cancels the rest.',
     keys('The pipeline', operators.operatorsPipeline),
     keys('An operator: `operators[]`', operators.operatorsOperator),
-    keys('`env_config`', operators.operatorsEnvConfig),
+    keys('`env_config` of `uv_project`', operators.operatorsUv),
+    keys('`env_config` of `pixi_project`', operators.operatorsPixi),
+    keys('`env_config` of `conda_project`', operators.operatorsConda),
+    keys('`retry`', operators.operatorsRetry),
+    keys('`resources` of an operator', operators.operatorsNeed),
     keys('A node: `nodes[]`', operators.operatorsNode),
     keys('`resource`', operators.operatorsResource),
+    keys('`s3_config`', operators.operatorsS3),
+    keys('`log_config`', operators.operatorsLog),
   );
 }
 

@@ -14,6 +14,7 @@ import type { AttemptDesk, DirectDesk } from '#ports/jobs.ts';
 import { endLeftovers } from '#runner/leftovers.ts';
 import { forgetSpool, readSpool } from '#runner/spool.ts';
 import type { LockHolder } from '#schemas/data-directory.ts';
+import type { Plan } from '#schemas/plan.ts';
 import type { RunReport } from '#schemas/report.ts';
 import type { AttemptReport, RunStatus } from '#schemas/run.ts';
 import type { AttemptName } from '#schemas/work-order.ts';
@@ -21,7 +22,7 @@ import { adoptRun } from '#service/adopt-run.ts';
 import { asksSomebody } from '#service/approvals.ts';
 import { memoryBells } from '#service/bell.ts';
 import type { Control } from '#service/control.ts';
-import { secretsOf } from '#service/dependencies.ts';
+import { secretsToldTo } from '#service/dependencies.ts';
 import { createDesk, type Notices, refOf } from '#service/desk.ts';
 import { createDirectDesk } from '#service/direct.ts';
 import { activeRuns } from '#service/find-run.ts';
@@ -336,6 +337,11 @@ function sweeping({ loops, notices }: { loops: RunLoops; notices: Notices }): ()
   };
 }
 
+/** The secrets that attempts of a plan may ask for. */
+function toldIn(plan: Plan): ReadonlySet<string> {
+  return new Set(plan.nodes.flatMap((node) => secretsToldTo(plan, node)));
+}
+
 type Desk = AttemptDesk & DirectDesk;
 
 function lateDesk(
@@ -366,7 +372,7 @@ function lateDesk(
           for (const ref of parts.loops.refs) await adoptRun(service(), ref, 'runner');
         },
         allowedSecrets: async (name) =>
-          secretsOf((await hold(service(), refOf(name))).memory.linked.plan),
+          toldIn((await hold(service(), refOf(name))).memory.linked.plan),
       }),
       ...createDirectDesk(service(), { submit: (name, report) => submit(undefined, name, report) }),
     };

@@ -1,6 +1,6 @@
 // What a program submits, whichever way it is given, as what the engine takes.
 import { statSync } from 'node:fs';
-import { join, resolve } from 'node:path';
+import { dirname, join, resolve } from 'node:path';
 import { digestOf } from '#core/compile/canonical.ts';
 import { HasProblems, NotFound, Rejected } from '#errors/families.ts';
 import * as schemas from '#schemas/library.ts';
@@ -52,8 +52,8 @@ export async function requestOf(
 
 export async function validated(source: Source): Promise<Validated> {
   const { file, text } = fileOf(source);
-  const folder = resolve(file, '..');
   if ('plan' in source) {
+    const folder = resolve(file, '..');
     const { main, below } = plansIn(source);
     return {
       ...validPlan(
@@ -70,6 +70,7 @@ export async function validated(source: Source): Promise<Validated> {
   });
   if (!compiled.ok) return compiled;
   const plans = await plansOfRun(compiled, {});
+  const folder = dirname(compiled.main.file);
   const problems = [...compiled.warnings, ...plans.problems];
   if (plans.problems.length > 0) return { ok: false, problems };
   return {
@@ -99,7 +100,8 @@ function validPlan(
 function fileOf(source: Source): { file: string; text?: string } {
   if ('file' in source) {
     const file = resolve(source.file);
-    if (statSync(file, { throwIfNoEntry: false })?.isFile() !== true)
+    const found = statSync(file, { throwIfNoEntry: false });
+    if (found?.isFile() !== true && found?.isDirectory() !== true)
       throw new NotFound(`${file}: no such file; wanted a pipeline`);
     return { file };
   }

@@ -68,7 +68,7 @@ export class Attempt {
       });
     if (work.kind === 'function')
       throw new Defect(`node "${this.order.node}" is a function: a runner does programs`);
-    const secrets = await this.#secrets(work.secrets);
+    const secrets = await this.#secrets(work.secrets, work.hides ?? []);
     this.#mask = new Mask(Object.values(secrets));
     const places = this.#world.workspaces.take(this.order.name);
     const cage = this.#cage(log);
@@ -94,11 +94,17 @@ export class Attempt {
     }
   }
 
-  async #secrets(names: readonly string[]): Promise<Readonly<Record<string, string>>> {
-    if (names.length === 0) return {};
-    const answer = await this.#world.secrets(this.order.name, names);
-    if (answer.missing.length === 0) return answer.values;
-    const list = answer.missing.map((name) => `"${name}"`).join(', ');
+  /** What is only hidden may be missing: then there is nothing to hide. */
+  async #secrets(
+    names: readonly string[],
+    hides: readonly string[],
+  ): Promise<Readonly<Record<string, string>>> {
+    const asked = [...new Set([...names, ...hides])];
+    if (asked.length === 0) return {};
+    const answer = await this.#world.secrets(this.order.name, asked);
+    const missing = answer.missing.filter((name) => names.includes(name));
+    if (missing.length === 0) return answer.values;
+    const list = missing.map((name) => `"${name}"`).join(', ');
     throw new StepFailure(
       'secret_missing',
       `node "${this.order.node}" names ${list} of secret.*, which is not set; set it with: millrace secret set NAME`,

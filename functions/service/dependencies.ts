@@ -67,7 +67,6 @@ export function bindingsOf(plan: Plan, node: PlanNode): Bindings {
   };
   for (const text of outerTemplates(node)) collect(bindings, text, {});
   for (const text of innerTemplates(plan, node)) collect(bindings, text, node.inputs ?? {});
-  for (const name of node.hides ?? []) bindings.secrets.add(name);
   known.set(node, bindings);
   return bindings;
 }
@@ -137,6 +136,11 @@ function matching(plan: Plan, pattern: string): readonly string[] {
   return plan.nodes
     .filter((node) => !node.id.startsWith('@') && patternMatches(pattern, node.id))
     .map((node) => node.id);
+}
+
+/** The secrets that an attempt of a node may be told: those that its templates name, and those that are hidden in what it prints. */
+export function secretsToldTo(plan: Plan, node: PlanNode): readonly string[] {
+  return [...new Set([...bindingsOf(plan, node).secrets, ...(node.hides ?? [])])];
 }
 
 /** All secrets a plan names. */

@@ -94,6 +94,7 @@ async function workOf(held: Held, work: Work): Promise<WorkOrder['work']> {
         env: envOf(held.memory, node),
         scope: await scopeOf(held, work),
         secrets: [...bindingsOf(held.memory.linked.plan, node).secrets],
+        ...(node.hides === undefined ? {} : { hides: node.hides }),
       };
     case 'function':
       return {

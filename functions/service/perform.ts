@@ -11,7 +11,7 @@ import { REASONS } from '#schemas/reasons.ts';
 import type { Command, RunEnd } from '#schemas/run.ts';
 import type { AttemptName, WorkOrder } from '#schemas/work-order.ts';
 import { takeOver } from './cache.ts';
-import { bindingsOf } from './dependencies.ts';
+import { secretsToldTo } from './dependencies.ts';
 import { isDirect } from './direct.ts';
 import { fenceAttempts, noteStops, type ToldToStop } from './fences.ts';
 import { activeKey, attemptKey, type RunRef, summaryKey } from './keys.ts';
@@ -63,7 +63,7 @@ function grantedTo({ memory }: Held, { node: id }: Offer): Granted {
   const { plan, graph } = memory.linked;
   const node = plan.nodes[graph.index.get(id) ?? -1];
   if (node === undefined) return {};
-  const secrets = [...bindingsOf(plan, node).secrets];
+  const secrets = secretsToldTo(plan, node);
   return {
     ...(secrets.length === 0 ? {} : { secrets }),
     ...(node.executor.kind === 'prepare' ? { prepares: true } : {}),

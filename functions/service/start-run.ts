@@ -1,5 +1,5 @@
 // Starts a run: everything it needs is written in one transaction, then it is rung.
-import { canonical, digestOf } from '#core/compile/canonical.ts';
+import { canonical, digestOf, digestOfCanonical } from '#core/compile/canonical.ts';
 import { encode } from '#core/walk/codec.ts';
 import { link } from '#core/walk/graph.ts';
 import { initialState } from '#core/walk/state.ts';
@@ -56,7 +56,7 @@ export async function startRun(
     );
   const plan = parsed.data;
   const text = canonical(plan as Json);
-  const digest = digestOf(text);
+  const digest = digestOfCanonical(text);
   const linked = service.plans.get(digest) ?? { plan, graph: link(plan) };
   rememberPlan(service, digest, linked);
   await service.objects.put(planObject(namespace, digest), new TextEncoder().encode(text), {

@@ -2,7 +2,7 @@
 // A production line in several files, from the folder to the end of its run: merged, set by variables, with values that are encoded. What
 // was decoded reaches the programs that name it and stands nowhere else.
 import { execFileSync } from 'node:child_process';
-import { mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { allProcesses } from '#runner/processes.ts';
@@ -17,7 +17,7 @@ s3_config: { access_key: AKIAEXAMPLE, secret_key: "${encoded(SECRET)}" }
 log_config: { level: INFO }
 `;
 
-const OPERATORS = `
+const USES = `
 operators:
   - operator_id: uses
     git_repo: ./code
@@ -32,6 +32,9 @@ operators:
       echo "out=<$KEY>" >> "$MILLRACE_OUTPUTS"
       touch "$MILLRACE_PIPELINE_DIR/ready"
       until test -e "$MILLRACE_PIPELINE_DIR/go"; do sleep 0.05; done
+`;
+
+const OPERATORS = `${USES}
   - operator_id: fails
     git_repo: ./code
     git_tag: v1
@@ -131,6 +134,31 @@ test('a decoded value reaches the programs that name it and stands nowhere else,
   ])
     expect(shows(stdout + stderr)).toBe(false);
   expect(holders(dataDir, SECRET)).toEqual([]);
+});
+
+test('an engine in another process is told what was decoded, and one that was left behind reads it', async () => {
+  line('a.yaml', `${BASE}${USES}`);
+  line('b.yaml', NODES.replace(/ {2}- \{ node_id: two.*\n/, ''));
+  writeFileSync(join(place.folder, 'line/wanted'), SECRET);
+  writeFileSync(join(place.folder, 'line/go'), '');
+  // Known to whoever submits the run only.
+  const own = 'MI_PIPELINE_CONF_S3_CONFIG__SECRET_KEY';
+  const server = place.start('serve', '--idle', '20s');
+  const socket = join(place.folder, '.millrace/engine.sock');
+  await expect.poll(() => existsSync(socket), { timeout: 15_000 }).toBe(true);
+  place.env[own] = encoded('of the client');
+  writeFileSync(join(place.folder, 'line/wanted'), 'of the client');
+
+  const asked = await place.run('run', 'line', '--json');
+  expect(jsonLines(asked.stdout).report, asked.stdout).toMatchObject({ status: 'completed' });
+  server.child.kill('SIGTERM');
+  await server.ended;
+  const left = await place.run('run', 'line', '--detach');
+  expect(left.code).toBe(0);
+  await expect
+    .poll(async () => (await place.run('show', 'latest', '--json')).stdout, { timeout: 20_000 })
+    .toContain('"status":"completed"');
+  expect(holders(join(place.folder, '.millrace'), 'of the client')).toEqual([]);
 });
 
 test('files merge in the order of their names, the local one last, and variables have the last word', async () => {

@@ -24,6 +24,13 @@ export function digestOf(value: unknown): string {
   return digest.hex();
 }
 
+/** The same of a text that `canonical` gave. */
+export function digestOfCanonical(text: string): string {
+  const digest = digester();
+  digest.add(text);
+  return digest.hex();
+}
+
 class Writer {
   #text = '';
   readonly #emit: ((piece: string) => void) | undefined;

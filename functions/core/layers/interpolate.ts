@@ -43,6 +43,8 @@ export class Interpolation {
   /** What does not exist, by the text that names it, so that one mistake is told once. */
   readonly #missing = new Set<string>();
   #length = 0;
+  /** Keys of the top that values name. */
+  readonly named = new Set<string>();
 
   constructor(findings: Findings, root: Tree, environment: Environment) {
     this.#findings = findings;
@@ -224,6 +226,7 @@ export class Interpolation {
   }
 
   #select(from: Place, keys: readonly string[]): Selected {
+    if (from.up === undefined && keys[0] !== undefined) this.named.add(keys[0]);
     let place = from;
     for (const key of keys) {
       const holder = { ...place, tree: this.#solid(place) };

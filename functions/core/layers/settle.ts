@@ -10,7 +10,7 @@ import {
   type Tree,
 } from '#core/compile/tree.ts';
 import { message } from '#core/messages.ts';
-import { BELOW_PIPELINE } from '#schemas/dialect-operators.ts';
+import { BELOW_PIPELINE, operatorsKeys } from '#schemas/dialect-operators.ts';
 import { limits } from '#schemas/limits.ts';
 import { type Decoded, Decoder } from './decode.ts';
 import { Interpolation } from './interpolate.ts';
@@ -36,11 +36,21 @@ export function settled(
   const set = overridden(findings, tree, environment);
   const decoder = new Decoder(findings);
   const plain = decoder.read({ tree: set, key: '' });
-  const filled = new Interpolation(findings, plain, environment).all();
-  if (!isBounded(findings, filled)) return undefined;
+  const interpolation = new Interpolation(findings, plain, environment);
+  const whole = interpolation.all();
+  if (!isBounded(findings, whole)) return undefined;
+  const filled = withoutOwn(whole, interpolation.named);
   const { decoded } = decoder;
   if (decoded.size === 0) return { tree: filled, decoded };
   return { tree: new Hider(findings).all(filled), decoded };
+}
+
+/** Keys of the user's own that other values name have done what they are there for: nobody needs to be warned of them. */
+function withoutOwn(tree: Tree, named: ReadonlySet<string>): Tree {
+  if (tree.kind !== 'map' || named.size === 0) return tree;
+  const known = operatorsKeys([]);
+  const entries = [...tree.entries].filter(([key]) => known.includes(key) || !named.has(key));
+  return { ...tree, entries: new Map(entries) };
 }
 
 interface Size {

@@ -53,6 +53,12 @@ test('a value that is one reference keeps the type of what it names, mappings an
   expect(settings?.log.retention).toEqual({ files: 4 });
 });
 
+test('keys of the user that others name are known, further ones are warned of', () => {
+  expect(
+    problemsOfFiles({ 'a.yaml': `${LINE}name: "\${team}"\nteam: T\ntaem: U\n` }),
+  ).toMatchObject([{ code: 'unknown_key', severity: 'warning', path: 'taem' }]);
+});
+
 test('a number in a text stays as it is written', () => {
   expect(commandOf('v ${version}', 'version: 1.10\n')).toBe('v 1.10');
   expect(commandOf('v ${version}', 'version: 0x10\n')).toBe('v 0x10');
