@@ -10,7 +10,7 @@ import { text } from 'node:stream/consumers';
 import { pipeline } from 'node:stream/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { constants, createZstdCompress, createZstdDecompress } from 'node:zlib';
-import { Transient } from '#errors/families.ts';
+import { Rejected, Transient } from '#errors/families.ts';
 import type { Archive, Archived } from '#runner/archive.ts';
 import { limits } from '#schemas/limits.ts';
 import type { Attempts } from './attempts.ts';
@@ -124,6 +124,9 @@ async function pack(packing: {
   await both(tar, pipeline(tar.stdout, compress, createWriteStream(file, { mode: 0o600 })));
 }
 
+const tooLarge = (): Rejected =>
+  new Rejected('too_large', `it unpacks to more than ${limits.archiveBytes} bytes`);
+
 async function unpack(
   packed: NodeJS.ReadableStream,
   folder: string,
@@ -139,10 +142,7 @@ async function unpack(
     transform(chunk: Buffer, _, done) {
       bytes += chunk.length;
       const over = bytes > limits.archiveBytes;
-      done(
-        over ? new RangeError(`it unpacks to more than ${limits.archiveBytes} bytes`) : null,
-        chunk,
-      );
+      done(over ? tooLarge() : null, chunk);
     },
   });
   // That it reads no further than to the end of the archive is no error; what it says of its own end counts.

@@ -46,7 +46,7 @@ function exchange(request: HttpRequest, bounds: HttpBounds): Promise<IncomingMes
       timeout: bounds.idle,
       ...(bounds.signal === undefined ? {} : { signal: bounds.signal }),
     });
-    sent.on('timeout', () => sent.destroy(new Error(`nothing moved for ${bounds.idle / 1000} s`)));
+    sent.on('timeout', () => sent.destroy(silent(bounds.idle)));
     sent.on('error', reject);
     sent.on('response', resolve);
     if (body === undefined || Buffer.isBuffer(body)) sent.end(body);
@@ -78,6 +78,9 @@ function refusal(request: HttpRequest, { status, told, headers }: Refused): Erro
     afterMs: Number.isFinite(seconds) && seconds > 0 ? seconds * 1000 : 0,
   });
 }
+
+const silent = (milliseconds: number): Transient =>
+  new Transient('unavailable', `nothing moved for ${milliseconds / 1000} s`);
 
 function unreached(request: HttpRequest, error: unknown): Error {
   const why = error instanceof Error ? error.message || error.name : String(error);
