@@ -1,4 +1,6 @@
 // biome-ignore-all lint/suspicious/noTemplateCurlyInString: these are what is tested
+import { readFileSync } from 'node:fs';
+import path from 'node:path';
 import { expect, test } from 'vitest';
 import { compiledFiles, LINE, problemsOfFiles } from './layers.ts';
 
@@ -127,4 +129,56 @@ test('a value that must be given is told until somebody gives it', () => {
     problemsOfFiles({ 'line.yaml': text }, { MI_PIPELINE_CONF_S3_CONFIG__BUCKET: 'b' }),
   ).toEqual([]);
   expect(problemsOfFiles({ 'a.yaml': text, 'b.yaml': 's3_config: { bucket: b }\n' })).toEqual([]);
+});
+
+const PRODUCTION_LINE = readFileSync(
+  path.resolve(import.meta.dirname, '../../fixtures/production-line.yaml'),
+  'utf8',
+);
+
+test('of the document only the kinds of environment are missing', () => {
+  expect(
+    problemsOfFiles({ 'line.yaml': PRODUCTION_LINE }).map(({ code, path: at }) => [code, at]),
+  ).toEqual([
+    ['environment_missing', 'operators[0].env_type'],
+    ['environment_missing', 'operators[1].env_type'],
+  ]);
+});
+
+test('all else that the document says is read, and set by the variables that it gives', () => {
+  const text = PRODUCTION_LINE.replaceAll(
+    /env_type: "\w+"\n {4}env_config:\n(?: {6}.*\n)+/g,
+    'env_type: host\n',
+  );
+  const { plan, settings } = compiledFiles(
+    { 'line.yaml': text },
+    {
+      MI_PIPELINE_CONF_S3_CONFIG__ENDPOINT: 'http://s3-new.example.com',
+      MI_PIPELINE_CONF_S3_CONFIG__ACCESS_KEY: 'new_xxx',
+      MI_PIPELINE_CONF_LOG_CONFIG__LEVEL: 'DEBUG',
+      MI_PIPELINE_CONF_WORK_DIR: './new_workspace',
+    },
+  );
+
+  expect(settings).toEqual({
+    workDir: './new_workspace',
+    scheduling: 'topological',
+    s3: {
+      endpoint: 'http://s3-new.example.com',
+      credentials: { accessKey: 'new_xxx', secretKey: 'xxx' },
+      region: 'us-east-1',
+      pathStyle: true,
+    },
+    log: {
+      level: 'DEBUG',
+      path: './pipeline_workspace/logs/pipeline.log',
+      rotation: { bytes: 100_000_000 },
+      retention: { files: 10 },
+    },
+  });
+  expect(plan).toMatchObject({ id: 'data_process_pipeline_v1', name: '数据处理产线V1' });
+  expect(plan.nodes.slice(0, 2)).toMatchObject([
+    { id: 'node_1', resources: { cpu: 2, memory: 8 * 2 ** 30, gpu: 0 } },
+    { id: 'node_2', needs: [0], resources: { gpu: 1, limits: { gpu: 1, cpu: 8 } } },
+  ]);
 });
