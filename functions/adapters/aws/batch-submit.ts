@@ -35,16 +35,17 @@ export function createMachines(options: MachinesOptions): Machines {
     submit: async (order) => {
       const request = jobRequest(order, options);
       const { pace, client, pause = sleep } = options;
+      const send = () => client.send(new SubmitJobCommand(request));
       for (let turn = 0; ; turn += 1) {
         await pace();
         try {
-          const send = () => client.send(new SubmitJobCommand(request));
           return (await unlessRefused(order.submission, send)).jobId ?? '';
         } catch (error) {
-          // Where it was not answered, it may have been done: whoever brings the message again looks first.
-          const mayAskAgain = error instanceof Transient && error.code === 'busy';
-          if (!mayAskAgain || turn + 1 >= limits.submitTries) throw error;
+          if (!(error instanceof Transient) || turn + 1 >= limits.submitTries) throw error;
           await pause(Math.min(limits.awsRetryDelay * 2 ** turn, limits.awsRetryMaxDelay));
+          // Where it was not answered, it may have been done.
+          const known = error.code === 'busy' ? undefined : await idOf(options, order.submission);
+          if (known !== undefined) return known;
         }
       }
     },
