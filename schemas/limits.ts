@@ -359,6 +359,8 @@ export const limits = {
   /** Milliseconds after which no line of a log with an earlier time is expected any more, where jobs send theirs, and between two looks for new ones. */
   logPartSettle: 10 * SECOND,
   logPartLook: 2 * SECOND,
+  /** Parts of one attempt's log; what is sent beyond them is passed over, but for the last one. */
+  logParts: 200_000,
   /** Bytes of parts of logs that one process remembers, and attempts whose parts it knows. */
   logPartsRemembered: 16 * MIB,
   logAttemptsRemembered: 10_000,
@@ -426,7 +428,7 @@ export const limits = {
   /** Live attempts from which on a tick waits for the next outcome before it parks; how long, and milliseconds between two looks. */
   lingerLive: 20,
   linger: 3 * SECOND,
-  lingerInterval: 250,
+  lingerInterval: 500,
   /** Milliseconds before a tick that failed is followed by another one; four times as many after each further failure, up to the second. */
   tickPause: 500,
   tickPauseMax: 30 * SECOND,

@@ -7,6 +7,7 @@ import {
   type AttemptBody,
   type AttemptVerb,
   attemptVerbs,
+  type LogPart,
 } from '#schemas/attempts.ts';
 import { limits } from '#schemas/limits.ts';
 import type { AttemptName } from '#schemas/work-order.ts';
@@ -77,7 +78,7 @@ const CALLS: Calls = {
     return { granted: false, because: whyNot(await itemOf(service, name)) };
   },
   beat: async (service, speaker, { said, log }) => {
-    const parts = await partsOf(service, speaker, log);
+    const parts = await partsOf(service, speaker, { log });
     if (parts === undefined) return { gone: true };
     const notice = said === undefined ? {} : { notice: { ...said, state: 'running' as const } };
     const item = await changed(service, speaker, {
@@ -90,7 +91,7 @@ const CALLS: Calls = {
   },
   log: async (service, speaker, { log }) => {
     refuseLogPart(log);
-    await demandHeld(service, speaker);
+    if (isFull(await demandHeld(service, speaker))) return {};
     await keepLogPart(service, speaker.name, log);
     await changed(service, speaker, { add: { parts: 1 } });
     return {};
@@ -115,7 +116,7 @@ const CALLS: Calls = {
     return await leaseOf(service, speaker, { name, hold: wanted });
   },
   report: async (service, speaker, { report, log }) => {
-    const parts = await partsOf(service, speaker, log);
+    const parts = await partsOf(service, speaker, { log, last: true });
     const judged = await judgeReport(service, speaker.name, report);
     const how = await takeReport(service, { ...speaker, report: judged }, parts ?? 0);
     return { taken: how === 'told' };
@@ -140,6 +141,8 @@ function whyNot(item: Item | undefined): string {
 
 const holds = (item: Item | undefined, job: string): boolean =>
   item?.['status'] === 'claimed' && item['job'] === job;
+
+const isFull = (item: Item | undefined): boolean => Number(item?.['parts'] ?? 0) >= limits.logParts;
 
 async function demandHeld(service: Service, { name, job }: Speaker): Promise<Item> {
   const item = await itemOf(service, name);
@@ -171,11 +174,14 @@ async function changed(
 async function partsOf(
   service: Service,
   { name, job }: Speaker,
-  log: AttemptBody<'beat'>['log'],
+  { log, last = false }: { readonly log: LogPart | undefined; readonly last?: boolean },
 ): Promise<number | undefined> {
   if (log === undefined) return 0;
   refuseLogPart(log);
-  if (!holds(await itemOf(service, name), job)) return undefined;
+  const item = await itemOf(service, name);
+  if (!holds(item, job)) return undefined;
+  // How a program ended is worth more than its middle.
+  if (isFull(item) && !last) return 0;
   await keepLogPart(service, name, log);
   return 1;
 }

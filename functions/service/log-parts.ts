@@ -29,6 +29,8 @@ export function refuseLogPart({ first, text }: LogPart): void {
       'too_large',
       `lines of ${length} bytes; at once at most ${limits.logPartBytes}`,
     );
+  if (first >= 10 ** DIGITS)
+    throw new Rejected('invalid', `the part begins with line ${first}; no log has so many`);
   let before = first - 1;
   const lines = linesIn(text);
   for (const [index, line] of lines.entries()) {

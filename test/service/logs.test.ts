@@ -4,7 +4,7 @@ import type { LogPart } from '#schemas/attempts.ts';
 import { limits } from '#schemas/limits.ts';
 import type { Range } from '#schemas/run.ts';
 import { answerAttempt } from '#service/attempt-calls.ts';
-import type { RunRef } from '#service/keys.ts';
+import { attemptKey, type RunRef } from '#service/keys.ts';
 import { logPrefix } from '#service/log-parts.ts';
 import { readRunLogs } from '#service/logs.ts';
 import type { Service } from '#service/service.ts';
@@ -94,6 +94,7 @@ describe('a part', () => {
       'another first line',
       part(1, [0]).text.length > 0 ? { ...part(2, [0]), first: 1 } : part(1, []),
     ],
+    ['a line beyond all logs', { first: 10 ** 10, text: rowOf(10 ** 10, 0) }],
     ['lines that go back', { first: 2, text: rowOf(2, 0) + rowOf(1, 0) }],
   ])('with %s is refused', async (_, log) => {
     await expect(send('a', log)).rejects.toMatchObject({ code: 'invalid' });
@@ -104,6 +105,24 @@ describe('a part', () => {
     const text = rowOf(1, 0, '字'.repeat(limits.logPartBytes / 2));
     expect(text.length).toBeLessThan(limits.logPartBytes);
     await expect(send('a', { first: 1, text })).rejects.toMatchObject({ code: 'too_large' });
+  });
+
+  test('may come along with a heartbeat', async () => {
+    const { token, body } = speaker('a');
+    const said = { ...body, counter: 1, log: part(1, [3]) };
+    await answerAttempt(service, 'beat', { token, body: said });
+    expect(await here.ports.table.get(attemptKey(run, 'a', 1))).toMatchObject({
+      beat: 1,
+      parts: 1,
+    });
+    expect(shown(await read({ node: 'a' }))).toEqual(['a 1 3']);
+  });
+
+  test('beyond the last that a log may have is passed over, but for the one with the report', async () => {
+    await here.ports.table.update(attemptKey(run, 'a', 1), { set: { parts: limits.logParts } });
+    await send('a', part(1, [0]));
+    await end('a', part(2, [1]));
+    expect(await keys('a')).toEqual(['1/0000000002.jsonl']);
   });
 
   test('of an address with signs in it stays within its folder', async () => {
