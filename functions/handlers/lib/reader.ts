@@ -24,7 +24,7 @@ export function openReader(settings: Settings<'table' | 'bucket'>): Service {
 }
 
 /** Whoever would only keep what it made out goes on without (the family says so); all else must not happen here. */
-function readOnly(table: Table): Table {
+export function readOnly(table: Table): Table {
   const refuse = (): Promise<never> =>
     Promise.reject(new Rejected('read_only', 'this function writes nothing'));
   return { ...table, putIfAbsent: refuse, update: refuse, transact: refuse };
