@@ -120,7 +120,7 @@ async function settle(
   const report = { result, endedAt: now };
   const secondHand = suspicion.what === 'lost';
   const told = await reportAttempt(service, { job, name, report }, { secondHand });
-  return told === 'told' ? 1 : 0;
+  return told === 'ignored' ? 0 : 1;
 }
 
 /** Submits again what nobody knows of. It is noted, so that it is not submitted by each sweep. */

@@ -66,7 +66,7 @@ export function takeUpByWalks(parts: Beginning): Service['takeUp'] {
     if (how === 'new') return beginFirstWalk(parts.walks, ref);
     const [signs] = await readSigns(parts.table, [ref]);
     if (signs === undefined) return;
-    if (signs.neverWalked) await beginFirstWalk(parts.walks, ref);
-    else if (signs.over) await beginNextWalk(parts, ref, signs);
+    if (signs.over) await beginNextWalk(parts, ref, signs);
+    else if (signs.neverWalked) await beginFirstWalk(parts.walks, ref);
   };
 }
