@@ -7,7 +7,7 @@ import { timeOf } from './keys.ts';
 const OF_RUN = /^NS#[^#]+#RUN#([0-9A-Z]{26})$/;
 /** Lists whose items are named by run. */
 const BY_RUN = /^NS#[^#]+#(?:RUNS#.+|ACTIVE)$/;
-/** What is written again as long as somebody needs it. */
+/** What is written again now and then as long as somebody needs it. It outlives the runs that it leads to. */
 const RENEWED = /^NS#[^#]+#(?:MONTHS|CACHE#.+|LEASES)$/;
 
 /**
@@ -16,7 +16,7 @@ const RENEWED = /^NS#[^#]+#(?:MONTHS|CACHE#.+|LEASES)$/;
  */
 export function expiryOf({ pk, sk }: Key, now: number): number | undefined {
   const run = OF_RUN.exec(pk)?.[1] ?? (BY_RUN.test(pk) ? sk : undefined);
-  if (run === undefined) return RENEWED.test(pk) ? now + limits.runKept : undefined;
+  if (run === undefined) return RENEWED.test(pk) ? now + 2 * limits.runKept : undefined;
   // An id may have been chosen by hand. No run that is written to began longer ago than the longest one takes, or will begin later.
   const earliest = now - limits.longestDuration + limits.runKept;
   return Math.min(Math.max(keptUntil(run), earliest), now + limits.runKept);
