@@ -99,6 +99,42 @@ describe.each([
       expect(counted().write / 200).toBeLessThanOrEqual(11);
     });
 
+    test('for two weeks by an approval that waits, for five cents a month at most', async () => {
+      const run = await here.start(
+        'id: p\ntimeout: 20d\nnodes:\n  - { id: ask, approval: { approvers: [bob], deadline: 14d } }',
+      );
+      here.recorded.forget();
+      const hours = 4;
+      const before = { transitions: here.machine.transitions, calls: here.machine.calls };
+      let sweeps = 0;
+      for (let minutes = 0; minutes < hours * 60; minutes += 5) {
+        await here.pass(5 * 60_000);
+        // A tick that sleeps is tried again every hour.
+        if (minutes % 60 === 0)
+          for (const execution of here.machine.running) await here.machine.timeout(execution);
+        await here.settle();
+        await here.sweep();
+        sweeps += 1;
+      }
+      const used = {
+        transitions: here.machine.transitions - before.transitions,
+        // Sent, received and deleted; the function that takes it in; a look at the run.
+        messages: here.rung.length,
+        calls: here.machine.calls - before.calls + here.rung.length + sweeps,
+        ...here.recorded.units,
+      };
+      expect(here.sleeping).toHaveLength(1);
+      expect((await report(run)).status).toBe('running');
+      const dollars =
+        used.transitions * 25e-6 +
+        used.messages * 3 * 0.4e-6 +
+        // A fifth of a second with half a gigabyte.
+        used.calls * (0.2e-6 + 0.2 * 0.5 * 13.3334e-6) +
+        used.write * 0.625e-6 +
+        used.read * 0.125e-6;
+      expect((dollars / hours) * 24 * 30).toBeLessThanOrEqual(0.05);
+    });
+
     test('to its end when it is cancelled: what nobody claimed is fenced, what runs is stopped', async () => {
       const run = await here.start(wide(120));
       await here.ports.jobs.claim('n0');
