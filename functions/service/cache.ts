@@ -8,12 +8,12 @@ import type { Item, Key, Write } from '#ports/table.ts';
 import { type CacheEntry, cacheEntry, cacheRecord } from '#schemas/cache.ts';
 import { type Address, FORMAT, type Namespace } from '#schemas/ids.ts';
 import type { Plan } from '#schemas/plan.ts';
-import { type AttemptItem, type AttemptReport, type WalkEvent, walkEvent } from '#schemas/run.ts';
+import { type AttemptItem, type AttemptReport, walkEvent } from '#schemas/run.ts';
 import { fileValue, type Json, type Outputs, refValue } from '#schemas/values.ts';
-import { attemptOf, wholeAttempt } from './bulk.ts';
+import { attemptOf, keepBulk, wholeAttempt } from './bulk.ts';
 import { type CacheKey, cacheKeyOf, type NoKey } from './cache-key.ts';
-import type { ToldReport } from './keep-report.ts';
-import { addressOf, attemptKey, outcomeKey, type RunRef, splitAddress } from './keys.ts';
+import { outcomeOf, type ToldReport } from './keep-report.ts';
+import { addressOf, attemptKey, type RunRef, splitAddress } from './keys.ts';
 import { hold, loadRun } from './load-run.ts';
 import { outputsOf } from './outputs.ts';
 import type { Offer } from './perform.ts';
@@ -132,15 +132,16 @@ async function settle(
   { address, attempt }: Offer,
   { report, direct }: { readonly report: AttemptReport; readonly direct: boolean },
 ): Promise<void> {
-  const item: AttemptItem = { v: FORMAT, address, attempt, status: 'reported', report };
-  const key = attemptKey(ref, address, attempt);
-  const event: WalkEvent = {
-    event: 'outcome',
-    ...splitAddress(address),
-    attempt,
-    result: report.result,
+  const kept = await keepBulk(service, ref, report);
+  const item: AttemptItem = {
+    ...{ v: FORMAT, address, attempt, status: 'reported', report: kept.report },
   };
-  const put: Item = { ...key, v: FORMAT, status: 'reported', attempt: item };
+  const put: Item = {
+    ...attemptKey(ref, address, attempt),
+    ...{ v: FORMAT, status: 'reported', attempt: item },
+    ...(kept.bulk === undefined ? {} : { bulk: kept.bulk }),
+  };
+  const outcome = outcomeOf(service, ref, { ...ref, address, attempt }, kept);
   try {
     await service.table.transact([
       {
@@ -148,13 +149,7 @@ async function settle(
         item: put,
         if: direct ? { exists: false } : { exists: true, equals: { status: 'offered' } },
       },
-      {
-        write: 'put',
-        item: {
-          ...outcomeKey(ref, address, attempt),
-          ...{ v: FORMAT, at: service.clock.now(), event, reused: true },
-        },
-      },
+      { write: 'put', item: { ...outcome, reused: true } },
     ]);
   } catch (error) {
     if (!(error instanceof Conflict)) throw error;

@@ -42,7 +42,12 @@ export async function takeReport(
 }
 
 /** The item of the inbox. What would make it large is read where it is kept: an item is paid by its size, twice when it goes. */
-function outcomeOf(service: Service, ref: RunRef, name: AttemptName, kept: KeptReport): Item {
+export function outcomeOf(
+  service: Service,
+  ref: RunRef,
+  name: AttemptName,
+  kept: KeptReport,
+): Item {
   const { result } = kept.report;
   const elsewhere =
     kept.bulk !== undefined ||
