@@ -1,4 +1,5 @@
-// Bundles the command line, the library, the runner and its program for queries into dist/. Importing a main.ts runs it.
+// Bundles the command line, the library, the runner and its program for queries into dist/, and the functions on AWS, which a set-up leaves to
+// whoever deploys them (`--without-functions`). Importing a main.ts runs it.
 
 import {
   existsSync,
@@ -38,7 +39,7 @@ async function build() {
   const files = [...result.outputFiles, ...(await companions(result))];
   const written = files.filter(writeIfChanged);
   removeStale(files.map((file) => path.basename(file.path)));
-  await buildFunctions();
+  if (!process.argv.includes('--without-functions')) await buildFunctions();
   if (written.length > 0) printSizes(result.metafile);
   return 0;
 }
