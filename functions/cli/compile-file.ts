@@ -19,7 +19,7 @@ export type Compiled =
 /** Problems of files that compile are warnings. */
 export async function compileFile(cwd: string, file: string): Promise<Compiled> {
   const compiled = compilePipeline(file, { cwd });
-  if (!compiled.ok) return compiled;
+  if (!compiled.ok) return { ok: false, problems: compiled.problems };
   const { plan, digest } = compiled.main.compiled;
   const below = [...compiled.files.values()].map((each) => ({
     plan: each.compiled.plan,

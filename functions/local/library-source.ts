@@ -68,7 +68,7 @@ export async function validated(source: Source): Promise<Validated> {
     cwd: process.cwd(),
     ...(text === undefined ? {} : { text }),
   });
-  if (!compiled.ok) return compiled;
+  if (!compiled.ok) return { ok: false, problems: compiled.problems };
   const plans = await plansOfRun(compiled, {});
   const folder = dirname(compiled.main.file);
   const problems = [...compiled.warnings, ...plans.problems];

@@ -77,7 +77,11 @@ export function compile(source: Source | Layers, options: CompileOptions = {}): 
   const compiled = compileInto(read, options, foreign);
   const problems = [...findings.problems(), ...foreign];
   if (compiled.plan === undefined || findings.failed || foreign.some(isError))
-    return { ok: false, problems, decoded: compiled.decoded };
+    return {
+      ok: false,
+      problems,
+      ...(compiled.decoded.size === 0 ? {} : { decoded: compiled.decoded }),
+    };
   return { ...compiled.plan, decoded: compiled.decoded, warnings: problems };
 }
 
