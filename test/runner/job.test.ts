@@ -204,6 +204,14 @@ test('who is busy or breaks off is asked again, and not before the time that was
   expect((asked[3] ?? 0) - (asked[2] ?? 0)).toBeGreaterThanOrEqual(1000);
 });
 
+test('a log that nobody takes does not keep the report back', async () => {
+  const long = 'python3 -c "print((chr(120) * 1000 + chr(10)) * 2500)"';
+  server.instead = (verb) => (verb === 'log' ? 400 : undefined);
+  const job = await done({ order: anOrder([long]) });
+  expect(server.report()?.result.result).toBe('completed');
+  expect(job.stderr).toContain('the end of the log was not sent');
+});
+
 test('a job that is refused says why, and fails', async () => {
   server.instead = () => 403;
   const job = begin({ order: anOrder(['true']) });
