@@ -37,7 +37,10 @@ function defineRun(program: Command, act: Act): void {
     program
       .command('run')
       .description('run a pipeline and watch it until it ends')
-      .argument('[file]', 'default: pipeline.yaml, .pipeline.yaml or .go-idp/pipeline.yaml'),
+      .argument(
+        '[file]',
+        'a file or folder; default: pipeline.yaml, .pipeline.yaml or .go-idp/pipeline.yaml',
+      ),
   )
     .option('--detach', 'print the run id and leave; an engine in the background goes on')
     .option('--no-cache', 'work every node, cached or not; what they give is kept')
@@ -48,6 +51,7 @@ function defineRun(program: Command, act: Act): void {
     ['millrace run', 'the pipeline of this folder'],
     ['millrace run flights.yaml -i year=2013', 'with an input'],
     ['millrace run flights.yaml --inputs in.json --json', 'for a program'],
+    ['millrace run conf', 'the files of a folder as one configuration'],
     ['millrace run flights.yaml --with clean=../clean', 'with an operator you work on'],
     ['millrace run flights.yaml --detach', 'without watching it; `logs -f` watches'],
   ]).addHelpText(
