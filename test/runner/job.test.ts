@@ -168,10 +168,10 @@ test('secrets are asked for by name and masked in the log, and a missing one fai
   expect(server.report()?.result).toMatchObject({ reason: 'secret_missing' });
 });
 
-test('no program finds the token, or where the role of the container is to be had: in no variable, no environment of a process, no file', async () => {
+test('no program finds the token, or where the role of the container is to be had: in no variable, not in the environment of the entry, in no file', async () => {
   const folder = JobProcess.folder();
   const command = [
-    'cat /proc/[0-9]*/environ 2>/dev/null | tr "\\0" "\\n" > all.txt; env >> all.txt',
+    'cat /proc/$PPID/environ /proc/$$/environ | tr "\\0" "\\n" > all.txt; env >> all.txt; grep -c ^PATH= all.txt',
     `grep -c -e "$WANTED" -e MILLRACE_ATTEMPT_TOKEN -e AWS_CONTAINER all.txt; grep -r -l "$WANTED" ${folder}`,
   ].join('\n');
   // Spelled apart, or the program would find its own question.
@@ -182,7 +182,8 @@ test('no program finds the token, or where the role of the container is to be ha
     folder,
     env: { AWS_CONTAINER_CREDENTIALS_RELATIVE_URI: '/v2/credentials/x' },
   });
-  expect(texts()).toEqual(['0']);
+  // Its own environment and that of the entry were read, and hold nothing.
+  expect(texts()).toEqual(['3', '0']);
 });
 
 test('what is not granted is not done, without noise', async () => {
