@@ -32,6 +32,7 @@ import { jobsContract } from '../contract/jobs-contract.ts';
 import { anOrder, type OrderOptions } from '../runner/orders.ts';
 
 const prefix = awsNames('dev').jobs;
+const PATIENCE = { timeout: 20_000 };
 const batchClient = (endpoint: string) =>
   new BatchClient({ ...emulated(endpoint), maxAttempts: 1 });
 
@@ -278,7 +279,7 @@ describe.skipIf(ministack === '')('orders', () => {
     await submitAll();
     expect(await jobs.adopt(names)).toEqual(names.slice(absent.length));
     await jobs.stop(names.map((name) => ({ name, grace: 0, message: 'enough' })));
-    await expect.poll(() => batch.jobs.every(({ over }) => over)).toBe(true);
+    await expect.poll(() => batch.jobs.every(({ over }) => over), PATIENCE).toBe(true);
     expect(await jobs.adopt(names)).toEqual([]);
   });
 
@@ -311,8 +312,8 @@ describe.skipIf(ministack === '')('orders', () => {
     expect(asked.map((ids) => ids.toSorted())).toEqual([
       [`${part?.id}:2`, `${part?.id}:3`, whole?.id].toSorted(),
     ]);
-    await expect.poll(() => whole?.children.every(({ over }) => over)).toBe(true);
-    await expect.poll(() => part?.children.filter(({ over }) => over).length).toBe(2);
+    await expect.poll(() => whole?.children.every(({ over }) => over), PATIENCE).toBe(true);
+    await expect.poll(() => part?.children.filter(({ over }) => over).length, PATIENCE).toBe(2);
     expect(whole?.children[0]?.end?.statusReason).toBe('someone cancelled');
   });
 
@@ -324,7 +325,7 @@ describe.skipIf(ministack === '')('orders', () => {
     const stops = instances(0, 9_999).map(({ name }) => ({ name, grace: 0, message: 'enough' }));
     for (let from = 0; from < 10_000; from += 2_000)
       await jobs.stop(stops.slice(from, from + 2_000));
-    await expect.poll(() => batch.jobs.every(({ over }) => over)).toBe(true);
+    await expect.poll(() => batch.jobs.every(({ over }) => over), PATIENCE).toBe(true);
     const used = (verb: string) => (batch.asked[verb] ?? 0) - (before[verb] ?? 0);
     expect([used('listjobs'), used('terminatejobs')]).toEqual([20, 5]);
   });
