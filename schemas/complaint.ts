@@ -10,9 +10,14 @@ export function complaint(error: z.ZodError): string {
   return z.prettifyError(new z.ZodError(error.issues.flatMap(nearestBranch)));
 }
 
+/** What the library says of a union by itself. */
+const NOTHING_OWN = 'Invalid input';
+
 /** Of a union what is wrong with the branch that was nearest, not that there are several. */
 function nearestBranch(issue: z.core.$ZodIssue): readonly z.core.$ZodIssue[] {
   if (issue.code !== 'invalid_union' || issue.errors.length === 0) return [issue];
+  // A union that was given a sentence of its own says it better.
+  if (issue.message !== NOTHING_OWN) return [issue];
   const weight = (branch: readonly z.core.$ZodIssue[]): number =>
     branch.reduce(
       (sum, { code, path }) => sum + (code === 'unrecognized_keys' ? 2 : 1 / (1 + path.length)),
