@@ -429,7 +429,7 @@ export const limits = {
   lingerLive: 20,
   linger: 3 * SECOND,
   lingerInterval: 500,
-  /** Milliseconds before a tick that failed is followed by another one; four times as many after each further failure, up to the second. */
+  /** Milliseconds before a tick that failed is followed by another one; where something does not answer four times as many after each further failure, up to the second. */
   tickPause: 500,
   tickPauseMax: 30 * SECOND,
   /** Milliseconds after which a walk that was rung and does nothing counts as dead, and how much longer than a tick's time-out one may sleep. */

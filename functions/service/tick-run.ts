@@ -1,5 +1,5 @@
 // One tick of a run's walk, where a machine calls it and waits on a token for its answer. Whoever rings a tick that has parked answers for it.
-import { NotFound } from '#errors/families.ts';
+import { NotFound, Transient } from '#errors/families.ts';
 import type { Walks } from '#ports/small.ts';
 import { limits } from '#schemas/limits.ts';
 import type { TickDecision, TickOrder } from '#schemas/walker.ts';
@@ -73,8 +73,9 @@ async function failed(
     await walks.answer(token, { next: 'fail', because: becauseOf(error) });
     return { came: 'halted', error };
   }
-  const times = (await service.bells.read(ref))?.failed ?? 1;
-  const pause = Math.min(limits.tickPauseMax, limits.tickPause * 4 ** Math.min(times - 1, 8));
+  // Whoever does not answer is given time; waiting makes nothing else better.
+  const waits = error instanceof Transient ? ((await service.bells.read(ref))?.failed ?? 1) : 1;
+  const pause = Math.min(limits.tickPauseMax, limits.tickPause * 4 ** Math.min(waits - 1, 8));
   await sleep(Math.max(0, Math.min(pause, remaining() - limits.tickReserve)));
   await walks.answer(token, { next: 'tick' });
   return { came: 'failed', error };
