@@ -201,6 +201,9 @@ export function isReadableList(value: Json): boolean {
 export async function loadList(held: Held, ref: Json): Promise<readonly Json[]> {
   const { service, memory } = held;
   const { key } = refValue.parse(ref).$ref;
+  // What a program or a caller made up must not open another namespace.
+  if (!key.startsWith(`NS/${held.ref.namespace}/`))
+    throw new Rejected('invalid', `the value ${key} is none of run ${held.ref.run}`);
   const known = memory.lists.get(key);
   if (known !== undefined) return known;
   const bytes = await service.objects.get(key);
