@@ -49,6 +49,8 @@ export const expiryAttribute = 'expires';
 export const dropPrefix = 'drops/';
 /** What all other objects begin with; the namespace follows. */
 export const objectPrefix = 'NS/';
+/** What comes before the key of an object where something about it is kept that could not be said when it was written. */
+export const aboutPrefix = '.about/';
 
 /** Where events of a Batch that is not AWS's come from. */
 export const localBatchSource = 'millrace.batch';

@@ -9,7 +9,13 @@ import {
   ObjectOwnership,
 } from 'aws-cdk-lib/aws-s3';
 import { Construct } from 'constructs';
-import { awsVariables, dropPrefix, expiryAttribute, objectPrefix } from '#schemas/aws.ts';
+import {
+  aboutPrefix,
+  awsVariables,
+  dropPrefix,
+  expiryAttribute,
+  objectPrefix,
+} from '#schemas/aws.ts';
 import type { StageName } from '#schemas/stage.ts';
 import { acknowledge, acknowledgeWildcard } from './acknowledge.ts';
 import type { Program } from './function.ts';
@@ -97,14 +103,17 @@ export class Storage extends Construct {
   }
 
   private allowObjects(who: Program, actions: readonly string[]): void {
-    allow(who, actions, [this.bucket.arnForObjects(`${objectPrefix}*`)]);
+    const objects = this.bucket.arnForObjects(`${objectPrefix}*`);
+    const about = this.bucket.arnForObjects(`${aboutPrefix}${objectPrefix}*`);
+    allow(who, actions, [objects, about]);
     // Without it a missing object is told as a forbidden one.
     allow(who, ['s3:ListBucket'], [this.bucket.bucketArn]);
     acknowledgeWildcard(
       who,
-      this.bucket.arnForObjects(`${objectPrefix}*`),
+      objects,
       'objects are named by namespace and content; all lie below here',
     );
+    acknowledgeWildcard(who, about, 'what is known of an object is named by the object');
   }
 
   private tell(who: Program): void {

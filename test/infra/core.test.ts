@@ -83,6 +83,21 @@ describe('who may do what', () => {
     expect([...new Set(allowed)].sort()).toEqual([...new Set(table[name])].sort());
   });
 
+  test('who may read or write objects may do the same with what is remembered beside them', () => {
+    for (const action of ['s3:GetObject', 's3:PutObject']) {
+      const places = functionNames.flatMap((name) =>
+        permissionsOf(prod.coreTemplate, programOf(name))
+          .filter((allowed) => allowed.action === action && !allowed.resource.includes('drops/'))
+          .map(({ resource }) => `${name} ${resource.replace(/^.*?>\//, '')}`),
+      );
+      const objects = places.filter((place) => place.endsWith(' NS/*'));
+      expect(objects.length).toBeGreaterThan(1);
+      expect(places.filter((place) => place.endsWith('.about/NS/*'))).toEqual(
+        objects.map((place) => place.replace(' NS/', ' .about/NS/')),
+      );
+    }
+  });
+
   test('nobody may do everything of a service, and only looking jobs up and ending many may be for every resource', () => {
     const all = [...functionNames.map(programOf), 'Walker'].flatMap((role) =>
       permissionsOf(prod.coreTemplate, role),

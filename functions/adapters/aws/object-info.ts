@@ -11,6 +11,7 @@ import {
 } from '@aws-sdk/client-s3';
 import { Defect } from '#errors/families.ts';
 import type { ObjectInfo } from '#ports/objects.ts';
+import { aboutPrefix } from '#schemas/aws.ts';
 import { type ObjectAbout, objectAbout } from '#schemas/data-directory.ts';
 import { digest } from '#schemas/ids.ts';
 import { asked, serviceCode } from './service-errors.ts';
@@ -29,7 +30,7 @@ export interface Told {
 /** What S3 and its clients write where nothing was said. */
 const NO_TYPE: ReadonlySet<string> = new Set(['application/octet-stream', 'binary/octet-stream']);
 
-export const aboutKey = (key: string): string => `.about/${key}.json`;
+export const aboutKey = (key: string): string => `${aboutPrefix}${key}.json`;
 
 /** Undefined where no object is. What came without a digest is read once, and its digest kept. */
 export async function readInfo(bucket: Bucket, key: string): Promise<ObjectInfo | undefined> {
