@@ -10,8 +10,8 @@ const pairs = z.array(z.tuple([whole, whole]));
 
 const phase = z.enum(['pending', 'running', 'paused', 'ended']);
 
-/** Of a head only how far the run is, and when that was decided. */
-export const storedPhase = z.object({ phase, now: whole });
+/** Of a head only how far the run is. */
+export const storedPhase = z.object({ phase });
 
 export const storedHead = z.strictObject({
   v: format,

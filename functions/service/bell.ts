@@ -55,10 +55,12 @@ const initial = { rings: 0, performed: 0, wanted: 'run', force: false, failed: 0
 /** The item a run is created with. */
 export const newBell = (
   ref: RunRef,
+  at: number,
 ): {
   pk: string;
   sk: string;
   v: number;
+  at: number;
   rings: number;
   gen: number;
   performed: number;
@@ -67,6 +69,7 @@ export const newBell = (
 } => ({
   ...bellKey(ref),
   v: FORMAT,
+  at,
   rings: 0,
   gen: 0,
   performed: 0,

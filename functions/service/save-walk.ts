@@ -70,6 +70,7 @@ async function writesOf(held: Held, { loaded, result, taken }: Saving): Promise<
       item: {
         ...headKey(ref),
         v: FORMAT,
+        at: result.now,
         sequence,
         outbox: result.commands,
         head: encode(result.state).head,

@@ -179,10 +179,10 @@ export function newRunItems(
   const fresh = { exists: false };
   return [
     { write: 'put', item: { ...startKey(ref), v: FORMAT, start }, if: fresh },
-    { write: 'put', item: newBell(ref), if: fresh },
+    { write: 'put', item: newBell(ref, at), if: fresh },
     {
       write: 'put',
-      item: { ...headKey(ref), v: FORMAT, sequence: 0, outbox: [], head },
+      item: { ...headKey(ref), v: FORMAT, at, sequence: 0, outbox: [], head },
       if: fresh,
     },
     { write: 'put', item: { ...summaryKey(ref), v: FORMAT, ...summary }, if: fresh },

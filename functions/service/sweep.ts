@@ -4,7 +4,6 @@ import { Conflict, NotFound } from '#errors/families.ts';
 import type { Walks } from '#ports/small.ts';
 import type { Item, Query } from '#ports/table.ts';
 import { limits } from '#schemas/limits.ts';
-import { storedPhase } from '#schemas/walk-head.ts';
 import { inParallel } from './in-parallel.ts';
 import { activeRunsKey, bellKey, headKey, NAMESPACES, type RunRef } from './keys.ts';
 import type { Service } from './service.ts';
@@ -35,31 +34,23 @@ export interface Swept {
   left: number;
 }
 
-interface Active {
-  readonly ref: RunRef;
-  readonly startedAt: number;
-}
-
 /** Looks after every run of every namespace. What one run rejects with keeps no other from being looked after. */
 export async function sweep(parts: SweepParts): Promise<Swept> {
   const { service } = parts;
   const active = await allActive(service);
   const swept: Swept = { runs: active.length, walks: 0, rung: 0, attempts: 0, left: 0 };
-  const signs = await readSigns(
-    service.table,
-    active.map(({ ref }) => ref),
-  );
-  const alive = await inParallel(active, limits.sweptAtOnce, (run, index) =>
-    guarded(parts, run.ref, async () => {
+  const signs = await readSigns(service.table, active);
+  const alive = await inParallel(active, limits.sweptAtOnce, (ref, index) =>
+    guarded(parts, ref, async () => {
       const seen = signs[index];
-      return seen !== undefined && (await lookAfterWalk(parts, run, { seen, swept }));
+      return seen !== undefined && (await lookAfterWalk(parts, ref, { seen, swept }));
     }),
   );
   const walked = rotated(
     active.filter((_, index) => alive[index] === true && signs[index]?.halted === false),
     service.clock.now(),
   );
-  await inParallel(walked, limits.sweptAtOnce, async ({ ref }, index) => {
+  await inParallel(walked, limits.sweptAtOnce, async (ref, index) => {
     if (index >= limits.sweptRuns || parts.remaining() < limits.tickReserve) {
       swept.left += 1;
       return;
@@ -90,14 +81,13 @@ async function guarded<T>(
 /** True when its walk is alive. */
 async function lookAfterWalk(
   parts: SweepParts,
-  { ref, startedAt }: Active,
+  ref: RunRef,
   { seen, swept }: { readonly seen: Signs; readonly swept: Swept },
 ): Promise<boolean> {
   const { service, walks } = parts;
   const now = service.clock.now();
-  let verdict = judgeWalk(seen, now, { startedAt });
-  if (verdict === 'look')
-    verdict = judgeWalk(seen, now, { startedAt, savedAt: await savedAt(service, ref) });
+  let verdict = judgeWalk(seen, now);
+  if (verdict === 'look') verdict = judgeWalk(seen, now, await savedAt(service, ref));
   switch (verdict) {
     case 'ring':
       await service.bells.ring(ref);
@@ -119,26 +109,21 @@ async function lookAfterWalk(
 
 /** A sub-run that its parent waits for. It may have ended and never have told so: then it is in no list. */
 async function lookAfterChild(parts: SweepParts, ref: RunRef, swept: Swept): Promise<void> {
-  const { table } = parts.service;
-  const [[seen], head] = await Promise.all([readSigns(table, [ref]), table.get(headKey(ref))]);
-  if (seen === undefined || head === undefined) return;
-  const startedAt = storedPhase.parse(head['head']).now;
-  await lookAfterWalk(parts, { ref, startedAt }, { seen, swept });
+  const [seen] = await readSigns(parts.service.table, [ref]);
+  if (seen !== undefined) await lookAfterWalk(parts, ref, { seen, swept });
 }
 
 /** The time of the run's last advance that changed something. */
 async function savedAt({ table }: Service, ref: RunRef): Promise<number> {
-  const head = await table.get(headKey(ref));
-  return head === undefined ? 0 : storedPhase.parse(head['head']).now;
+  const at = (await table.get(headKey(ref)))?.['at'];
+  return typeof at === 'number' ? at : 0;
 }
 
-async function allActive({ table }: Service): Promise<readonly Active[]> {
+async function allActive({ table }: Service): Promise<readonly RunRef[]> {
   const namespaces = await all(table, { pk: NAMESPACES });
   const lists = await inParallel(namespaces, limits.sweptAtOnce, async ({ sk: namespace }) => {
     const items = await all(table, { pk: activeRunsKey(namespace) });
-    return items.map(({ sk: run, at }): Active => {
-      return { ref: { namespace, run }, startedAt: typeof at === 'number' ? at : 0 };
-    });
+    return items.map(({ sk: run }) => ({ namespace, run }));
   });
   return lists.flat();
 }

@@ -6,6 +6,8 @@ import { bellKey, type RunRef } from './keys.ts';
 
 /** Times are milliseconds since the epoch. */
 export interface Signs {
+  /** When the run began. */
+  readonly startedAt: number;
   /** The latest walk that is known. */
   readonly walk: number;
   /** The latest walk that was begun after the first one. */
@@ -48,6 +50,7 @@ function signsOf(item: Item): Signs {
   const parkedAt = time('parkedAt');
   const lived = [parkedAt, time('failedAt'), time('walkAt')].filter((at) => at !== undefined);
   return {
+    startedAt: time('at') ?? 0,
     walk: Math.max(begun ?? 0, walkOf(gen)),
     begun,
     over: item['over'] === true,
@@ -76,17 +79,12 @@ export type WalkVerdict =
 /**
  * Judges a walk by what is known of it. Nothing is asked of the machine: a walk that does nothing for too long is dead enough.
  *
- * @param startedAt when the run began
  * @param savedAt when the walk saved last; undefined as long as nobody has looked
  */
-export function judgeWalk(
-  signs: Signs,
-  now: number,
-  { startedAt, savedAt }: { readonly startedAt: number; readonly savedAt?: number },
-): WalkVerdict {
+export function judgeWalk(signs: Signs, now: number, savedAt?: number): WalkVerdict {
   if (signs.halted) return 'alive';
   const { rungAt, asleep } = signs;
-  const livedAt = Math.max(startedAt, signs.livedAt ?? 0, savedAt ?? 0);
+  const livedAt = Math.max(signs.startedAt, signs.livedAt ?? 0, savedAt ?? 0);
   const sleeps = asleep && rungAt === undefined;
   const patience = limits.walkSilence + (sleeps ? limits.tickTimeout : 0);
   if (now - livedAt <= patience) return 'alive';

@@ -263,7 +263,7 @@ describe('an alarm', () => {
 
 describe('a walk', () => {
   const signs = (more: Partial<Signs>): Signs => ({
-    ...{ walk: 0, begun: undefined, over: false, halted: false, neverWalked: false },
+    ...{ startedAt: 0, walk: 0, begun: undefined, over: false, halted: false, neverWalked: false },
     ...{ asleep: false, rungAt: undefined, livedAt: undefined, suspectAt: undefined },
     ...more,
   });
@@ -304,10 +304,8 @@ describe('a walk', () => {
     ['halted', { halted: true, livedAt: ago(DAY) }, 0, 'alive'],
   ] as const)('%s', (_, more, savedAt, wanted) => {
     const known = signs(more);
-    const first = judgeWalk(known, now, { startedAt: 0 });
-    expect(first === 'look' ? judgeWalk(known, now, { startedAt: 0, savedAt }) : first).toBe(
-      wanted,
-    );
+    const first = judgeWalk(known, now);
+    expect(first === 'look' ? judgeWalk(known, now, savedAt) : first).toBe(wanted);
   });
 
   test('has a name that runs of the same id in other namespaces do not have, and that a machine takes', () => {
