@@ -41,8 +41,6 @@ export interface GroundOptions {
 
 export interface LaidGround {
   readonly ground: Ground;
-  /** Brings the stack up to date with other bundles or choices. */
-  deployAgain(options: Pick<GroundOptions, 'context' | 'bundles'>): Promise<void>;
   end(): Promise<void>;
 }
 
@@ -51,36 +49,35 @@ export async function layGround(options: GroundOptions = {}): Promise<LaidGround
   const meterPort = await freePort();
   const ministack = await startMinistack({ AWS_ENDPOINT_URL: `http://127.0.0.1:${meterPort}` });
   if (ministack === undefined) return undefined;
-  const { endpoint } = ministack;
-  const end = () => ministack.end();
+  const { endpoint, end } = ministack;
   try {
-    const batchPort = await freePort();
-    const bring = async (more: Pick<GroundOptions, 'context' | 'bundles'>): Promise<Deployed> => {
-      const deployed = await deploy({
-        endpoint,
-        bundles: more.bundles ?? options.bundles ?? path.join(ROOT, 'dist/functions'),
-        context: {
-          batchEndpoint: `http://127.0.0.1:${batchPort}`,
-          attemptsUrl: `${endpoint}/_aws/execute-api/{api}/attempts`,
-          ...options.context,
-          ...more.context,
-        },
-      });
-      await leadQueues(endpoint, meterPort);
-      return deployed;
-    };
-    const deployed = await bring({});
+    const ports = { endpoint, meterPort, batchPort: await freePort() };
+    const deployed = await deployOn(ports, options);
     const [id] = new URL(deployed.OutApiUrl).hostname.split('.');
     const api = `${endpoint}/_aws/execute-api/${id}`;
-    return {
-      ground: { endpoint, batchPort, meterPort, deployed, api },
-      deployAgain: async (more) => void (await bring(more)),
-      end,
-    };
+    return { ground: { ...ports, deployed, api }, end };
   } catch (error) {
     await end();
     throw error;
   }
+}
+
+/** Makes the stack, or brings it up to date. */
+export async function deployOn(
+  { endpoint, batchPort, meterPort }: Pick<Ground, 'endpoint' | 'batchPort' | 'meterPort'>,
+  { context = {}, bundles = path.join(ROOT, 'dist/functions') }: GroundOptions = {},
+): Promise<Deployed> {
+  const deployed = await deploy({
+    endpoint,
+    bundles,
+    context: {
+      batchEndpoint: `http://127.0.0.1:${batchPort}`,
+      attemptsUrl: `${endpoint}/_aws/execute-api/{api}/attempts`,
+      ...context,
+    },
+  });
+  await leadQueues(endpoint, meterPort);
+  return deployed;
 }
 
 /** Addresses of queues name the emulator itself, and the SDK follows them; they are to lead past the meter like all others. */

@@ -44,24 +44,31 @@ export class Scripted implements Containers {
       end = resolve;
     });
     const gone = new AbortController();
-    const kill = (exitCode: number): void => {
-      gone.abort();
-      end({ exitCode });
-    };
-    const worked = this.#work(container, gone.signal).catch((error: unknown): ContainerEnd => {
-      if (!gone.signal.aborted) this.failures.push(`${container.name}: ${String(error)}`);
-      return { exitCode: 1, reason: String(error) };
-    });
+    const stopped = Promise.withResolvers<AttemptResult>();
+    const worked = this.#work(container, gone.signal, stopped.promise).catch(
+      (error: unknown): ContainerEnd => {
+        if (!gone.signal.aborted) this.failures.push(`${container.name}: ${String(error)}`);
+        return { exitCode: 1, reason: String(error) };
+      },
+    );
     return {
       ended: Promise.race([killed, worked]),
-      stop: () => kill(143),
-      kill: () => kill(137),
+      // As a runner does: it ends its programs and says so.
+      stop: () => stopped.resolve({ result: 'cancelled' }),
+      kill: () => {
+        gone.abort();
+        end({ exitCode: 137 });
+      },
     };
   }
 
   async close(): Promise<void> {}
 
-  async #work(container: Container, gone: AbortSignal): Promise<ContainerEnd> {
+  async #work(
+    container: Container,
+    gone: AbortSignal,
+    stopped: Promise<AttemptResult>,
+  ): Promise<ContainerEnd> {
     const job = {
       v: 1 as const,
       job: container.job,
@@ -71,7 +78,7 @@ export class Scripted implements Containers {
     if (!claim.granted) return { exitCode: 0 };
     this.claimed.push(`${claim.name.address} ${claim.name.attempt}`);
     const startedAt = Date.now();
-    const result = await this.#options.script(claim.name);
+    const result = await Promise.race([this.#options.script(claim.name), stopped]);
     if (gone.aborted) return { exitCode: 137 };
     const report = { result, startedAt, endedAt: Date.now() };
     await this.#ask(container, 'report', { ...job, report }, gone);
