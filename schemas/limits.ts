@@ -271,8 +271,9 @@ export const limits = {
   cursorLength: 512 * KIB,
   /** Milliseconds a question may wait for something to come. */
   pollWait: 30 * SECOND,
-  /** The same where a gateway gives up sooner and each look is paid for, and bytes of an answer that it lets through. */
+  /** The same where a gateway gives up sooner, milliseconds between two looks there, which are paid for, and bytes of an answer that it lets through. */
   gatewayWait: 25 * SECOND,
+  gatewayLook: SECOND,
   gatewayBytes: 5 * MIB,
   /** Bytes that an answer of a server may unpack to. */
   answerBytes: 64 * MIB,

@@ -146,6 +146,7 @@ async function until<T>(
 ): Promise<T> {
   const { wait, pause, signal } = options;
   const { longestWait = limits.pollWait } = parts;
+  const every = pause ?? (parts.elsewhere === true ? limits.gatewayLook : LOOK);
   // Whoever waits does so by a clock on the wall, also where the service's stands still.
   const end = Date.now() + Math.min(wait ?? 0, longestWait);
   for (;;) {
@@ -153,7 +154,7 @@ async function until<T>(
     const left = end - Date.now();
     if (enough || left <= 0 || signal?.aborted === true) return page;
     if (parts.watchers === undefined || pause !== undefined)
-      await new Promise((resolve) => setTimeout(resolve, Math.min(left, pause ?? LOOK)));
+      await new Promise((resolve) => setTimeout(resolve, Math.min(left, every)));
     else await parts.watchers.news(ref, left, signal);
   }
 }
