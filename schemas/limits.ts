@@ -170,6 +170,8 @@ export const limits = {
   /** Orders a runner holds from which on it is busy: then what it says waits so many milliseconds for company. */
   busyOrders: 8,
   frameWait: 2,
+  /** Graphics processors of one machine. */
+  gpus: 1_024,
   /** Programs at once for each core of the machine, when they ask for no resources. */
   programsPerCore: 8,
   /** Orders that may overtake one that waits for room, before all wait behind it. */

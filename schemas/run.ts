@@ -343,6 +343,10 @@ export const reportBulk = z.strictObject({
 /** One attempt. Item `ATT#<address>#<attempt>`; lives as long as the run. */
 export const attemptItem = z.strictObject({
   v: format,
+/** What nodes ask for and may have to wait for. */
+export const lacking = z.enum(['cpu', 'memory', 'gpu']);
+export type Lacking = z.infer<typeof lacking>;
+
   address,
   attempt: z.int().nonnegative(),
   status: z.enum(['offered', 'claimed', 'fenced', 'reported']),
@@ -359,6 +363,7 @@ export const attemptItem = z.strictObject({
       message: z.string().optional(),
       progress: z.number().min(0).max(1).optional(),
     })
+      lacks: z.array(lacking).readonly().optional(),
     .optional(),
   report: attemptReport.optional(),
   /** Parts of its log that were kept as objects. */

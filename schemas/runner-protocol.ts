@@ -6,7 +6,7 @@
 import * as z from 'zod';
 import { format, instant } from './ids.ts';
 import { reason } from './reasons.ts';
-import { attemptReport } from './run.ts';
+import { attemptReport, lacking } from './run.ts';
 import { attemptName, workOrder } from './work-order.ts';
 
 /** From the engine. */
@@ -16,7 +16,13 @@ export const engineFrame = z.discriminatedUnion('frame', [
     v: format,
     engine: z.string(),
     /** Bounds of this machine that resources are given from. */
-    machine: z.strictObject({ cpu: z.number(), memory: z.number(), gpu: z.int() }),
+    machine: z.strictObject({
+      cpu: z.number(),
+      memory: z.number(),
+      gpu: z.int(),
+      /** What the graphics processors are called; counted from 0 when absent. */
+      gpus: z.array(z.string()).readonly().optional(),
+    }),
   }),
   z.strictObject({ frame: z.literal('start'), orders: z.array(workOrder) }),
   /** Answers `claim`. Only what is granted may run; the rest is dropped silently. */
@@ -64,6 +70,8 @@ export const runnerFrame = z.discriminatedUnion('frame', [
     at: instant,
     state: z.enum(['queued', 'running']),
     reason: reason.optional(),
+    /** What there is too little of, where it waits for room. */
+    lacks: z.array(lacking).readonly().optional(),
     message: z.string().optional(),
     progress: z.number().min(0).max(1).optional(),
   }),

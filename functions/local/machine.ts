@@ -1,6 +1,9 @@
 // What this machine can give to programs at once.
 import { readdirSync, readFileSync } from 'node:fs';
 import { availableParallelism, totalmem } from 'node:os';
+import { Rejected } from '#errors/families.ts';
+import { limits } from '#schemas/limits.ts';
+import { gpuSettings } from './settings.ts';
 
 export interface Machine {
   /** Cores. */
@@ -8,16 +11,24 @@ export interface Machine {
   /** Bytes. */
   readonly memory: number;
   readonly gpu: number;
+  /** What the graphics processors are called, as `CUDA_VISIBLE_DEVICES` names them; counted from 0 when absent. */
+  readonly gpus?: readonly string[];
 }
 
 const CGROUP_LIMITS = ['/sys/fs/cgroup/memory.max', '/sys/fs/cgroup/memory/memory.limit_in_bytes'];
 
-/** The machine, or the part of it that a container may use. */
+/**
+ * The machine, or the part of it that a container may use.
+ *
+ * @throws Rejected when `MILLRACE_GPUS` is no number
+ */
 export function thisMachine(): Machine {
+  const gpus = gpuNames();
   return {
     cpu: availableParallelism(),
     memory: Math.min(totalmem(), containerMemory()),
-    gpu: gpus(),
+    gpu: gpus.length,
+    gpus,
   };
 }
 
@@ -33,10 +44,39 @@ function containerMemory(): number {
   return Number.POSITIVE_INFINITY;
 }
 
-function gpus(): number {
+/**
+ * The graphics processors that may be handed out: as many as `MILLRACE_GPUS` says, of those that `CUDA_VISIBLE_DEVICES` leaves to this
+ * process, of those of the machine.
+ */
+function gpuNames(): readonly string[] {
+  const { declared, visible } = gpuSettings();
+  const there = visible === undefined ? installedGpus() : visibleGpus(visible);
+  if (declared === undefined) return there;
+  const count = /^\d+$/.test(declared) ? Number(declared) : Number.NaN;
+  if (!(count <= limits.gpus))
+    throw new Rejected(
+      'invalid',
+      `MILLRACE_GPUS is "${declared}"; wanted is a number of graphics processors from 0 to ${limits.gpus}`,
+    );
+  // What is declared is believed: a test may have a machine that has none.
+  const names = new Set(there.slice(0, count));
+  for (let index = 0; names.size < count; index += 1) names.add(String(index));
+  return [...names];
+}
+
+/** As the driver reads the variable: what follows an entry that names nothing counts no more. */
+function visibleGpus(visible: string): readonly string[] {
+  const names = visible.split(',').map((name) => name.trim());
+  const end = names.findIndex((name) => !/^(?:\d+|GPU-[\w-]+|MIG-[\w/-]+)$/.test(name));
+  return [...new Set(end < 0 ? names : names.slice(0, end))];
+}
+
+function installedGpus(): readonly string[] {
   try {
-    return readdirSync('/dev').filter((name) => /^nvidia\d+$/.test(name)).length;
+    return readdirSync('/dev')
+      .flatMap((name) => /^nvidia(\d+)$/.exec(name)?.[1] ?? [])
+      .sort((a, b) => Number(a) - Number(b));
   } catch {
-    return 0;
+    return [];
   }
 }

@@ -12,3 +12,12 @@ export function cacheDirectory(): string {
 
 /** What tools like git see: the user's own proxies, certificates, credential helpers. */
 export const hostEnvironment = (): NodeJS.ProcessEnv => process.env;
+
+/** How many graphics processors there are to be (`MILLRACE_GPUS`), and which of them this process may use. */
+export const gpuSettings = (): {
+  readonly declared: string | undefined;
+  readonly visible: string | undefined;
+} => ({
+  declared: process.env['MILLRACE_GPUS'] || undefined,
+  visible: process.env['CUDA_VISIBLE_DEVICES'],
+});

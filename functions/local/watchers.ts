@@ -85,6 +85,7 @@ function lineOf(ref: RunRef, notice: Parameters<AttemptDesk['notice']>[0]): Even
   const { address, attempt } = notice.name;
   const payload = {
     ...(notice.reason === undefined ? {} : { reason: notice.reason }),
+    ...(notice.lacks === undefined ? {} : { lacks: [...notice.lacks] }),
     ...(notice.message === undefined ? {} : { message: notice.message }),
   };
   const at = new Date(notice.at).toISOString();

@@ -1,5 +1,5 @@
 // Where the work of nodes is done: the runner process here, Batch and Lambda on AWS.
-import type { AttemptReport } from '#schemas/run.ts';
+import type { AttemptReport, Lacking } from '#schemas/run.ts';
 import type { AttemptName, WorkOrder } from '#schemas/work-order.ts';
 
 export interface StopOrder {
@@ -51,6 +51,8 @@ export interface AttemptDesk {
     at: number;
     state: 'queued' | 'running';
     reason?: string;
+    /** What there is too little of, where it waits for room. */
+    lacks?: readonly Lacking[];
     message?: string;
     progress?: number;
   }): void;

@@ -18,17 +18,26 @@ import { joinPeaks, type World } from './world.ts';
 
 const LONGEST_TIMER = 2 ** 31 - 1;
 
+/** What an attempt is given by the runner it runs in. */
+export interface Given {
+  readonly mark: string;
+  /** Its graphics processors, none among them; undefined where the machine itself is all its own. */
+  readonly gpus?: readonly string[] | undefined;
+}
+
 export class Attempt {
   readonly order: WorkOrder;
   /** Marks every process of this attempt. */
   readonly mark: string;
+  readonly #gpus: readonly string[] | undefined;
   readonly #world: World;
   readonly #halter = new Halter();
   #mask = new Mask([]);
 
-  constructor(order: WorkOrder, mark: string, world: World) {
+  constructor(order: WorkOrder, { mark, gpus }: Given, world: World) {
     this.order = order;
     this.mark = mark;
+    this.#gpus = gpus;
     this.#world = world;
   }
 
@@ -72,6 +81,7 @@ export class Attempt {
     this.#mask = new Mask(Object.values(secrets));
     const places = this.#world.workspaces.take(this.order.name);
     const cage = this.#cage(log);
+    this.#sayGpus(log);
     // Every step once, unless the walk knows better.
     let turns = work.plan.nodes.length;
     try {
@@ -84,6 +94,7 @@ export class Attempt {
         places,
         mask: this.#mask,
         mark: this.mark,
+        gpus: this.#gpus,
         halter: this.#halter,
       });
       turns = outcome.turns;
@@ -122,6 +133,13 @@ export class Attempt {
         'this host does not let Millrace bound processor time: the limit of cpu is not enforced',
       );
     return cage;
+  }
+
+  /** A run that goes on where there are fewer than it was checked for is not held up for ever, but told. */
+  #sayGpus(log: LogWriter): void {
+    const wanted = this.order.resources?.gpu ?? 0;
+    if (this.#gpus === undefined || this.#gpus.length >= wanted) return;
+    log.say('', `it asks for ${wanted} GPU, and this machine has ${this.#gpus.length}`);
   }
 
   #timer(): NodeJS.Timeout | undefined {

@@ -41,7 +41,12 @@ export interface Contract {
   readonly step: string;
   /** Marks every process of the attempt, however it was started. */
   readonly mark: string;
+  /** The graphics processors it was given. */
+  readonly gpus: readonly string[] | undefined;
 }
+
+/** Which graphics processors the libraries of their maker use. */
+export const GPUS_VARIABLE = 'CUDA_VISIBLE_DEVICES';
 
 export const MARK_VARIABLE = 'MILLRACE_MARK';
 
@@ -57,8 +62,13 @@ export function contractVariables(contract: Contract): Variables {
     MILLRACE_ARTIFACTS: places.artifacts,
     MILLRACE_PROGRESS: files.progress,
     ...(order.folder === undefined ? {} : { MILLRACE_PIPELINE_DIR: order.folder }),
+    ...givenGpus(contract.gpus),
     [MARK_VARIABLE]: contract.mark,
   };
+}
+
+function givenGpus(gpus: Contract['gpus']): Variables {
+  return gpus === undefined || gpus.length === 0 ? {} : { [GPUS_VARIABLE]: gpus.join(',') };
 }
 
 /** Reads what a step wrote; nothing when it never made the file. */

@@ -1,5 +1,6 @@
 // The orders a runner holds: waiting for room, asking for the claim, working.
 import { limits } from '#schemas/limits.ts';
+import type { Lacking } from '#schemas/run.ts';
 import type { WorkOrder } from '#schemas/work-order.ts';
 import type { Attempt } from './attempt.ts';
 import { attemptKey } from './names.ts';
@@ -15,6 +16,15 @@ export interface Held {
   /** How many that came later went before it. */
   overtaken: number;
   attempt: Attempt | undefined;
+  /** The graphics processors it was given, until it ends. */
+  gpus: readonly string[];
+}
+
+/** Why an order does not start. */
+export interface WaitingNotice {
+  readonly held: Held;
+  readonly message: string;
+  readonly lacks: readonly Lacking[];
 }
 
 export class Queue {
@@ -51,6 +61,7 @@ export class Queue {
       said: '',
       overtaken: 0,
       attempt: undefined,
+      gpus: [],
     };
     this.#held.set(key, held);
     this.#waiting.add(held);
@@ -62,7 +73,7 @@ export class Queue {
     const passed: Held[] = [];
     for (const held of this.#waiting) {
       if (this.#room.fits(held.share)) {
-        this.#room.take(held.share);
+        held.gpus = this.#room.take(held.share);
         this.#waiting.delete(held);
         held.state = 'claiming';
         admitted.push(held);
@@ -75,23 +86,25 @@ export class Queue {
   }
 
   /** What to tell of those that wait for resources and were not told the same before. */
-  waitingNotices(): { held: Held; message: string }[] {
-    const notices: { held: Held; message: string }[] = [];
+  waitingNotices(): WaitingNotice[] {
+    const notices: WaitingNotice[] = [];
     let looked = 0;
     for (const held of this.#waiting) {
       looked += 1;
       if (looked > limits.overtakings) break;
       if (held.share.programs > 0) continue;
-      const message = this.#room.explain(held.share);
-      if (message === '' || message === held.said) continue;
+      // Where there is room it waits for one that has waited too long.
+      const message = this.#room.explain(held.share) || 'waits until those before it have begun';
+      if (message === held.said) continue;
       held.said = message;
-      notices.push({ held, message });
+      const lacks = this.#room.lacking(held.share).filter((kind) => kind !== 'programs');
+      notices.push({ held, message, lacks });
     }
     return notices;
   }
 
   remove(held: Held): void {
     if (!this.#held.delete(held.key)) return;
-    if (!this.#waiting.delete(held)) this.#room.give(held.share);
+    if (!this.#waiting.delete(held)) this.#room.give(held.share, held.gpus);
   }
 }

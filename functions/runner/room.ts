@@ -7,6 +7,8 @@ export interface Machine {
   /** Bytes. */
   readonly memory: number;
   readonly gpu: number;
+  /** What the graphics processors are called; counted from 0 when absent. */
+  readonly gpus?: readonly string[] | undefined;
   /** Programs at once that asked for nothing in particular. */
   readonly programs: number;
 }
@@ -26,9 +28,15 @@ export function shareOf(resources: Resources | undefined): Share {
   return { cpu, memory, gpu, programs: cpu + memory + gpu === 0 ? 1 : 0 };
 }
 
+/** What a node may wait for. */
+export type Kind = keyof Share;
+
+const NONE: readonly string[] = [];
+
 export class Room {
   #machine: Machine;
   #taken: Share = { cpu: 0, memory: 0, gpu: 0, programs: 0 };
+  readonly #gpusTaken = new Set<string>();
 
   constructor(machine: Machine) {
     this.#machine = machine;
@@ -39,29 +47,38 @@ export class Room {
   }
 
   fits(share: Share): boolean {
-    return this.#lacking(share).length === 0;
+    return this.lacking(share).length === 0;
   }
 
-  take(share: Share): void {
+  /** Answers the graphics processors that are taken with it: nobody else gets these until they are given back. */
+  take(share: Share): readonly string[] {
     this.#taken = add(this.#taken, share, 1);
+    if (share.gpu === 0) return NONE;
+    const { gpu, gpus = Array.from({ length: gpu }, (_, index) => String(index)) } = this.#machine;
+    const free = gpus.filter((one) => !this.#gpusTaken.has(one)).slice(0, share.gpu);
+    for (const one of free) this.#gpusTaken.add(one);
+    return free;
   }
 
-  give(share: Share): void {
+  give(share: Share, gpus: readonly string[]): void {
     this.#taken = add(this.#taken, share, -1);
+    for (const one of gpus) this.#gpusTaken.delete(one);
   }
 
   /** What a waiting node is told: what it asks for, and what is free. */
   explain(share: Share): string {
-    return this.#lacking(share)
+    return this.lacking(share)
       .map((kind) => {
         const free = this.#machine[kind] - this.#taken[kind];
         if (kind === 'programs') return `waits for one of ${this.#machine.programs} places`;
-        return `asks for ${amount(kind, share[kind])}, free are ${amount(kind, free)} of ${amount(kind, this.#machine[kind])}`;
+        const all = amount(kind, this.#machine[kind]);
+        return `asks for ${amount(kind, share[kind])}${NAMES[kind]}, free are ${amount(kind, free)} of ${all}`;
       })
       .join('; ');
   }
 
-  #lacking(share: Share): (keyof Share)[] {
+  /** What there is too little of for it now. */
+  lacking(share: Share): readonly Kind[] {
     const kinds = ['cpu', 'memory', 'gpu', 'programs'] as const;
     return kinds.filter(
       (kind) =>
@@ -82,7 +99,10 @@ function add(a: Share, b: Share, sign: 1 | -1): Share {
   };
 }
 
-function amount(kind: Exclude<keyof Share, 'programs'>, value: number): string {
+/** What the unit does not tell. */
+const NAMES = { cpu: '', memory: ' of memory', gpu: '' } as const;
+
+function amount(kind: Exclude<Kind, 'programs'>, value: number): string {
   if (kind === 'memory') return bytes(value);
   return `${Number(value.toFixed(2))} ${kind === 'cpu' ? 'CPU' : 'GPU'}`;
 }

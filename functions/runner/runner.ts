@@ -123,7 +123,7 @@ export class Runner {
     }
   }
 
-  #onHello(machine: { cpu: number; memory: number; gpu: number }): void {
+  #onHello(machine: Extract<EngineFrame, { frame: 'hello' }>['machine']): void {
     clearTimeout(this.#linger);
     this.#leaving = false;
     this.#room.resize({ ...machine, programs: programs() });
@@ -156,13 +156,14 @@ export class Runner {
       this.#pump = undefined;
       if (!this.#connection.connected || this.#leaving) return;
       this.#claim(this.#queue.admit());
-      for (const { held, message } of this.#queue.waitingNotices())
+      for (const { held, message, lacks } of this.#queue.waitingNotices())
         this.#connection.send({
           frame: 'notice',
           name: held.order.name,
           at: Date.now(),
           state: 'queued',
           reason: 'resources',
+          ...(lacks.length === 0 ? {} : { lacks }),
           message,
         });
     });
@@ -190,7 +191,7 @@ export class Runner {
     held.state = 'claimed';
     this.#attempts += 1;
     const mark = `${this.#job}:${this.#attempts}`;
-    const attempt = new Attempt(held.order, mark, this.#world);
+    const attempt = new Attempt(held.order, { mark, gpus: held.gpus }, this.#world);
     held.attempt = attempt;
     this.#sweeper.begin(mark);
     if (held.said !== '') this.#notice(held.order.name, {});

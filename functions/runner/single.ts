@@ -63,7 +63,7 @@ export class Single {
       secrets: (_, names) => options.secrets(names),
       progress: (_, share, message) => options.progress(share, message),
     };
-    this.#attempt = new Attempt(order, this.#mark, this.#world);
+    this.#attempt = new Attempt(order, { mark: this.#mark }, this.#world);
     this.logFolder = logFolder(dataDir, order.name);
   }
 

@@ -5,7 +5,7 @@ import type { AttemptResult } from '#schemas/run.ts';
 import type { Outputs } from '#schemas/values.ts';
 import type { WorkOrder } from '#schemas/work-order.ts';
 import type { Cage } from './cage.ts';
-import { contractVariables, stepFiles, writeInputs } from './contract.ts';
+import { contractVariables, GPUS_VARIABLE, stepFiles, writeInputs } from './contract.ts';
 import { bounded, reasonOf } from './failure.ts';
 import type { Halt, Halter } from './halt.ts';
 import { inherited, type Variables } from './host-environment.ts';
@@ -36,6 +36,8 @@ export interface StepsOrder {
   readonly places: Places;
   readonly mask: Mask;
   readonly mark: string;
+  /** Its graphics processors; undefined where the machine itself is all its own. */
+  readonly gpus: readonly string[] | undefined;
   readonly halter: Halter;
 }
 
@@ -133,6 +135,8 @@ async function startStep(
   const files = stepFiles(node.places, turn);
   const environment: Variables = {
     ...prepared.inherited,
+    // Who asks for none sees none, unless the pipeline itself says otherwise.
+    ...(node.gpus === undefined ? {} : { [GPUS_VARIABLE]: '' }),
     ...root.activation,
     ...prepared.ordered,
   };

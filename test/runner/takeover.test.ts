@@ -136,7 +136,7 @@ test('what waits for room says what it asks for and what is free', async () => {
     name: second.name,
     state: 'queued',
     reason: 'resources',
-    message: 'asks for 2 GiB, free are 1 GiB of 4 GiB',
+    message: 'asks for 2 GiB of memory, free are 1 GiB of 4 GiB',
   });
   writeFileSync(path.join(runner.dataDir, 'go'), '');
   expect((await engine.report(second.name)).result.result).toBe('completed');

@@ -40,7 +40,13 @@ export interface JobsOptions {
   /** Names this engine and its version to the runner. */
   readonly engine?: string;
   /** What there is to share out; all of this machine by default. Memory in bytes. */
-  readonly machine?: { readonly cpu: number; readonly memory: number; readonly gpu: number };
+  readonly machine?: {
+    readonly cpu: number;
+    readonly memory: number;
+    readonly gpu: number;
+    /** What the graphics processors are called; counted from 0 by default. */
+    readonly gpus?: readonly string[];
+  };
   readonly runner?: RunnerCommand;
   /** Told of what went wrong and is being dealt with. */
   readonly problem?: (error: unknown) => void;

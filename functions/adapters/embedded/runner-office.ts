@@ -103,13 +103,14 @@ function takeNotice(
   options: OfficeOptions,
   notice: Extract<RunnerFrame, { frame: 'notice' }>,
 ): void {
-  const { name, at, state, reason, message, progress } = notice;
+  const { name, at, state, reason, lacks, message, progress } = notice;
   try {
     options.desk.notice({
       name,
       at,
       state,
       ...(reason === undefined ? {} : { reason }),
+      ...(lacks === undefined ? {} : { lacks }),
       ...(message === undefined ? {} : { message }),
       ...(progress === undefined ? {} : { progress }),
     });
