@@ -340,13 +340,13 @@ export const reportBulk = z.strictObject({
   steps: z.array(stepReport).optional(),
 });
 
-/** One attempt. Item `ATT#<address>#<attempt>`; lives as long as the run. */
-export const attemptItem = z.strictObject({
-  v: format,
 /** What nodes ask for and may have to wait for. */
 export const lacking = z.enum(['cpu', 'memory', 'gpu']);
 export type Lacking = z.infer<typeof lacking>;
 
+/** One attempt. Item `ATT#<address>#<attempt>`; lives as long as the run. */
+export const attemptItem = z.strictObject({
+  v: format,
   address,
   attempt: z.int().nonnegative(),
   status: z.enum(['offered', 'claimed', 'fenced', 'reported']),
@@ -360,10 +360,10 @@ export type Lacking = z.infer<typeof lacking>;
       at: instant,
       state: z.enum(['queued', 'running']),
       reason: reason.optional(),
+      lacks: z.array(lacking).readonly().optional(),
       message: z.string().optional(),
       progress: z.number().min(0).max(1).optional(),
     })
-      lacks: z.array(lacking).readonly().optional(),
     .optional(),
   report: attemptReport.optional(),
   /** Parts of its log that were kept as objects. */
