@@ -1,12 +1,10 @@
-// The examples on the emulated cloud, as they run on one machine: deployed by CDK, worked on by the container's own program, asked about
-// over HTTP. Node by node they come to the same as in the embedded engine.
-import { readFileSync, writeFileSync } from 'node:fs';
+// The examples on the emulated cloud: deployed by CDK, worked on by the container's own program, run by `millrace run` as on one
+// machine. Node by node they come to the same as in the embedded engine.
+import { writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, inject, test } from 'vitest';
-import { routes } from '#schemas/api.ts';
 import type { RunReport } from '#schemas/report.ts';
-import type { Json } from '#schemas/values.ts';
-import { type Cloud, openCloud } from '#support/aws/cloud.ts';
+import { type Cloud, type Ground, openCloud } from '#support/aws/cloud.ts';
 import { factsOf, type RunFacts } from '#support/aws/compared.ts';
 import { Programs, runnerImage } from '#support/aws/containers.ts';
 import { type ShortFlights, shortFlights } from '#support/aws/flights.ts';
@@ -15,11 +13,22 @@ import { jsonLines, Place, ROOT } from '#support/millrace.ts';
 const ground = inject('ground');
 const exampleOf = (name: string) => path.join(ROOT, 'examples', name, 'pipeline.yaml');
 
-type Inputs = Readonly<Record<string, Json>>;
+type Inputs = Readonly<Record<string, string | number>>;
+
+/** What the program is told to use the cloud, as `npm run aws:local` says. */
+const as = ({ api }: Ground) => ({
+  MILLRACE_SERVER: api,
+  MILLRACE_SIGV4: '1',
+  AWS_ACCESS_KEY_ID: 'test',
+  AWS_SECRET_ACCESS_KEY: 'test',
+  AWS_REGION: 'us-east-1',
+});
 
 let cloud: Cloud;
 let host: Programs;
-let place: Place;
+/** Where somebody uses the program: for this machine, and for the cloud. */
+let here: Place;
+let there: Place;
 let flights: ShortFlights;
 
 describe.skipIf(ground === undefined)('on the emulated cloud', () => {
@@ -27,70 +36,65 @@ describe.skipIf(ground === undefined)('on the emulated cloud', () => {
     if (ground === undefined) return;
     host = new Programs(runnerImage());
     cloud = await openCloud(ground, { containers: host, atOnce: 3 });
-    place = new Place();
+    here = new Place();
+    there = new Place({}, as(ground));
     flights = await shortFlights();
-    writeFileSync(path.join(place.folder, 'flights.yaml'), flights.source);
+    writeFileSync(path.join(here.folder, 'flights.yaml'), flights.source);
   });
   afterAll(async () => {
-    place?.remove();
+    here?.remove();
+    there?.remove();
     await cloud?.close();
     await flights?.server.close();
   });
 
-  async function reported(file: string, inputs: Inputs): Promise<RunReport> {
-    const source = readFileSync(file, 'utf8');
-    const { run } = await cloud.api.ask(routes.start, { body: { source, inputs } });
-    return await cloud.api.ended(run, 200_000);
+  async function reported(at: Place, file: string, inputs: Inputs): Promise<RunReport> {
+    return (await ran(at, file, inputs)).report;
   }
 
-  async function there(file: string, inputs: Inputs): Promise<RunFacts> {
-    const report = await reported(file, inputs);
-    return factsOf(report, await cloud.api.events(report.run));
-  }
-
-  async function here(file: string, inputs: Inputs): Promise<RunFacts> {
-    const given = Object.entries(inputs).flatMap(([name, value]) => [
-      '-i',
-      `${name}=${typeof value === 'string' ? value : JSON.stringify(value)}`,
-    ]);
-    const ended = await place.run('run', file, '--json', ...given);
-    const { events, report } = jsonLines(ended.stdout);
+  async function facts(at: Place, file: string, inputs: Inputs): Promise<RunFacts> {
+    const { events, report } = await ran(at, file, inputs);
     return factsOf(report, events);
+  }
+
+  async function ran(at: Place, file: string, inputs: Inputs) {
+    const given = Object.entries(inputs).flatMap(([name, value]) => ['-i', `${name}=${value}`]);
+    const ended = await at.run('run', file, '--json', ...given);
+    expect(ended.code, ended.stderr + ended.stdout.slice(-3_000)).toBe(0);
+    return jsonLines(ended.stdout);
   }
 
   test('examples/hello comes to the same, node by node, as on one machine', async () => {
     const inputs = { name: 'cloud' };
-    const found = await there(exampleOf('hello'), inputs);
+    const found = await facts(there, exampleOf('hello'), inputs);
     expect(found.status).toBe('completed');
-    expect(found).toEqual(await here(exampleOf('hello'), inputs));
+    expect(found).toEqual(await facts(here, exampleOf('hello'), inputs));
   });
 
   test('examples/fanout comes to the same, node by node, as on one machine', async () => {
     const inputs = { count: 12 };
-    const found = await there(exampleOf('fanout'), inputs);
+    const found = await facts(there, exampleOf('fanout'), inputs);
     expect(found.nodes['sum']?.outputs).toEqual({ sum: 650, numbers: 12 });
-    expect(found).toEqual(await here(exampleOf('fanout'), inputs));
+    expect(found).toEqual(await facts(here, exampleOf('fanout'), inputs));
   });
 
   describe('examples/flights, shortened', () => {
     test('comes to the same, node by node, as on one machine, files included', {
       timeout: 300_000,
     }, async () => {
-      const file = path.join(place.folder, 'flights.yaml');
-      const report = await reported(file, {});
-      const found = factsOf(report, await cloud.api.events(report.run));
-      expect(found.status, JSON.stringify(report, null, 1)).toBe('completed');
+      const file = path.join(here.folder, 'flights.yaml');
+      const found = await facts(there, file, {});
       expect(found.nodes['routes']?.status).toBe('completed');
-      expect(found).toEqual(await here(file, {}));
+      expect(found).toEqual(await facts(here, file, {}));
     });
 
     test('on a fresh machine finds the environments that the first one has built', {
       timeout: 300_000,
     }, async () => {
       host.forget();
-      const file = path.join(place.folder, 'extract.yaml');
+      const file = path.join(here.folder, 'extract.yaml');
       writeFileSync(file, flights.extract);
-      const report = await reported(file, {});
+      const report = await reported(there, file, {});
       expect(report.status).toBe('completed');
       const built = Object.values(report.environments).map((environment) => environment.built);
       expect(built).toEqual([false]);
