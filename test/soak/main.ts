@@ -1,4 +1,5 @@
 // `npm run soak -- crash [rounds] [first seed]`: real processes killed at random moments. `npm run soak -- random [count] [first seed]`: random pipelines of nodes of all kinds.
+// `npm run soak -- cloud [count] [nodes] [first seed]`: large random graphs on the emulated cloud, against the embedded engine.
 // `npm run soak -- [walk|file|service|priorities|engine|sub-runs|sub-runs-engine|search] [--seed N] [--from N] [--seconds N] [--trace]`: the simulations with other seeds than the tests', for as
 // long as one likes. `--seed` replays one.
 import { parseArgs } from 'node:util';
@@ -48,6 +49,8 @@ async function main(): Promise<number> {
   if (name === 'search') return search();
   if (name === 'crash')
     return (await import('./crash.ts')).crashes(positionals.slice(1).map(Number));
+  if (name === 'cloud')
+    return (await import('./cloud.ts')).cloudRuns(positionals.slice(1).map(Number));
   if (name === 'random')
     return (await import('./random.ts')).randomRuns(positionals.slice(1).map(Number));
   const names = name === undefined ? Object.keys(KINDS) : [name];
@@ -65,7 +68,7 @@ const kindOf = (name: string): Kind => {
   const kind = KINDS[name];
   if (kind === undefined)
     throw new Defect(
-      `no such simulation: ${name}; there are ${Object.keys(KINDS).join(', ')}, search, random and crash`,
+      `no such simulation: ${name}; there are ${Object.keys(KINDS).join(', ')}, search, random, cloud and crash`,
     );
   return kind;
 };
