@@ -2,6 +2,7 @@
 // knows come from here, and so do the JSON Schema that editors use and the tables of the docs.
 import * as z from 'zod';
 import { limits } from './limits.ts';
+import { scheduling } from './plan.ts';
 import { inputType, json } from './values.ts';
 
 const id = z
@@ -256,6 +257,10 @@ export const nodesNode = z.strictObject({
         'Takes over the outputs of an earlier attempt with the same key: `true` makes the key of the inputs, `{{ expression }}` names it. What the node runs always counts.',
     }),
   resources: nodesResources.optional().meta({ description: 'What the node asks for.' }),
+  priority: z
+    .int()
+    .optional()
+    .meta({ description: 'Of nodes that wait for room the higher starts first. Default: 0.' }),
   retry: retry.optional(),
   timeout: duration.optional().meta({ description: 'How long one attempt may take.' }),
   grace: duration
@@ -287,6 +292,10 @@ export const nodesPipeline = z
       .optional()
       .meta({ description: 'The first unhandled failure cancels the rest. Default: `false`.' }),
     maxParallel: z.int().positive().optional().meta({ description: 'Nodes at the same time.' }),
+    scheduling: scheduling.optional().meta({
+      description:
+        'Which node starts first where there is not room for all: `topological` (default), `priority` or `packing`.',
+    }),
     outputs: z.record(z.string(), json).optional().meta({
       description:
         'What a run gives, with `{{ node.output }}`; null where its node did not complete. Default: the outputs of each completed node under its id.',

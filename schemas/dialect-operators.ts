@@ -1,6 +1,7 @@
 // The dialect of data production lines: operators with their environments, and nodes that run them.
 import * as z from 'zod';
 import { limits } from './limits.ts';
+import { scheduling } from './plan.ts';
 
 const seconds = limits.longestDuration / 1_000;
 
@@ -166,7 +167,7 @@ export const operatorsNode = z.object({
     .int()
     .nullable()
     .optional()
-    .meta({ description: 'Higher starts first. Accepted; not followed by this version.' }),
+    .meta({ description: 'Of nodes that wait for room the higher starts first. Default: 0.' }),
 });
 
 export const operatorsS3 = z.object({
@@ -225,8 +226,6 @@ export const operatorsLog = z.object({
     }),
 });
 
-export const SCHEDULING = ['topological', 'priority', 'packing'] as const;
-
 export const operatorsPipeline = z
   .object({
     pipeline_id: z.string().min(1).meta({ description: 'Names the pipeline.' }),
@@ -243,9 +242,9 @@ export const operatorsPipeline = z
     log_config: operatorsLog.nullable().optional().meta({
       description: 'How the log file is kept. Accepted; not written by this version.',
     }),
-    scheduling: z.enum(SCHEDULING).nullable().optional().meta({
+    scheduling: scheduling.nullable().optional().meta({
       description:
-        'Which node starts first where there is not room for all. Default: `topological`, which is the one that this version has.',
+        'Which node starts first where there is not room for all: `topological` (default), `priority` or `packing`.',
     }),
     operators: z.array(operatorsOperator).min(1).meta({ description: 'All operators.' }),
     nodes: z.array(operatorsNode).min(1).meta({ description: 'The nodes that run them.' }),

@@ -181,6 +181,8 @@ export const planNode = z.strictObject({
   /** Milliseconds between TERM and KILL. */
   grace: duration.optional(),
   resources: resources.optional(),
+  /** Of those that wait for room the highest starts first; 0 when absent. */
+  priority: z.int().optional(),
   /** Its failure makes no group fail fast: what does not wait for it goes on. */
   failFast: z.literal(false).optional(),
   /** Names of secrets that are hidden in what it prints, whether it is given them or not. */
@@ -211,6 +213,12 @@ export const planInput = z.strictObject({
 });
 export type PlanInput = z.infer<typeof planInput>;
 
+/**
+ * Which of the nodes that wait for room starts first: the one fewest others come before, the one of the highest priority, or the one that
+ * takes the largest part of the machine.
+ */
+export const scheduling = z.enum(['topological', 'priority', 'packing']);
+
 export const dialect = z.enum(['nodes', 'operators', 'steps', 'stages', 'docetl']);
 export type Dialect = z.infer<typeof dialect>;
 
@@ -225,10 +233,14 @@ export const plan = z.strictObject({
   inputs: z.record(z.string(), planInput),
   /** What a run gives to whoever started it; the outputs of all completed nodes by node when absent. */
   outputs: z.record(z.string(), binding).optional(),
+  /** `topological` when absent. */
+  scheduling: scheduling.optional(),
   groups: z.array(planGroup).min(1).max(limits.planGroups),
   /** In the user's order; those the compiler adds come last. */
   nodes: z.array(planNode).max(limits.planNodes),
 });
 export type Plan = z.infer<typeof plan>;
+
+export type Scheduling = z.infer<typeof scheduling>;
 
 export const planDigest = digest;

@@ -39,7 +39,6 @@ export const PROBLEMS = {
   interpolation: 'An interpolation that cannot be filled in.',
   mandatory_value: 'A value that is `???`: somebody must give it.',
   override: 'A variable of the environment that cannot set what its name says.',
-  setting_unused: 'A setting that is known and that this version does not follow.',
   // Names
   unknown_node: 'A node that the pipeline does not have.',
   unknown_operator: 'An operator that the pipeline does not have.',

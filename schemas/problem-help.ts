@@ -143,10 +143,6 @@ export const PROBLEM_HELP: Readonly<Record<ProblemCode, Help>> = {
       'The name is misspelt, aims at a whole section, or at operators or nodes, which variables do not reach.',
     cure: 'Name one value at the level of the pipeline: `MI_PIPELINE_CONF_S3_CONFIG__ENDPOINT` is `s3_config.endpoint`.',
   },
-  setting_unused: {
-    cause: 'The setting is known, and this version does not have what it asks for yet.',
-    cure: 'Leave it: the run is the same without it.',
-  },
   unknown_node: {
     cause: 'The name is misspelt, or the node was renamed.',
     cure: 'Take the suggested name, or add the node.',

@@ -41,10 +41,4 @@ export const CONFIGURATION_MESSAGES = {
     unknown: 'the variable {name} aims at "{path}", which the configuration does not have{hint}',
     twice: 'the variables {other} and {name} both set "{path}"; wanted one of them',
   },
-  setting_unused: {
-    scheduling:
-      '{subject} is "{came}", which this version does not follow; nodes start in the order of their dependencies',
-    priority:
-      '{subject} is not followed by this version: nodes start in the order of their dependencies',
-  },
 } as const;

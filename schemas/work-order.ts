@@ -1,7 +1,7 @@
 // A work order: all that a runner needs to do one attempt of one node.
 import * as z from 'zod';
 import { address, duration, format, instant, namespace, nodeId, runId } from './ids.ts';
-import { environment, operatorSource, plan, resources } from './plan.ts';
+import { environment, operatorSource, plan, resources, scheduling } from './plan.ts';
 import { json } from './values.ts';
 
 /** Names one attempt everywhere: `run/address/attempt`. */
@@ -74,6 +74,15 @@ export const workOrder = z.strictObject({
   ),
   with: z.record(z.string(), z.string()).optional(),
   resources: resources.optional(),
+  /** When its turn comes among those of its run that wait for room; absent where they start in the order they came. */
+  turn: z
+    .strictObject({
+      policy: scheduling,
+      priority: z.int(),
+      /** How many nodes come before it, one after the other. */
+      rank: z.int().nonnegative(),
+    })
+    .optional(),
   timeout: duration.optional(),
   grace: duration,
   /** On one machine: the folder of the pipeline file. */

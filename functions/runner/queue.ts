@@ -4,7 +4,8 @@ import type { Lacking } from '#schemas/run.ts';
 import type { WorkOrder } from '#schemas/work-order.ts';
 import type { Attempt } from './attempt.ts';
 import { attemptKey } from './names.ts';
-import { type Room, type Share, shareOf } from './room.ts';
+import { POLICIES } from './policies.ts';
+import { type Machine, type Room, type Share, shareOf } from './room.ts';
 
 export interface Held {
   readonly key: string;
@@ -13,6 +14,8 @@ export interface Held {
   state: 'waiting' | 'claiming' | 'claimed';
   /** What was said about why it waits, so that nothing is said twice. */
   said: string;
+  /** Counts the orders of this runner. */
+  readonly arrival: number;
   /** How many that came later went before it. */
   overtaken: number;
   attempt: Attempt | undefined;
@@ -29,8 +32,13 @@ export interface WaitingNotice {
 
 export class Queue {
   readonly #held = new Map<string, Held>();
+  #arrivals = 0;
   /** In the order they came; a set keeps it and forgets quickly. */
   readonly #waiting = new Set<Held>();
+  /** Those that wait and have a turn of their own; none where nothing was said of it, and then nothing is sorted. */
+  #turns = 0;
+  /** All that wait as their turn comes, where it was worked out and nothing has come since. */
+  #sorted: Set<Held> | undefined;
   readonly #room: Room;
 
   constructor(room: Room) {
@@ -53,31 +61,35 @@ export class Queue {
   add(order: WorkOrder): void {
     const key = attemptKey(order.name);
     if (this.#held.has(key)) return;
+    this.#arrivals += 1;
     const held: Held = {
       key,
       order,
       share: shareOf(order.resources),
       state: 'waiting',
       said: '',
+      arrival: this.#arrivals,
       overtaken: 0,
       attempt: undefined,
       gpus: [],
     };
     this.#held.set(key, held);
     this.#waiting.add(held);
+    if (order.turn !== undefined) this.#turns += 1;
+    this.#sorted = undefined;
   }
 
-  /** Those there is room for now, in order; the room is taken for them. */
+  /** Those there is room for now, in their turn; the room is taken for them. */
   admit(): Held[] {
     const admitted: Held[] = [];
     const passed: Held[] = [];
-    for (const held of this.#waiting) {
+    for (const held of this.#inTurn()) {
       if (this.#room.fits(held.share)) {
         held.gpus = this.#room.take(held.share);
-        this.#waiting.delete(held);
+        this.#leaveLine(held);
         held.state = 'claiming';
         admitted.push(held);
-        for (const one of passed) one.overtaken += 1;
+        this.#count(held, passed);
       } else if (held.overtaken >= limits.overtakings) break;
       else passed.push(held);
       if (passed.length > limits.overtakings) break;
@@ -85,11 +97,63 @@ export class Queue {
     return admitted;
   }
 
+  /** Whoever waits and was overtaken; also the oldest of all, who may not even have been looked at. */
+  #count(held: Held, passed: readonly Held[]): void {
+    for (const one of passed) one.overtaken += 1;
+    if (this.#turns === 0) return;
+    const [oldest] = this.#waiting;
+    if (oldest === undefined) return;
+    if (oldest.arrival < held.arrival && !passed.includes(oldest)) oldest.overtaken += 1;
+    if (oldest.overtaken >= limits.overtakings) this.#sorted = undefined;
+  }
+
+  /**
+   * Those that wait, in the order in which they are looked at. The orders of a run change places among themselves as its policy says; what
+   * belongs to others keeps its place. Who was overtaken too often comes first.
+   */
+  #inTurn(): Iterable<Held> {
+    if (this.#turns === 0) return this.#waiting;
+    this.#sorted ??= this.#sort();
+    return this.#sorted;
+  }
+
+  #sort(): Set<Held> {
+    const places = [...this.#waiting];
+    const runs = new Map<string, number[]>();
+    for (const [place, { order }] of places.entries()) {
+      if (order.turn === undefined) continue;
+      const run = `${order.name.namespace}/${order.name.run}`;
+      const known = runs.get(run);
+      if (known === undefined) runs.set(run, [place]);
+      else known.push(place);
+    }
+    const { machine } = this.#room;
+    const sorted = [...places];
+    for (const own of runs.values()) {
+      const members = own.flatMap((place) => places[place] ?? []);
+      members.sort((a, b) => compare(a, b, machine));
+      for (const [at, place] of own.entries()) {
+        const member = members[at];
+        if (member !== undefined) sorted[place] = member;
+      }
+    }
+    const [oldest] = places;
+    const first = oldest !== undefined && oldest.overtaken >= limits.overtakings ? [oldest] : [];
+    return new Set([...first, ...sorted]);
+  }
+
+  #leaveLine(held: Held): boolean {
+    if (!this.#waiting.delete(held)) return false;
+    this.#sorted?.delete(held);
+    if (held.order.turn !== undefined) this.#turns -= 1;
+    return true;
+  }
+
   /** What to tell of those that wait for resources and were not told the same before. */
   waitingNotices(): WaitingNotice[] {
     const notices: WaitingNotice[] = [];
     let looked = 0;
-    for (const held of this.#waiting) {
+    for (const held of this.#inTurn()) {
       looked += 1;
       if (looked > limits.overtakings) break;
       if (held.share.programs > 0) continue;
@@ -105,6 +169,18 @@ export class Queue {
 
   remove(held: Held): void {
     if (!this.#held.delete(held.key)) return;
-    if (!this.#waiting.delete(held)) this.#room.give(held.share, held.gpus);
+    if (!this.#leaveLine(held)) this.#room.give(held.share, held.gpus);
   }
+}
+
+/** Orders of one run have one policy. */
+function compare(one: Held, other: Held, machine: Machine): number {
+  const [a, b] = [one.order.turn, other.order.turn];
+  if (a === undefined || b === undefined) return 0;
+  const seen = POLICIES[a.policy](
+    { ...a, share: one.share },
+    { ...b, share: other.share },
+    machine,
+  );
+  return seen || one.arrival - other.arrival;
 }

@@ -42,6 +42,10 @@ export class Room {
     this.#machine = machine;
   }
 
+  get machine(): Machine {
+    return this.#machine;
+  }
+
   resize(machine: Machine): void {
     this.#machine = machine;
   }

@@ -7,7 +7,7 @@ import { nodeView } from '#core/walk/view.ts';
 import { Defect } from '#errors/families.ts';
 import { FORMAT } from '#schemas/ids.ts';
 import { limits } from '#schemas/limits.ts';
-import type { PlanNode } from '#schemas/plan.ts';
+import type { Plan, PlanNode } from '#schemas/plan.ts';
 import type { RunStart } from '#schemas/run.ts';
 import { type Json, type Outputs, refValue } from '#schemas/values.ts';
 import type { OrderScope, WorkOrder } from '#schemas/work-order.ts';
@@ -16,6 +16,7 @@ import { sourcesOf } from './order-sources.ts';
 import { loadList, loadOutputs } from './outputs.ts';
 import type { Offer } from './perform.ts';
 import type { Held, RunMemory } from './service.ts';
+import { turnOf } from './turns.ts';
 
 /** `system.*` of a run, but for the attempt. */
 export const systemOf = (
@@ -50,10 +51,16 @@ export async function buildOrder(
     work: await workOf(held, { node, offer, state, shared }),
     sources: await sourcesOf(held, node),
     ...given(memory.start, node),
+    ...turn(plan, node),
     grace: node.grace ?? limits.stopGrace,
     offeredAt: held.service.clock.now(),
     ...(offer.offered === true ? { offered: true } : {}),
   };
+}
+
+function turn(plan: Plan, node: PlanNode): Pick<WorkOrder, 'turn'> {
+  const found = turnOf(plan, node);
+  return found === undefined ? {} : { turn: found };
 }
 
 function given(start: RunStart, node: PlanNode): Partial<WorkOrder> {

@@ -1,5 +1,6 @@
 // Hands orders to the runner a few at a time. Starting a program costs the runner the more the larger its memory is, so what it
-// could not start soon anyway waits here. Orders that ask for resources go at once: only the runner knows which of them fits.
+// could not start soon anyway waits here. Orders that ask for resources, or have a turn of their own, go at once: only the runner knows which
+// of them fits, and which comes first.
 import { limits } from '#schemas/limits.ts';
 import type { AttemptName, WorkOrder } from '#schemas/work-order.ts';
 import { type AttemptBook, keyOf } from './attempt-book.ts';
@@ -19,6 +20,9 @@ export interface Feeder {
   readonly waiting: number;
 }
 
+const isDirect = ({ resources, turn }: WorkOrder): boolean =>
+  resources !== undefined || turn !== undefined;
+
 export function createFeeder(book: AttemptBook, problem: (error: unknown) => void): Feeder {
   const waiting = new Map<string, WorkOrder>();
   const sent = new Set<string>();
@@ -36,9 +40,9 @@ export function createFeeder(book: AttemptBook, problem: (error: unknown) => voi
 
   return {
     add: async (link, orders) => {
-      const direct = orders.filter(({ resources }) => resources !== undefined);
+      const direct = orders.filter(isDirect);
       for (const order of orders) {
-        if (order.resources === undefined) waiting.set(keyOf(order.name), order);
+        if (!isDirect(order)) waiting.set(keyOf(order.name), order);
       }
       for (const text of encodeStarts(direct)) await link.sendText(text);
       await feed(link);

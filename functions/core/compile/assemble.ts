@@ -22,12 +22,18 @@ export function assemble(reading: Reading, dialect: Dialect): Plan {
     ...(description === undefined ? {} : { description }),
     inputs: reading.inputs,
     ...(reading.outputs === undefined ? {} : { outputs: reading.outputs.values }),
+    ...schedulingOf(reading),
     groups:
       operators.length === 0
         ? [reading.group]
         : [reading.group, { id: '@prepare', kind: 'prepare', parent: 0, failFast: false }],
     nodes: [...nodes, ...operators.map(prepareNode)],
   };
+}
+
+/** The usual one is not said. */
+function schedulingOf({ scheduling }: Reading): Pick<Plan, 'scheduling'> {
+  return scheduling === undefined || scheduling === 'topological' ? {} : { scheduling };
 }
 
 function finished(

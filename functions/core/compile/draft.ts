@@ -1,6 +1,13 @@
 // What reading a dialect leaves for the checks: nodes as they will stand in the plan, with the places of their texts.
 import type { Condition, Template } from '#core/expression/types.ts';
-import type { Environment, OperatorSource, PlanGroup, PlanInput, PlanNode } from '#schemas/plan.ts';
+import type {
+  Environment,
+  OperatorSource,
+  PlanGroup,
+  PlanInput,
+  PlanNode,
+  Scheduling,
+} from '#schemas/plan.ts';
 import type { Json } from '#schemas/values.ts';
 import type { MapTree, Place, ScalarTree } from './tree.ts';
 
@@ -72,7 +79,7 @@ export interface PlanOperator {
 /** What a production line says of its own surroundings. Never stored: it may hold decoded values. */
 export interface ProductionSettings {
   readonly workDir: string;
-  readonly scheduling: 'topological' | 'priority' | 'packing';
+  readonly scheduling: Scheduling;
   readonly s3: {
     readonly endpoint?: string;
     readonly credentials?: { readonly accessKey: string; readonly secretKey: string };
@@ -114,5 +121,6 @@ export interface Reading {
   readonly operators: readonly PlanOperator[];
   /** Whether every node waits for all environments. */
   readonly preparesFirst: boolean;
+  readonly scheduling?: Scheduling | undefined;
   readonly settings?: ProductionSettings;
 }

@@ -12,7 +12,7 @@ import { type Findings, subjectOf } from './findings.ts';
 import { functionNode } from './function.ts';
 import { id, writtenId } from './ids.ts';
 import type { OperatorTable } from './operator.ts';
-import { resources, retry, variables } from './parts.ts';
+import { priorityOf, resources, retry, variables } from './parts.ts';
 import { pipelineNode } from './pipeline-node.ts';
 import {
   anyMapping,
@@ -179,6 +179,7 @@ function scheduling(findings: Findings, map: MapPlace): Partial<PlanNode> {
   const most = number(findings, member(map, 'maxParallel'), { from: 1, whole: true });
   const again = retry(findings, member(map, 'retry'));
   const asked = resources(findings, member(map, 'resources'));
+  const priority = priorityOf(findings, member(map, 'priority'));
   const timeout = duration(findings, member(map, 'timeout'));
   const grace = duration(findings, member(map, 'grace'));
   if (most !== undefined && member(map, 'forEach') === undefined) {
@@ -192,6 +193,7 @@ function scheduling(findings: Findings, map: MapPlace): Partial<PlanNode> {
     ...(most === undefined ? {} : { maxParallel: most }),
     ...(again === undefined ? {} : { retry: again }),
     ...(asked === undefined ? {} : { resources: asked }),
+    ...(priority === undefined ? {} : { priority }),
     ...(timeout === undefined ? {} : { timeout }),
     ...(grace === undefined ? {} : { grace }),
   };

@@ -6,8 +6,8 @@ import {
   LOG_ROTATION,
   operatorsLog,
   operatorsS3,
-  SCHEDULING,
 } from '#schemas/dialect-operators.ts';
+import { scheduling } from '#schemas/plan.ts';
 import type { ProductionSettings, Rotation } from './draft.ts';
 import { type Findings, subjectOf } from './findings.ts';
 import { boolean, type MapPlace, mapping, number, present, shownAt, text, word } from './read.ts';
@@ -42,15 +42,10 @@ const SPANS: Readonly<Record<string, number>> = {
 /** All of them, with their defaults; what is wrong is said. */
 export function settings(findings: Findings, map: MapPlace): ProductionSettings {
   const workDir = text(findings, present(map, 'work_dir')) ?? './pipeline_workspace';
-  const place = present(map, 'scheduling');
-  const scheduling = word(findings, place, SCHEDULING) ?? 'topological';
-  if (place !== undefined && scheduling !== 'topological') {
-    const filling = { subject: subjectOf(place), came: scheduling };
-    findings.warn(message('setting_unused', 'scheduling', filling), place);
-  }
+  const policy = word(findings, present(map, 'scheduling'), scheduling.options);
   return {
     workDir,
-    scheduling,
+    scheduling: policy ?? 'topological',
     s3: s3(findings, present(map, 's3_config')),
     log: log(findings, present(map, 'log_config'), workDir),
   };

@@ -15,7 +15,7 @@ import { checkFallbacks, startOf } from './operators-failure.ts';
 import { type Line, type OperatorRead, operator } from './operators-operator.ts';
 import { resource } from './operators-resource.ts';
 import { settings } from './operators-settings.ts';
-import { nodePlaces } from './parts.ts';
+import { nodePlaces, priorityOf } from './parts.ts';
 import { list, type MapPlace, mapping, number, present, required, text } from './read.ts';
 import { innerPlan } from './step.ts';
 import { member, type Place } from './tree.ts';
@@ -50,6 +50,7 @@ export function operatorsDialect(findings: Findings, root: Place): Reading | und
     drafts: drafts(nodes),
     operators: table.list,
     preparesFirst: true,
+    scheduling: around.scheduling,
     settings: around,
   };
 }
@@ -78,6 +79,7 @@ interface NodeRead {
   readonly runs: readonly { readonly operator: OperatorRead; readonly place: Place }[];
   readonly runners: number;
   readonly resources: PlanNode['resources'];
+  readonly priority: number | undefined;
 }
 
 function readNodes(findings: Findings, map: MapPlace, operators: Names): readonly NodeRead[] {
@@ -115,17 +117,9 @@ function readNode(findings: Findings, place: Place, operators: Names): NodeRead 
   });
   const runners = number(findings, present(map, 'runner_count'), { from: 1, whole: true }) ?? 1;
   const resources = resource(findings, present(map, 'resource'));
-  const priority = present(map, 'priority');
-  const most = Number.MAX_SAFE_INTEGER;
-  if (
-    number(findings, priority, { from: -most, to: most, whole: true }) !== undefined &&
-    priority
-  ) {
-    const said = message('setting_unused', 'priority', { subject: subjectOf(priority) });
-    findings.warn(said, priority);
-  }
+  const priority = priorityOf(findings, present(map, 'priority'));
   if (spelling === undefined) return undefined;
-  const node = { place: map, spelling, runs, runners, resources };
+  const node = { place: map, spelling, runs, runners, resources, priority };
   checkNeeds(findings, node);
   return node;
 }
@@ -253,6 +247,7 @@ function drafts(nodes: readonly NodeRead[]): readonly Draft[] {
       ...(id === node.spelling ? {} : { label: node.spelling }),
       group: 0,
       ...(node.resources === undefined ? {} : { resources: node.resources }),
+      ...(node.priority === undefined ? {} : { priority: node.priority }),
       // Which of its operators failed the nodes round it cannot know: one that stops the run stops it for all of them.
       ...(node.runs.every(({ operator: read }) => goesOn(read))
         ? { failFast: false as const }

@@ -157,3 +157,9 @@ function variableName(findings: Findings, map: Place, name: string): boolean {
   findings.error(said, map, { key: name });
   return false;
 }
+
+/** A whole number; the higher, the sooner. */
+export function priorityOf(findings: Findings, place: Place | undefined): number | undefined {
+  const most = Number.MAX_SAFE_INTEGER;
+  return number(findings, place, { from: -most, to: most, whole: true });
+}

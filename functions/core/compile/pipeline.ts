@@ -2,7 +2,7 @@
 import { message } from '#core/messages.ts';
 import { nodesInput, nodesPipeline } from '#schemas/dialect-nodes.ts';
 import { limits } from '#schemas/limits.ts';
-import type { PlanGroup, PlanInput } from '#schemas/plan.ts';
+import { type PlanGroup, type PlanInput, scheduling } from '#schemas/plan.ts';
 import { type InputType, inputType, type Json } from '#schemas/values.ts';
 import type { Draft, Reading } from './draft.ts';
 import { type Findings, subjectOf } from './findings.ts';
@@ -58,6 +58,7 @@ export function nodesDialect(findings: Findings, root: Place): Reading | undefin
     drafts,
     operators: table.list,
     preparesFirst: false,
+    scheduling: word(findings, member(map, 'scheduling'), scheduling.options),
   };
 }
 

@@ -234,3 +234,15 @@ test.each([
     retention: { milliseconds: 864_000_000 },
   });
 });
+
+test('priorities and the policy stand in the plan, the usual policy does not', () => {
+  const nodes = ['node_id: n, operator_ids: [a], priority: -3', 'node_id: m, operator_ids: [b]'];
+  const text = source([{ id: 'a' }, { id: 'b' }], nodes);
+
+  const { plan } = compiled(`scheduling: packing\n${text}`);
+  expect(plan.scheduling).toBe('packing');
+  expect(plan.nodes.map(({ priority }) => priority).slice(0, 2)).toEqual([-3, undefined]);
+  expect(compiled(`scheduling: topological\n${text}`).plan).not.toHaveProperty('scheduling');
+  expect(problemsOf(`scheduling: packing\n${text}`)).toEqual([]);
+  expect(codes(text.replace('-3', '1.5'))).toEqual(['wrong_value']);
+});
