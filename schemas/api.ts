@@ -8,6 +8,7 @@ import { eventLine, explanation, nodeExplanation, runReport, runSummary } from '
 import { runStatus } from './run.ts';
 import { logLine } from './runner-protocol.ts';
 import { fileValue, type Json, json } from './values.ts';
+import { workDir } from './work-dir.ts';
 
 /** What a caller must be allowed to do. */
 export const permission = z.enum([
@@ -39,6 +40,7 @@ export const runRequest = z.strictObject({
   file: z.string().exactOptional(),
   allowEnv: z.array(z.string()).exactOptional(),
   offline: z.boolean().exactOptional(),
+  workDir: workDir.exactOptional(),
   anew: z.literal(true).exactOptional(),
   timeout: z.int().nonnegative().max(limits.longestDuration).exactOptional(),
   run: runId.exactOptional(),

@@ -1,6 +1,7 @@
 // The dialect of data production lines: operators with their environments, and nodes that run them.
 import * as z from 'zod';
 import { limits } from './limits.ts';
+import { LOG_LEVELS } from './work-dir.ts';
 import { scheduling } from './plan.ts';
 
 const seconds = limits.longestDuration / 1_000;
@@ -191,16 +192,6 @@ export const operatorsS3 = z.object({
   }),
 });
 
-export const LOG_LEVELS = [
-  'TRACE',
-  'DEBUG',
-  'INFO',
-  'SUCCESS',
-  'WARNING',
-  'ERROR',
-  'CRITICAL',
-] as const;
-
 /** `100 MB`, `1.5GiB`; `00:00`; `1 week`. */
 export const LOG_ROTATION =
   /^(?:\d+(?:\.\d+)? ?(?:[KMG]i?B|B)|(?:[01]\d|2[0-3]):[0-5]\d|[1-9]\d* ?(?:second|minute|hour|day|week|month|year)s?)$/;
@@ -232,15 +223,14 @@ export const operatorsPipeline = z
     name: z.string().nullable().optional().meta({ description: 'How the pipeline is shown.' }),
     description: z.string().nullable().optional().meta({ description: 'For people.' }),
     work_dir: z.string().nullable().optional().meta({
-      description:
-        'Where code, environments and logs are to lie. Default: `./pipeline_workspace`. Accepted; this version works in the data directory.',
+      description: 'Where code, environments and logs lie. Default: `./pipeline_workspace`.',
     }),
     s3_config: operatorsS3
       .nullable()
       .optional()
       .meta({ description: 'Where archives of conda environments are fetched from.' }),
     log_config: operatorsLog.nullable().optional().meta({
-      description: 'How the log file is kept. Accepted; not written by this version.',
+      description: 'How the log file is kept.',
     }),
     scheduling: scheduling.nullable().optional().meta({
       description:

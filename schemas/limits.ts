@@ -154,7 +154,11 @@ export const limits = {
   /** Milliseconds after which no line with an earlier time is expected any more. */
   logSettle: 300,
   /** Log segments kept of one attempt; the first and the newest ones stay. */
-  logSegments: 10,
+  logSegments: 100,
+  /** Older files of a pipeline's log that are kept however young they are. */
+  logFiles: 1_000,
+  /** Milliseconds to wait for another process that begins a new file of a log. */
+  logLockWait: 2 * SECOND,
   /** Bytes of one progress line. */
   progressLine: 1 * KIB,
   /** Orders that an engine leaves waiting with its runner; further ones wait in the engine. */

@@ -4,6 +4,7 @@ import { address, digest, duration, format, instant, namespace, nodeId, runId } 
 import { limits } from './limits.ts';
 import { reason } from './reasons.ts';
 import { json, outputs } from './values.ts';
+import { workDir } from './work-dir.ts';
 
 /** How a node ends. */
 export const endStatus = z.enum(['completed', 'failed', 'timed_out', 'cancelled', 'skipped']);
@@ -268,6 +269,8 @@ export const runStart = z.strictObject({
   /** Names of variables that programs inherit beyond the default list; `*` for all. */
   allowEnv: z.array(z.string()).optional(),
   offline: z.boolean().optional(),
+  /** Of a production line; on one machine only. */
+  workDir: workDir.optional(),
   retryOf: runId.optional(),
   /** Nodes that count as completed, with the run that holds their results. */
   seeds: z.array(seed).optional(),

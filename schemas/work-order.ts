@@ -3,6 +3,7 @@ import * as z from 'zod';
 import { address, duration, format, instant, namespace, nodeId, runId } from './ids.ts';
 import { environment, operatorSource, plan, resources, scheduling } from './plan.ts';
 import { json } from './values.ts';
+import { workDir } from './work-dir.ts';
 
 /** Names one attempt everywhere: `run/address/attempt`. */
 export const attemptName = z.strictObject({
@@ -56,7 +57,13 @@ export const workOrder = z.strictObject({
       /** Names of secrets that are hidden in what it prints although it is not given them, as far as they are set. */
       hides: z.array(z.string()).optional(),
     }),
-    z.strictObject({ kind: z.literal('prepare'), operator: operatorSource, environment }),
+    z.strictObject({
+      kind: z.literal('prepare'),
+      operator: operatorSource,
+      environment,
+      /** Where there is a working folder: what the operators are called that it is prepared for. */
+      operators: z.array(z.string()).optional(),
+    }),
     /** A handler in the engine's own process (a Lambda on AWS). */
     z.strictObject({
       kind: z.literal('function'),
@@ -89,6 +96,8 @@ export const workOrder = z.strictObject({
   folder: z.string().optional(),
   allowEnv: z.array(z.string()).optional(),
   offline: z.boolean().optional(),
+  /** Of a production line; on one machine only. */
+  workDir: workDir.optional(),
   offeredAt: instant,
   /** Of work in the engine's own process: it had to wait, so it was offered and must be claimed. */
   offered: z.boolean().optional(),

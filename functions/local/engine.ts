@@ -36,6 +36,7 @@ import { joinJobs } from './all-jobs.ts';
 import { Configured } from './configured.ts';
 import { createLocalControl } from './control.ts';
 import { createFunctions, type Functions } from './functions.ts';
+import { logFacts, logNotice } from './line-log.ts';
 import { type Machine, thisMachine } from './machine.ts';
 import { NAMESPACE } from './names.ts';
 import { RunLoops } from './run-loops.ts';
@@ -277,6 +278,7 @@ function createParts(directory: DataDirectory, options: EngineOptions): Parts {
       bells: memoryBells(table, (ref) => loops.wake(ref)),
     },
     (ref, _sequence, facts) => {
+      logFacts(theService(), ref, facts);
       if (asksSomebody(theService(), ref, facts)) asking.resolve();
       // Who follows a run hears of the runs below it as well.
       for (let at: RunRef | undefined = ref; at !== undefined; at = parentOf(theService(), at))
@@ -366,7 +368,8 @@ function lateDesk(
         notices: parts.notices,
         noticed: (notice) => {
           sweep();
-          parts.watchers.noticed(refOf(notice.name), notice);
+          const queued = parts.watchers.noticed(refOf(notice.name), notice);
+          if (queued !== undefined) logNotice(service(), refOf(notice.name), queued);
         },
         lost: async () => {
           for (const ref of parts.loops.refs) await adoptRun(service(), ref, 'runner');

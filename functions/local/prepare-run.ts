@@ -19,6 +19,7 @@ import { type ResolvedOperators, resolveOperators } from './resolve-operators.ts
 import { runInputs } from './run-inputs.ts';
 import { type FilePlan, plansOfRun, type RunPlans } from './run-plans.ts';
 import { cacheDirectory } from './settings.ts';
+import { workDirOf } from './work-dir.ts';
 
 export interface PrepareOptions {
   readonly file: string;
@@ -171,6 +172,7 @@ function requestOf({ main, below }: RunPlans, found: Found): RunRequest {
     ...(options.text === undefined ? { file: found.file } : {}),
     ...(options.allowEnv.length === 0 ? {} : { allowEnv: options.allowEnv }),
     ...(options.offline ? { offline: true } : {}),
+    ...(main.settings === undefined ? {} : { workDir: workDirOf(main.settings, found.folder) }),
     ...(options.timeout === undefined ? {} : { timeout: options.timeout }),
     ...decodedOf([main, ...below]),
   };

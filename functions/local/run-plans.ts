@@ -19,6 +19,8 @@ export interface FilePlan {
   readonly file: string;
   /** What its configuration holds encoded. */
   readonly decoded?: Decoded;
+  /** What it says beside the plan. */
+  readonly settings?: CompiledFile['compiled']['settings'];
 }
 
 export interface RunPlans {
@@ -58,8 +60,14 @@ export async function plansOfRun(
       nodes.push({ ...node, executor: { ...executor, digest: child.digest, ...inputs } });
     }
     const plan = { ...before, nodes };
-    const { decoded } = of.compiled;
-    const file = { plan, digest: digestOf(plan), file: of.file, decoded };
+    const { decoded, settings } = of.compiled;
+    const file = {
+      plan,
+      digest: digestOf(plan),
+      file: of.file,
+      decoded,
+      ...(settings === undefined ? {} : { settings }),
+    };
     made.set(of.file, file);
     return file;
   };

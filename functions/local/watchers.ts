@@ -30,16 +30,19 @@ export class Watchers {
     tell(this.#news, ref);
   }
 
-  /** A notice came: progress, or why something is queued. The latter is shown in the stream of events. */
-  noticed(ref: RunRef, notice: Parameters<AttemptDesk['notice']>[0]): void {
+  /** A notice came: progress, or why something is queued. The latter is shown in the stream of events, and answered. */
+  noticed(ref: RunRef, notice: Parameters<AttemptDesk['notice']>[0]): EventLine | undefined {
+    let line: EventLine | undefined;
     if (notice.state === 'queued') {
       this.#number += 1;
+      line = lineOf(ref, notice);
       const queued = this.#queued.get(runKey(ref)) ?? [];
-      queued.push({ number: this.#number, line: lineOf(ref, notice) });
+      queued.push({ number: this.#number, line });
       if (queued.length > MOST_QUEUED) queued.shift();
       this.#queued.set(runKey(ref), queued);
     }
     tell(this.#news, ref);
+    return line;
   }
 
   /** Notices behind a number. */

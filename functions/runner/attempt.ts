@@ -11,6 +11,7 @@ import { checkSize } from './keep.ts';
 import { LogWriter } from './log-writer.ts';
 import { Mask } from './mask.ts';
 import { logFolder } from './names.ts';
+import { pipelineLogOf } from './pipeline-log.ts';
 import { runPrepare } from './prepare.ts';
 import { signal } from './processes.ts';
 import { type StepsOutcome, walkSteps } from './walk-steps.ts';
@@ -48,7 +49,8 @@ export class Attempt {
   /** Never rejects: whatever goes wrong is in the report. */
   async run(): Promise<AttemptReport> {
     const startedAt = Date.now();
-    const log = new LogWriter(logFolder(this.#world.dataDir, this.order.name));
+    const folder = logFolder(this.#world.dataDir, this.order.name);
+    const log = new LogWriter(folder, pipelineLogOf(this.order));
     const timer = this.#timer();
     try {
       const report = await this.#work(log);

@@ -12,6 +12,22 @@ export function segmentName(number: number): string {
   return `${String(number).padStart(6, '0')}.jsonl`;
 }
 
+/** Lines of one write, as they are and as JSON. */
+export interface Written {
+  readonly step: string;
+  readonly stream: Stream;
+  readonly at: number;
+  readonly lines: readonly string[];
+  readonly encoded: readonly string[];
+}
+
+/** Where the lines of an attempt are written as well. */
+export interface LogCopy {
+  /** May throw: then the lines stand in the attempt's own log only, which says so. */
+  write(written: Written): void;
+  close(): void;
+}
+
 /** Nothing is created before the first line: most small programs print none. */
 export class LogWriter {
   readonly #folder: string;
@@ -23,9 +39,11 @@ export class LogWriter {
   readonly #kept: { number: number; first: number }[] = [];
   #droppedFrom: number | undefined;
   #broken: string | undefined;
+  #copy: LogCopy | undefined;
 
-  constructor(folder: string) {
+  constructor(folder: string, copy?: LogCopy) {
     this.#folder = folder;
+    this.#copy = copy;
   }
 
   /** Why the log stopped, when the disk refused it. The program goes on without. */
@@ -41,20 +59,43 @@ export class LogWriter {
   write(step: string, stream: Stream, lines: readonly string[]): void {
     if (this.#broken !== undefined || lines.length === 0) return;
     try {
-      const head = `{"at":${Date.now()},"n":`;
+      const at = Date.now();
+      const head = `{"at":${at},"n":`;
       const tail = `,"step":${JSON.stringify(step)},"stream":"${stream}","text":`;
+      const encoded = lines.map((line) => JSON.stringify(line));
       let text = '';
-      for (const line of lines) {
+      for (const line of encoded) {
         this.#lines += 1;
-        text += `${head}${this.#lines}${tail}${JSON.stringify(line)}}\n`;
+        text += `${head}${this.#lines}${tail}${line}}\n`;
       }
       this.#append(text, lines.length);
+      this.#copyOut({ step, stream, at, lines, encoded });
     } catch (error) {
       this.#broken = error instanceof Error ? error.message : String(error);
     }
   }
 
+  /** What the copy takes no more is said once, in the log itself. */
+  #copyOut(written: Written): void {
+    const copy = this.#copy;
+    if (copy === undefined) return;
+    try {
+      copy.write(written);
+    } catch (error) {
+      this.#copy = undefined;
+      copy.close();
+      const why = error instanceof Error ? error.message : String(error);
+      this.say(written.step, `what follows is not in the log of the pipeline: ${why}`);
+    }
+  }
+
   close(): void {
+    this.#copy?.close();
+    this.#copy = undefined;
+    this.#closeSegment();
+  }
+
+  #closeSegment(): void {
     if (this.#descriptor !== undefined) closeSync(this.#descriptor);
     this.#descriptor = undefined;
   }
@@ -71,7 +112,7 @@ export class LogWriter {
   }
 
   #rotate(first: number): void {
-    this.close();
+    this.#closeSegment();
     if (this.#segment === 0) mkdirSync(this.#folder, { recursive: true });
     this.#segment += 1;
     this.#bytes = 0;

@@ -10,6 +10,7 @@ import type {
 import type { RunStart, RunStatus } from '#schemas/run.ts';
 import type { LogLine } from '#schemas/runner-protocol.ts';
 import type { FileValue, Json } from '#schemas/values.ts';
+import type { WorkDir } from '#schemas/work-dir.ts';
 
 /** A pipeline that was compiled and whose inputs, tags and folders were resolved: ready to become a run. */
 export interface RunRequest {
@@ -24,6 +25,8 @@ export interface RunRequest {
   readonly file?: string;
   readonly allowEnv?: readonly string[];
   readonly offline?: boolean;
+  /** Of a production line; on one machine only. */
+  readonly workDir?: WorkDir;
   /** Nothing is taken over from earlier runs, although nodes are cached. */
   readonly anew?: true;
   readonly timeout?: number;

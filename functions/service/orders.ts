@@ -69,6 +69,7 @@ function given(start: RunStart, node: PlanNode): Partial<WorkOrder> {
     ...(start.folder === undefined ? {} : { folder: start.folder }),
     ...(start.allowEnv === undefined ? {} : { allowEnv: start.allowEnv }),
     ...(start.offline === undefined ? {} : { offline: start.offline }),
+    ...(start.workDir === undefined ? {} : { workDir: start.workDir }),
     ...(node.resources === undefined ? {} : { resources: node.resources }),
     ...(node.timeout === undefined ? {} : { timeout: node.timeout }),
   };

@@ -84,8 +84,9 @@ async function fromElsewhere(place: Place, request: RunRequest): Promise<RunRequ
     ...(await missingSecrets(place, plans)),
   ];
   if (problems.length > 0) throw new HasProblems(problems);
-  const { with: _with, folder: _folder, allowEnv: _allowEnv, decoded: _decoded, ...rest } = request;
-  return rest;
+  const { with: _with, folder: _folder, workDir: _workDir, allowEnv: _env, ...rest } = request;
+  const { decoded: _decoded, ...kept } = rest;
+  return kept;
 }
 
 function planOf(json: Json): Plan {

@@ -132,6 +132,7 @@ function requestOf(memory: RunMemory): Parameters<typeof startRun>[2] {
     ...(start.file === undefined ? {} : { file: start.file }),
     ...(start.allowEnv === undefined ? {} : { allowEnv: start.allowEnv }),
     ...(start.offline === undefined ? {} : { offline: start.offline }),
+    ...(start.workDir === undefined ? {} : { workDir: start.workDir }),
     ...(start.timeout === undefined ? {} : { timeout: start.timeout }),
     ...(start.anew === true ? { anew: true } : {}),
   };

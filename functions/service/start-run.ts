@@ -123,6 +123,7 @@ function startOf(
     file: request.file,
     allowEnv: request.allowEnv === undefined ? undefined : [...request.allowEnv],
     offline: request.offline,
+    workDir: request.workDir,
     anew: request.anew ?? (origin.anew === undefined ? undefined : [...origin.anew]),
     timeout: request.timeout,
     retryOf: origin.retryOf,

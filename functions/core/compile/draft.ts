@@ -9,6 +9,7 @@ import type {
   Scheduling,
 } from '#schemas/plan.ts';
 import type { Json } from '#schemas/values.ts';
+import type { LogLevel } from '#schemas/work-dir.ts';
 import type { MapTree, Place, ScalarTree } from './tree.ts';
 
 export type ConditionUse = 'startWhen' | 'stopWhen' | 'skipWhen';
@@ -88,7 +89,7 @@ export interface ProductionSettings {
     readonly pathStyle: boolean;
   };
   readonly log: {
-    readonly level: string;
+    readonly level: LogLevel;
     readonly path: string;
     /** A size in bytes, minutes of the day, or milliseconds. */
     readonly rotation: Rotation;

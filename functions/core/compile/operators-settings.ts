@@ -1,13 +1,13 @@
 // What a production line says of its surroundings: its folder, the store of archives, its log, the order of nodes.
 import { message } from '#core/messages.ts';
 import {
-  LOG_LEVELS,
   LOG_RETENTION,
   LOG_ROTATION,
   operatorsLog,
   operatorsS3,
 } from '#schemas/dialect-operators.ts';
 import { scheduling } from '#schemas/plan.ts';
+import { LOG_LEVELS } from '#schemas/work-dir.ts';
 import type { ProductionSettings, Rotation } from './draft.ts';
 import { type Findings, subjectOf } from './findings.ts';
 import { boolean, type MapPlace, mapping, number, present, shownAt, text, word } from './read.ts';
@@ -93,7 +93,7 @@ function log(
   place: Place | undefined,
   workDir: string,
 ): ProductionSettings['log'] {
-  const standard = { level: 'INFO', path: `${workDir}/logs/pipeline.log` };
+  const standard = { level: 'INFO' as const, path: `${workDir}/logs/pipeline.log` };
   const map = mapping(findings, place, LOG_KEYS, 'warn');
   if (map === undefined)
     return { ...standard, rotation: DEFAULT_ROTATION, retention: { files: DEFAULT_FILES } };

@@ -96,7 +96,7 @@ function treeOf({ value }: Entry): Tree {
 /** Where decoded values are shown to people: as nothing but the mask. */
 const SHOWN: ReadonlySet<string> = new Set(['name', 'description']);
 /** Where they would be names, which stand in every report. */
-const NAMES: ReadonlySet<string> = new Set(['pipeline_id']);
+const NAMES: ReadonlySet<string> = new Set(['pipeline_id', 'work_dir']);
 const MASK = '***';
 
 /** Puts names in the place of decoded values wherever a run stores what stands there. */
@@ -116,9 +116,19 @@ class Hider {
       const isStored = BELOW_PIPELINE.some((each) => each === key) || NAMES.has(key);
       if (isStored) entries.set(key, { at, value: this.#stored(place) });
       else if (SHOWN.has(key)) entries.set(key, { at, value: masked(value) });
+      else if (key === 'log_config') entries.set(key, { at, value: this.#log(place) });
       else entries.set(key, { at, value });
     }
     return { ...tree, entries };
+  }
+
+  /** Where the log lies runs are told, too. */
+  #log(place: Place): Tree {
+    const { tree } = place;
+    const file = tree.kind === 'map' ? tree.entries.get('log_path') : undefined;
+    if (tree.kind !== 'map' || file === undefined) return tree;
+    const value = this.#stored({ tree: file.value, up: place, key: 'log_path' });
+    return { ...tree, entries: new Map(tree.entries).set('log_path', { ...file, value }) };
   }
 
   #stored(place: Place): Tree {

@@ -103,12 +103,14 @@ test.each([
 test('where it would be stored, a decoded value is refused; a name of a pipeline shows a mask', () => {
   const text = LINE.replace('git_tag: v1', `git_tag: "${WORD}"`).replace(
     'pipeline_id: line',
-    `pipeline_id: "${WORD}"\nname: "Line ${'${description}'}"\ndescription: "${WORD}"`,
+    `pipeline_id: "${WORD}"\nwork_dir: "./${'${description}'}"\nlog_config: { log_path: "${WORD}" }\nname: "Line ${'${description}'}"\ndescription: "${WORD}"`,
   );
   const result = compileFiles({ 'a.yaml': text });
 
   expect(result.ok ? [] : result.problems).toMatchObject([
     { code: 'secret_not_allowed', path: 'pipeline_id' },
+    { code: 'secret_not_allowed', path: 'work_dir' },
+    { code: 'secret_not_allowed', path: 'log_config.log_path' },
     { code: 'secret_not_allowed', path: 'operators[0].git_tag' },
   ]);
   const named = LINE.replace(
