@@ -4,6 +4,7 @@ import { instant, runId } from './ids.ts';
 import { reason } from './reasons.ts';
 import { attemptItem, decision, endStatus, peaks, runStatus, stepReport } from './run.ts';
 import { json, outputs } from './values.ts';
+import { LOG_LEVELS } from './work-dir.ts';
 
 /** States as they are shown. `queued` is told by a notice or by a place that is waited for. */
 export const shownStatus = z.enum(['pending', 'queued', 'running', ...endStatus.options]);
@@ -94,6 +95,8 @@ export const runReport = z.strictObject({
   retryOf: runId.optional(),
   /** Of a sub-run: the run and node that it is the work of. */
   parent: z.strictObject({ run: runId, node: z.string() }).optional(),
+  /** Of a production line: the file that it writes its log to, and the least that is written. */
+  log: z.strictObject({ path: z.string(), level: z.enum(LOG_LEVELS) }).optional(),
   inputs: z.record(z.string(), json),
   /** What the run gives, once it has completed. */
   outputs: outputs.optional(),

@@ -5,6 +5,7 @@ import type { Context } from './context.ts';
 import { EXIT, type ExitCode } from './exit-codes.ts';
 import { follow } from './follow.ts';
 import type { Output } from './host.ts';
+import type { LineLog } from './log-feed.ts';
 import { isBetweenEngines, patiently } from './patience.ts';
 import { exitCodeOf, hasEnded } from './run-status.ts';
 import { rejoin, type Session } from './session.ts';
@@ -17,6 +18,7 @@ export interface Watch {
   /** Events behind this place are shown. */
   readonly after?: string;
   readonly output: Output;
+  readonly log?: LineLog | undefined;
 }
 
 /** Follows the run and closes the session. Answers the exit code that the run comes to. */
@@ -49,6 +51,7 @@ export async function foreground(context: Context, watch: Watch): Promise<ExitCo
     viewer = await openViewer(context, {
       run,
       output: watch.output,
+      log: watch.log,
       control: () => session.control,
     });
     const followed = follow({

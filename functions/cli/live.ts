@@ -3,6 +3,9 @@ import { createLogUpdate } from 'log-update';
 import type { RunReport } from '#schemas/report.ts';
 import { reportsBelow } from './below.ts';
 import type { Context } from './context.ts';
+import { type LineLog, LogFeed } from './log-feed.ts';
+import { renderLogLine, type ShownLine } from './render/log-line.ts';
+import type { Palette } from './render/palette.ts';
 import { renderTree } from './render/tree.ts';
 import { summaryOf, type Viewer, type ViewerOptions } from './view.ts';
 
@@ -31,17 +34,25 @@ export function liveViewer(context: Context, options: ViewerOptions): Viewer {
     // A line stays free for the cursor, or the terminal would scroll at each drawing.
     if (report !== undefined) draw(renderTree(report, { ...frame(output.rows - 1), below }));
   }, DRAW);
+  // The tree stands below what operators print.
+  const feed =
+    options.log === undefined ? undefined : persisting(options, options.log, { paint, draw });
   let stopped = false;
   const stop = (): void => {
     if (stopped) return;
     stopped = true;
     clearInterval(timer);
+    feed?.stop();
     draw.done();
   };
   return {
-    onEvents: () => asking.soon(),
+    onEvents: (events) => {
+      asking.soon();
+      feed?.onEvents(events);
+    },
     note: (text) => draw.persist(text),
     finish: async (last) => {
+      await feed?.end();
       const summary = await summaryOf(context, options, last, false);
       draw.clear();
       stop();
@@ -50,6 +61,17 @@ export function liveViewer(context: Context, options: ViewerOptions): Viewer {
     },
     stop,
   };
+}
+
+function persisting(
+  { run, control }: ViewerOptions,
+  log: LineLog,
+  { paint, draw }: { paint: Palette; draw: ReturnType<typeof createLogUpdate> },
+): LogFeed {
+  const how = { paint, isTerminal: true };
+  const show = (lines: readonly ShownLine[]): void =>
+    draw.persist(lines.map((line) => renderLogLine(line, how)).join('\n'));
+  return new LogFeed({ run, log, control, show });
 }
 
 /** Asks for the report when something happened or a while is over, one question at a time. */

@@ -3,6 +3,7 @@ import type { EventLine, RunReport } from '#schemas/report.ts';
 import type { Control } from '#service/control.ts';
 import type { Context } from './context.ts';
 import type { Output } from './host.ts';
+import type { LineLog } from './log-feed.ts';
 import { renderSummary } from './render/summary.ts';
 import { tailsOf } from './tails.ts';
 
@@ -18,6 +19,8 @@ export interface Viewer {
 export interface ViewerOptions {
   readonly run: string;
   readonly output: Output;
+  /** Of a production line: what its operators print is shown as well. */
+  readonly log?: LineLog | undefined;
   control(): Control;
 }
 

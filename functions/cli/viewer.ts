@@ -1,12 +1,18 @@
 // How a run is shown while it goes on: as objects, as a tree, as lines, or not at all.
 import type { Context } from './context.ts';
+import { type LineLog, LogFeed } from './log-feed.ts';
+import { renderLogLine } from './render/log-line.ts';
 import { renderEvent } from './render/plain.ts';
 import { summaryOf, type Viewer, type ViewerOptions } from './view.ts';
 
 export async function openViewer(context: Context, options: ViewerOptions): Promise<Viewer> {
   if (context.json) return objects(context);
   if (context.quiet) return silent(context, options);
-  if (!context.isWatched(options.output)) return lines(context, options);
+  if (!context.isWatched(options.output)) {
+    return options.log === undefined
+      ? lines(context, options)
+      : logLines(context, options, options.log);
+  }
   const { liveViewer } = await import('./live.ts');
   return liveViewer(context, options);
 }
@@ -33,6 +39,28 @@ function lines(context: Context, options: ViewerOptions): Viewer {
     note: (text) => context.host.stderr.write(`${text}\n`),
     finish: async (report) => output.write(await summaryOf(context, options, report, true)),
     stop: () => undefined,
+  };
+}
+
+/** What operators print between the events, all in one shape. */
+function logLines(context: Context, options: ViewerOptions, log: LineLog): Viewer {
+  const { output, run, control } = options;
+  const paint = output === context.host.stdout ? context.paint : context.paintError;
+  const how = { paint, isTerminal: output.isTerminal };
+  const feed = new LogFeed({
+    run,
+    log,
+    control,
+    show: (shown) => output.write(shown.map((line) => `${renderLogLine(line, how)}\n`).join('')),
+  });
+  return {
+    onEvents: (events) => feed.onEvents(events),
+    note: (text) => context.host.stderr.write(`${text}\n`),
+    finish: async (report) => {
+      await feed.end();
+      output.write(await summaryOf(context, options, report, true));
+    },
+    stop: () => feed.stop(),
   };
 }
 

@@ -1,6 +1,7 @@
 // What becomes of a production line and its nodes, written into the log that its operators print to.
 import { levelOfEvent, subjectOfEvent, textOfEvent } from '#runner/event-lines.ts';
-import { PREPARES, usePipelineLog } from '#runner/pipeline-log.ts';
+import { namesOf, speakerAt } from '#runner/log-shape.ts';
+import { usePipelineLog } from '#runner/pipeline-log.ts';
 import type { EventLine } from '#schemas/report.ts';
 import type { Fact } from '#schemas/run.ts';
 import { type RunRef, runKey } from '#service/keys.ts';
@@ -27,39 +28,20 @@ function logEvents({ start, linked }: RunMemory, events: readonly EventLine[]): 
   if (start.workDir === undefined || events.length === 0) return;
   const { files, release } = usePipelineLog(start.workDir.log);
   try {
+    const names = namesOf(start.pipeline, linked.plan);
     for (const event of events) {
-      const { node, attempt } = subjectOfEvent(event);
-      const label = labelOf(linked, node);
-      const prepared = label?.startsWith('@') === true;
-      const speaker = {
-        pipeline: start.pipeline,
-        node: prepared ? PREPARES : label,
-        operator: prepared ? label.slice(1) : undefined,
-        attempt,
-      };
-      const at = Date.parse(event.at);
-      const head = {
-        at,
+      const speaker = speakerAt(names, subjectOfEvent(event));
+      const told = {
+        at: Date.parse(event.at),
         level: levelOfEvent(event),
-        run: start.run,
         speaker,
         stream: 'millrace',
       } as const;
-      files.write(head, textOfEvent(event).split('\n'));
+      files.write({ ...told, run: start.run }, textOfEvent(event).split('\n'));
     }
   } catch {
     // A log that cannot be written does not end the work; the attempts say so in their own.
   } finally {
     release();
   }
-}
-
-/** As the user spells it. */
-function labelOf(
-  { plan, graph }: RunMemory['linked'],
-  node: string | undefined,
-): string | undefined {
-  if (node === undefined) return undefined;
-  const index = graph.index.get(node);
-  return (index === undefined ? undefined : plan.nodes[index]?.label) ?? node;
 }

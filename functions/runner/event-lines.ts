@@ -19,8 +19,11 @@ export const levelOfEvent = (event: EventLine): LogLevel => LEVELS[nameOf(event)
 export const subjectOfEvent = ({
   node,
   attempt,
-}: EventLine): { readonly node?: string | undefined; readonly attempt?: number | undefined } => ({
-  node,
+}: EventLine): {
+  readonly address?: string | undefined;
+  readonly attempt?: number | undefined;
+} => ({
+  address: node,
   // What never started is no attempt.
   attempt: attempt === 0 ? undefined : attempt,
 });

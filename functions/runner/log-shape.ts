@@ -29,9 +29,53 @@ function placeOf({ pipeline, node, operator, attempt }: Speaker): string {
   return `${node ?? pipeline}${behind}${tried}`.replaceAll(/\p{Cc}/gu, ' ');
 }
 
+/** How the nodes of a run are called. */
+export interface Names {
+  readonly pipeline: string;
+  /** As the user spells it. */
+  labelOf(node: string): string;
+}
+
+/** The names that stand in a plan, or in a report. */
+export function namesOf(
+  pipeline: string,
+  {
+    nodes,
+  }: { readonly nodes: readonly { readonly id: string; readonly label?: string | undefined }[] },
+): Names {
+  const labels = new Map(nodes.map(({ id, label }) => [id, label ?? id]));
+  return { pipeline, labelOf: (node) => labels.get(node) ?? node };
+}
+
+/** The node that is shown for what is done before any node starts. */
+const PREPARES = 'prepare';
+
+/** Whether an address is that of a node which the engine made to prepare an operator. */
+export const prepares = (address: string): boolean => address.startsWith('@');
+
+/** Who speaks at an address: a node, an instance of one, or the preparation of an operator. */
+export function speakerAt(
+  { pipeline, labelOf }: Names,
+  at: {
+    readonly address?: string | undefined;
+    readonly step?: string;
+    readonly attempt?: number | undefined;
+  },
+): Speaker {
+  const { address, step, attempt } = at;
+  if (address === undefined) return { pipeline };
+  const [, node = address, instance = ''] = /^(.*?)(\[\d+\])?$/s.exec(address) ?? [];
+  const label = labelOf(node);
+  if (!prepares(address)) return { pipeline, node: `${label}${instance}`, operator: step, attempt };
+  return { pipeline, node: PREPARES, operator: label.replace(/^@/, ''), attempt };
+}
+
 /** Of what operators print, of what the engine has to say beside it. */
-export const levelOf = (stream: LogLine['stream']): LogLevel =>
-  stream === 'millrace' ? 'WARNING' : 'INFO';
+export function levelOf(address: string, stream: LogLine['stream']): LogLevel {
+  if (stream === 'millrace') return 'WARNING';
+  // What git and the tools of environments print is for those who look closer.
+  return prepares(address) ? 'DEBUG' : 'INFO';
+}
 
 let second = Number.NaN;
 let date = '';

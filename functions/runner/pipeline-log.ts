@@ -1,8 +1,7 @@
 // The log of a production line: what all its operators print and what becomes of them, in one file for people and one for programs.
-import type { LogLine } from '#schemas/runner-protocol.ts';
 import { LOG_LEVELS, type LogLevel, type PipelineLog } from '#schemas/work-dir.ts';
 import type { WorkOrder } from '#schemas/work-order.ts';
-import { type LineHead, levelOf, lineHead, type Speaker } from './log-shape.ts';
+import { type LineHead, levelOf, lineHead, type Names, speakerAt } from './log-shape.ts';
 import type { LogCopy } from './log-writer.ts';
 import { RotatedFile } from './rotated-file.ts';
 
@@ -89,23 +88,13 @@ export function usePipelineLog(settings: PipelineLog): {
 export function pipelineLogOf(order: WorkOrder): LogCopy | undefined {
   if (order.workDir === undefined) return undefined;
   const { files, release } = usePipelineLog(order.workDir.log);
-  const { run, attempt } = order.name;
-  const prepares = order.work.kind === 'prepare';
-  const node = order.label ?? order.node;
+  const { run, address, attempt } = order.name;
+  const names: Names = { pipeline: order.pipeline, labelOf: (node) => order.label ?? node };
   return {
     write: ({ step, stream, at, lines, encoded }) => {
-      const speaker: Speaker = prepares
-        ? { pipeline: order.pipeline, node: PREPARES, operator: node.replace(/^@/, ''), attempt }
-        : { pipeline: order.pipeline, node, operator: step, attempt };
-      files.write({ at, level: levelIn(prepares, stream), run, speaker, stream }, lines, encoded);
+      const speaker = speakerAt(names, { address, step, attempt });
+      files.write({ at, level: levelOf(address, stream), run, speaker, stream }, lines, encoded);
     },
     close: release,
   };
 }
-
-/** The node that is shown for what is done before any node starts. */
-export const PREPARES = 'prepare';
-
-/** What git and the tools of environments print is for those who look closer. */
-const levelIn = (prepares: boolean, stream: LogLine['stream']): LogLevel =>
-  prepares && stream !== 'millrace' ? 'DEBUG' : levelOf(stream);

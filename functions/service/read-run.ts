@@ -94,12 +94,18 @@ async function headline(
     ...(end === undefined ? {} : { endedAt: iso(end.at) }),
     ...(memory.start.retryOf === undefined ? {} : { retryOf: memory.start.retryOf }),
     ...parentOf(memory.start),
+    ...logOf(memory.start),
     ...(seen.end === 'completed' ? await given(sources) : {}),
   };
 }
 
 function parentOf({ parent }: RunStart): Pick<RunReport, 'parent'> {
   return parent === undefined ? {} : { parent: { run: parent.run, node: parent.address } };
+}
+
+function logOf({ workDir }: RunStart): Pick<RunReport, 'log'> {
+  if (workDir === undefined) return {};
+  return { log: { path: workDir.log.path, level: workDir.log.level } };
 }
 
 /** What a run that has completed gives; why there is nothing, where its expressions cannot be evaluated. */

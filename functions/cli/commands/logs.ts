@@ -1,9 +1,9 @@
+import { type Names, namesOf } from '#runner/log-shape.ts';
 import type { Control, LogEntry } from '#service/control.ts';
 import type { Context } from '../context.ts';
 import type { ExitCode } from '../exit-codes.ts';
 import { pages } from '../pages.ts';
-import type { Palette } from '../render/palette.ts';
-import { clock, plain } from '../render/words.ts';
+import { entryLine, namesInReport, renderLogLine } from '../render/log-line.ts';
 
 export interface LogsOptions {
   readonly node: string | undefined;
@@ -17,17 +17,26 @@ export async function logs(
 ): Promise<ExitCode> {
   const node = options.node === undefined ? {} : { node: options.node };
   let told = false;
+  let names: Names | undefined;
   return pages(context, {
     name,
     follow: options.follow,
     turn: async (control, run, place) => {
       const page = await control.logs(run, { ...node, ...place });
-      for (const line of page.lines) printLine(context, line, options.node);
+      if (page.lines.length > 0) names ??= await namesIn(context, control, run);
+      for (const line of page.lines) printLine(context, line, names ?? NAMELESS);
       if (!told && page.lines.length === 0) await tellOfSubRun(context, control, { run, ...node });
       told = true;
       return { cursor: page.cursor, last: page.last, empty: page.lines.length === 0 };
     },
   });
+}
+
+const NAMELESS = namesOf('', { nodes: [] });
+
+/** Programs get the names of the plan, people their own. */
+async function namesIn({ json }: Context, control: Control, run: string): Promise<Names> {
+  return json ? NAMELESS : namesInReport(await control.report(run));
 }
 
 /** A node whose work is another run prints nothing itself. */
@@ -43,24 +52,10 @@ async function tellOfSubRun(
     context.note(`the work of ${node} is run ${subRun}: millrace logs ${subRun}`);
 }
 
-function printLine(context: Context, line: LogEntry, asked: string | undefined): void {
+function printLine(context: Context, line: LogEntry, names: Names): void {
   if (context.json) context.sayJson({ ...line, at: new Date(line.at).toISOString() });
-  else context.say(renderLogLine(line, asked, context));
-}
-
-/** The place is left out where it is the one that was asked for; text in a terminal cannot steer it. */
-function renderLogLine(
-  line: LogEntry,
-  asked: string | undefined,
-  { paint, host }: Context,
-): string {
-  const again = line.attempt > 1 ? `#${line.attempt}` : '';
-  const place = line.node === asked && again === '' ? '' : `${line.node}${again} `;
-  const text = host.stdout.isTerminal ? plain(line.text) : line.text;
-  return `${paint.dim(clock(line.at))} ${paint.cyan(place)}${coloured(line, text, paint)}`;
-}
-
-function coloured({ stream }: LogEntry, text: string, paint: Palette): string {
-  if (stream === 'millrace') return paint.yellow(text);
-  return stream === 'stderr' ? paint.red(text) : text;
+  else {
+    const how = { paint: context.paint, isTerminal: context.host.stdout.isTerminal };
+    context.say(renderLogLine(entryLine(names, line), how));
+  }
 }

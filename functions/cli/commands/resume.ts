@@ -2,6 +2,7 @@ import type { Control } from '#service/control.ts';
 import type { Context } from '../context.ts';
 import type { ExitCode } from '../exit-codes.ts';
 import { foreground } from '../foreground.ts';
+import { type LineLog, lineLogOf } from '../log-feed.ts';
 import { patiently } from '../patience.ts';
 import { refuseNested } from '../refuse-nested.ts';
 import { hasEnded } from '../run-status.ts';
@@ -17,17 +18,18 @@ export async function resume(context: Context, name: string): Promise<ExitCode> 
 async function resumeOnce(
   context: Context,
   name: string,
-): Promise<{ session: Session; run: string; after: string }> {
+): Promise<{ session: Session; run: string; after: string; log: LineLog | undefined }> {
   const session = await openSession(context);
   try {
     const run = await session.control.find(name);
     // What happened before was shown before.
     const after = await endOfEvents(session.control, run);
-    const { status } = await session.control.report(run);
+    const report = await session.control.report(run);
+    const { status } = report;
     // It may have ended in the very moment in which its engine was killed: then there is nothing left but to say how.
     if (hasEnded(status)) context.note(`millrace: run ${run} is ${status} already`);
     else await session.control.resume(run);
-    return { session, run, after };
+    return { session, run, after, log: lineLogOf(report) };
   } catch (error) {
     await session.close();
     throw error;

@@ -1,6 +1,7 @@
 import type { Context } from '../context.ts';
 import { EXIT, type ExitCode } from '../exit-codes.ts';
 import { foreground } from '../foreground.ts';
+import { lineLogOf } from '../log-feed.ts';
 import { refuseNested } from '../refuse-nested.ts';
 import { openSession } from '../session.ts';
 
@@ -21,8 +22,11 @@ export async function retry(
   }
   if (context.json) context.sayJson(started);
   else context.say(started.run);
-  if (session.own)
-    return foreground(context, { run: started.run, session, output: context.host.stderr });
+  const { run } = started;
+  if (session.own) {
+    const log = context.json ? undefined : lineLogOf(await session.control.report(run));
+    return foreground(context, { run, session, output: context.host.stderr, log });
+  }
   await session.close();
   return EXIT.done;
 }

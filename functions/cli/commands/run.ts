@@ -1,4 +1,5 @@
 import { existsSync } from 'node:fs';
+import { namesOf } from '#runner/log-shape.ts';
 import type { Context } from '../context.ts';
 import type { RunOptions } from '../define/run.ts';
 import { leaveRun } from '../detach.ts';
@@ -37,7 +38,12 @@ export async function run(
   if (options.detach === true) return leaveRun(context, request);
   const session = await (early ?? openSession(context));
   const started = await startIn(context, session, request);
-  return foreground(context, { ...started, output: context.host.stdout });
+  const { workDir } = prepared.request;
+  const log =
+    workDir === undefined
+      ? undefined
+      : { level: workDir.log.level, names: namesOf(prepared.plan.id, prepared.plan) };
+  return foreground(context, { ...started, output: context.host.stdout, log });
 }
 
 async function leave(early: Promise<Session> | undefined, error: unknown): Promise<never> {

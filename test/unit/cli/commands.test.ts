@@ -304,8 +304,9 @@ test('show prints the tree, events the history, logs the lines, explain the answ
   );
   expect(JSON.parse((await run('show', 'latest', '--json')).out)).toEqual(control.shown);
   expect((await run('events', 'latest')).out).toMatch(/^..:..:.. a completed\n$/);
-  expect((await run('logs', 'latest')).out).toMatch(/^..:..:.. a hello\n$/);
-  expect((await run('logs', 'latest', 'a')).out).toMatch(/^..:..:.. hello\n$/);
+  const line = /^\d{4}-\d\d-\d\dT[\d:.+-]+ INFO a(\/\S+)?#1 stdout \| hello\n$/;
+  expect((await run('logs', 'latest')).out).toMatch(line);
+  expect((await run('logs', 'latest', 'a')).out).toMatch(line);
   expect((await run('explain', 'latest', 'b')).out).toBe(
     '○ b pending: it waits for event:a.completed\n',
   );
