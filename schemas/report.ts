@@ -82,6 +82,34 @@ export const environmentReport = z.strictObject({
   message: z.string().optional(),
 });
 
+/** One operator of a production line: a step of the node that runs it, with its environment. */
+export const operatorReport = z.strictObject({
+  status: shownStatus,
+  /** The node that runs it, as `nodes` calls it. */
+  node: z.string(),
+  /** Starts of its program, in all attempts of its node. */
+  attempts: z.int().nonnegative(),
+  reason: reason.optional(),
+  message: z.string().optional(),
+  exitCode: z.int().optional(),
+  commit: z.string().optional(),
+  environment: z
+    .strictObject({ digest: z.string(), result: z.enum(['built', 'reused']) })
+    .optional(),
+  startedAt: z.iso.datetime().optional(),
+  endedAt: z.iso.datetime().optional(),
+  /** Waiting for room on the machine, and for one of the places of its node. */
+  queueSeconds: z.number().nonnegative(),
+  /** Building its environment; 0 where it was there. */
+  buildSeconds: z.number().nonnegative(),
+  /** Its program, in all attempts. */
+  workSeconds: z.number().nonnegative(),
+  peaks: peaks.optional(),
+  /** Taken over from this run. */
+  seededFrom: runId.optional(),
+});
+export type OperatorReport = z.infer<typeof operatorReport>;
+
 export const runReport = z.strictObject({
   at: z.iso.datetime(),
   run: runId,
@@ -101,6 +129,8 @@ export const runReport = z.strictObject({
   /** What the run gives, once it has completed. */
   outputs: outputs.optional(),
   nodes: z.record(z.string(), nodeReport),
+  /** Of a production line: its operators, as they are spelled. */
+  operators: z.record(z.string(), operatorReport).optional(),
   environments: z.record(z.string(), environmentReport),
   sources: z.record(
     z.string(),

@@ -295,6 +295,13 @@ export const stepReport = z.strictObject({
   id: z.string(),
   label: z.string().optional(),
   status: endStatus,
+  reason: reason.optional(),
+  /** Starts of its program, where there was more than one. `startedAt` is the first, `endedAt` the end of the last. */
+  attempts: z.int().positive().optional(),
+  /** Milliseconds that its program ran in all of them. */
+  worked: duration.optional(),
+  /** Milliseconds that it waited for a place among the steps of its node. */
+  queued: duration.optional(),
   startedAt: instant.optional(),
   endedAt: instant.optional(),
   exitCode: z.int().optional(),

@@ -43,9 +43,13 @@ export class Program {
   #watched: Watched | undefined;
   #over: { how: 'memory' | 'processes'; found: number } | undefined;
   #kill: NodeJS.Timeout | undefined;
+  /** What the cage had counted before: other steps of the attempt were, or are, in it too. */
+  readonly #before: { readonly cpuSeconds: number; readonly memoryKills: number };
 
   constructor(order: ProgramOrder) {
     this.#order = order;
+    const { cage } = order;
+    this.#before = { cpuSeconds: cage?.cpuSeconds ?? 0, memoryKills: cage?.memoryKills ?? 0 };
     let started: Started;
     try {
       started = start(order);
@@ -112,7 +116,7 @@ export class Program {
     if (this.#watched !== undefined) this.#order.watch.remove(this.#watched);
     const peaks = this.#peaks();
     const { cage } = this.#order;
-    if (cage !== undefined && cage.memoryKills > 0 && code !== 0)
+    if (cage !== undefined && cage.memoryKills > this.#before.memoryKills && code !== 0)
       return { how: 'memory', found: cage.peakMemory ?? 0, peaks };
     if (this.#over !== undefined) return { ...this.#over, peaks };
     if (code !== null) return { how: 'exit', code, peaks };
@@ -126,7 +130,7 @@ export class Program {
     const memory = seen.memoryBytes ?? cage.peakMemory;
     const cpu = cage.cpuSeconds;
     return {
-      ...(cpu === undefined ? {} : { cpuSeconds: cpu }),
+      ...(cpu === undefined ? {} : { cpuSeconds: Math.max(0, cpu - this.#before.cpuSeconds) }),
       ...(memory === undefined ? {} : { memoryBytes: memory }),
     };
   }

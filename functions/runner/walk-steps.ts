@@ -1,16 +1,16 @@
 // Walks the steps of one node on this machine, with the walk that decides over machines too.
 import { type Graph, link } from '#core/walk/graph.ts';
 import { initialState, type State } from '#core/walk/state.ts';
-import { nodeView, view } from '#core/walk/view.ts';
+import { type NodeView, nodeView, view } from '#core/walk/view.ts';
 import { walk } from '#core/walk/walk.ts';
 import { limits } from '#schemas/limits.ts';
 import type { Plan, PlanNode } from '#schemas/plan.ts';
-import type { AttemptResult, Command, StepReport, WalkEvent } from '#schemas/run.ts';
+import type { AttemptResult, Command, Fact, StepReport, WalkEvent } from '#schemas/run.ts';
 import type { Outputs } from '#schemas/values.ts';
 import { alarmAt } from './alarm.ts';
 import { Halter } from './halt.ts';
 import { oneStep, type Prepared, prepareSteps, type StepsOrder } from './start-step.ts';
-import type { World } from './world.ts';
+import { joinPeaks, type World } from './world.ts';
 
 export interface StepsOutcome {
   readonly result: AttemptResult;
@@ -38,12 +38,16 @@ class StepsWalk {
   readonly #steps: ReadonlyMap<string, PlanNode>;
   readonly #outputs = new Map<string, Outputs>();
   readonly #reports = new Map<string, StepReport>();
+  readonly #ready = new Map<string, number>();
+  readonly #queued = new Map<string, number>();
   readonly #live = new Map<string, Live>();
   readonly #ended = Promise.withResolvers<void>();
   #state: State;
   #events: WalkEvent[] = [];
-  /** What the attempt comes to when it does not complete: the first that went wrong. */
-  #decided: AttemptResult | undefined;
+  /** What ended the whole node from outside: its timeout, or somebody who stopped it. */
+  #halted: AttemptResult | undefined;
+  /** What steps came to that did not complete, in the order in which they ended. */
+  readonly #failures = new Map<string, AttemptResult>();
   #turns = 0;
   #cancelAlarm: () => void = () => {};
   #soon: NodeJS.Immediate | undefined;
@@ -60,7 +64,7 @@ class StepsWalk {
 
   async run(): Promise<StepsOutcome> {
     const silence = this.#node.halter.listen((halt) => {
-      this.#decided ??= { result: halt.kind, message: halt.message };
+      this.#halted ??= { result: halt.kind, message: halt.message };
       this.#tell({ event: 'wanted', wanted: 'cancel' });
     });
     this.#go();
@@ -94,6 +98,7 @@ class StepsWalk {
         bounds: { starts: limits.advanceStarts, changes: limits.advanceChanges },
       });
       this.#state = result.state;
+      this.#note(result.facts);
       for (const command of result.commands) this.#perform(command);
       more = result.more;
     }
@@ -156,7 +161,7 @@ class StepsWalk {
     const live = this.#live.get(step.id);
     live?.silence();
     this.#live.delete(step.id);
-    this.#reports.set(step.id, report);
+    this.#reports.set(step.id, joined(this.#reports.get(step.id), report));
     if (result.result === 'completed') this.#outputs.set(step.id, result.outputs);
     this.#events.push({
       event: 'outcome',
@@ -165,29 +170,87 @@ class StepsWalk {
       result,
     });
     this.#walk();
-    // A failure that is tried again decides nothing.
-    if (result.result !== 'completed' && !this.#isRetrying(step.id)) this.#decided ??= result;
+    if (result.result === 'completed') this.#failures.delete(step.id);
+    else this.#failures.set(step.id, result);
     this.#finishIfEnded();
   }
 
-  #isRetrying(id: string): boolean {
-    return this.#live.has(id) || nodeView(this.#graph, this.#state, id).status === 'retrying';
+  /** How long steps that could have begun waited for a place; only waiting of the first attempt is for that. */
+  #note(facts: readonly Fact[]): void {
+    const { nodes } = this.#node.work.plan;
+    for (const fact of facts) {
+      if (fact.fact === 'ready')
+        for (let at = fact.nodes[0]; at <= fact.nodes[1]; at += 1) {
+          const id = nodes[at]?.id;
+          if (id !== undefined && !this.#ready.has(id)) this.#ready.set(id, fact.at);
+        }
+      if (fact.fact === 'started' && fact.attempt === 1)
+        this.#queued.set(fact.node, fact.at - (this.#ready.get(fact.node) ?? fact.at));
+    }
   }
 
   #outcome(): StepsOutcome {
     const plan = this.#node.work.plan.nodes;
-    const steps = plan.map((step): StepReport => this.#reports.get(step.id) ?? notRun(step));
-    let joined: Outputs = {};
+    const steps = plan.map((step) => this.#reportOf(step));
+    let all: Outputs = {};
     // In the order of the plan, whatever ended first.
-    for (const { id } of plan) joined = { ...joined, ...this.#outputs.get(id) };
+    for (const { id } of plan) all = { ...all, ...this.#outputs.get(id) };
     const end = view(this.#graph, this.#state).end;
     const result: AttemptResult =
-      end === 'completed'
-        ? { result: 'completed', outputs: joined }
-        : (this.#decided ?? { result: 'cancelled' });
+      end === 'completed' ? { result: 'completed', outputs: all } : this.#worst();
     return { result, steps, turns: this.#turns };
   }
+
+  /** What the node comes to: what ended it, else the worst of what no other step made good, and of these the first. */
+  #worst(): AttemptResult {
+    if (this.#halted !== undefined) return this.#halted;
+    const open = [...this.#failures].filter(([id, { result }]) => {
+      const { status, handled } = this.#viewOf(id);
+      // One that was to be tried again and was stopped first decides nothing.
+      return !handled && (status !== 'cancelled' || result === 'cancelled');
+    });
+    for (const kind of WORST_FIRST) {
+      const found = open.find(([, { result }]) => result === kind);
+      if (found !== undefined) return found[1];
+    }
+    return { result: 'cancelled' };
+  }
+
+  #viewOf(id: string): NodeView {
+    return nodeView(this.#graph, this.#state, id);
+  }
+
+  #reportOf(step: PlanNode): StepReport {
+    const report = this.#reports.get(step.id) ?? notRun(step);
+    const { reason, status } = this.#viewOf(step.id);
+    const queued = this.#queued.get(step.id) ?? 0;
+    const stopped = status === 'cancelled' && this.#halted === undefined;
+    return {
+      ...report,
+      ...(stopped ? { status } : {}),
+      ...(report.status === 'completed' || reason === undefined ? {} : { reason }),
+      ...(queued > 0 ? { queued } : {}),
+    };
+  }
 }
+
+const WORST_FIRST = ['failed', 'timed_out', 'interrupted', 'cancelled'] as const;
+
+/** One report for all attempts of a step: the last one's, from when the first began. */
+function joined(before: StepReport | undefined, last: StepReport): StepReport {
+  if (before === undefined) return last;
+  const peaks = joinPeaks([before.peaks, last.peaks]);
+  return {
+    ...last,
+    ...(before.startedAt === undefined ? {} : { startedAt: before.startedAt }),
+    attempts: (before.attempts ?? 1) + 1,
+    worked: (before.worked ?? spanOf(before)) + spanOf(last),
+    ...(Object.keys(peaks).length === 0 ? {} : { peaks }),
+  };
+}
+
+const spanOf = ({ startedAt, endedAt }: StepReport): number =>
+  startedAt === undefined || endedAt === undefined ? 0 : Math.max(0, endedAt - startedAt);
 
 function notRun(step: PlanNode): StepReport {
   return {

@@ -12,6 +12,7 @@ import type { Variables } from './control.ts';
 import type { Notices } from './desk.ts';
 import { addressOf, type RunRef, splitAddress } from './keys.ts';
 import { hold, loadRun } from './load-run.ts';
+import { environmentName, operatorsOf } from './operators-report.ts';
 import { systemOf } from './orders.ts';
 import { attemptsOf, loadOutputs, outputsOf } from './outputs.ts';
 import { readFacts } from './read-events.ts';
@@ -49,7 +50,8 @@ export async function readReport(
   const { state } = await loadRun(held);
   const facts = await readFacts(service, ref);
   const attempts = new Map<string, AttemptItem>();
-  for (const attempt of await attemptsOf(service, ref)) {
+  const all = await attemptsOf(service, ref);
+  for (const attempt of all) {
     const known = attempts.get(attempt.address);
     if (known === undefined || known.attempt < attempt.attempt)
       attempts.set(attempt.address, attempt);
@@ -59,13 +61,14 @@ export async function readReport(
   const environments: RunReport['environments'] = {};
   for (const node of memory.linked.plan.nodes) {
     if (node.executor.kind === 'prepare')
-      environments[node.label ?? node.id.slice(1)] = environmentOf(sources, node);
+      environments[environmentName(node)] = environmentOf(sources, node);
     else nodes[node.id] = await nodeOf(sources, node);
   }
   return {
     ...(await headline(sources, facts)),
     inputs: memory.start.inputs,
     nodes,
+    ...operatorsOf(memory.linked.plan, { nodes, environments, attempts: all }),
     environments,
     sources: memory.start.sources,
   };
@@ -74,7 +77,7 @@ export async function readReport(
 async function headline(
   sources: Sources,
   facts: readonly Fact[],
-): Promise<Omit<RunReport, 'inputs' | 'nodes' | 'environments' | 'sources'>> {
+): Promise<Omit<RunReport, 'inputs' | 'nodes' | 'operators' | 'environments' | 'sources'>> {
   const { service, ref, memory, state } = sources;
   const seen = view(memory.linked.graph, state);
   const bell = seen.end === undefined ? await service.bells.read(ref) : undefined;

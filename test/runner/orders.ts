@@ -47,7 +47,9 @@ export function anOrder(
   const { address, attempt, inputs, env, secrets, scope, maxParallel, ...rest } = options;
   const nodes = steps.map((step, index) => {
     const node = aStep(step, index);
-    return index === 0 || node.needs !== undefined ? node : { ...node, needs: [index - 1] };
+    return index === 0 || node.needs !== undefined || node.start !== undefined
+      ? node
+      : { ...node, needs: [index - 1] };
   });
   return {
     v: 1,

@@ -66,6 +66,46 @@ test('a step that is tried again gets outputs of its own', async () => {
   expect(report.result).toEqual({ result: 'completed', outputs: { n: 1 } });
 });
 
+test('the report of a step that was tried again counts all its attempts, from when the first began', async () => {
+  const retry = { maxAttempts: 3, on: ['failed'], delay: 30, backoff: 'fixed', maxDelay: 30 };
+  const command = 'echo x >> tries; sleep 0.05; [ $(wc -l < tries) -eq 3 ]';
+  const report = await engine.run(
+    anOrder([{ command, retry: { ...retry, backoff: 'fixed' } }, 'true']),
+  );
+  const [tried, plain] = report.steps ?? [];
+  const { startedAt = 0, endedAt = 0, worked = 0 } = tried ?? {};
+  expect(tried).toMatchObject({ status: 'completed', attempts: 3 });
+  expect(worked).toBeGreaterThanOrEqual(150);
+  expect(endedAt - startedAt).toBeGreaterThanOrEqual(worked + 60);
+  expect(plain).not.toHaveProperty('attempts');
+});
+
+test('a node comes to the worst that no other step made good, and says why the others did not run', async () => {
+  const order = anOrder([
+    { command: 'exit 3', id: 'handled' },
+    { command: 'sleep 60', id: 'slow', needs: [], timeout: 100, failFast: false as const },
+    { command: 'sleep 0.3; exit 4', id: 'broken', needs: [], failFast: false as const },
+    { command: 'true', id: 'instead', start: 'event:handled.failed' },
+    { command: 'true', id: 'after', needs: [2] },
+  ]);
+  const report = await engine.run(order);
+  expect(report.result).toMatchObject({ result: 'failed', step: 'broken', exitCode: 4 });
+  expect(report.steps?.map(({ id, status, reason }) => [id, status, reason])).toEqual([
+    ['handled', 'failed', 'exit'],
+    ['slow', 'timed_out', 'timeout'],
+    ['broken', 'failed', 'exit'],
+    ['instead', 'completed', undefined],
+    ['after', 'skipped', 'condition_never'],
+  ]);
+});
+
+test('a step that waits for one of the places of its node says how long', async () => {
+  const order = anOrder(['sleep 0.2', { command: 'true', needs: [] }], { maxParallel: 1 });
+  const report = await engine.run(order);
+  expect(report.steps?.[0]).not.toHaveProperty('queued');
+  expect(report.steps?.[1]?.queued).toBeGreaterThanOrEqual(200);
+});
+
 test('inputs are a file of JSON and bare names in templates, files among them local paths', async () => {
   const file = path.join(runner.dataDir, 'objects/NS/default/x/data.csv');
   mkdirSync(path.dirname(file), { recursive: true });

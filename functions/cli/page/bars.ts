@@ -1,5 +1,5 @@
 // The bars of a timeline, as drawings of a thousand units from the beginning of the run to its end.
-import type { NodeReport } from '#schemas/report.ts';
+import type { NodeReport, OperatorReport } from '#schemas/report.ts';
 import { spell } from '../render/words.ts';
 import type { Instances } from './instances.ts';
 import { type Markup, markup } from './markup.ts';
@@ -33,6 +33,14 @@ export function nodeBar(node: NodeReport, spans: readonly Span[], scale: Scale):
     before = to;
   });
   return drawing(parts);
+}
+
+/** From the first start of its program to its last end. */
+export function operatorBar(operator: OperatorReport, scale: Scale): Markup {
+  const { startedAt, endedAt, status } = operator;
+  if (startedAt === undefined) return drawing([]);
+  const to = endedAt === undefined ? scale.to : Date.parse(endedAt);
+  return drawing([piece(status, { from: Date.parse(startedAt), to }, scale)]);
 }
 
 /** When the first program of the last attempt began. */

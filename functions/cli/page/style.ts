@@ -32,6 +32,7 @@ th { text-align: left; font-weight: 600; color: var(--dim); font-size: .85rem; }
 th, td { padding: .2rem .6rem .2rem 0; border-bottom: 1px solid var(--line); vertical-align: top; overflow-wrap: anywhere; }
 td.number, th.number { text-align: right; white-space: nowrap; font-variant-numeric: tabular-nums; }
 .timeline td:first-child { width: 18%; min-width: 9rem; }
+.timeline tr.operator td:first-child { padding-left: 1.25rem; }
 .timeline .drawn { width: 40%; min-width: 12rem; }
 .timeline td.why { width: 22%; }
 .ticks { display: flex; justify-content: space-between; font-weight: 400; }

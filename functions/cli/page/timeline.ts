@@ -1,7 +1,9 @@
 // The nodes of a run, one below the other, with what they did when.
+import type { OperatorReport } from '#schemas/report.ts';
 import type { Peaks } from '#schemas/run.ts';
+import { type Operator, operatorsByNode } from '../operators-by-node.ts';
 import { shorten, spell, spellBytes } from '../render/words.ts';
-import { instancesBar, nodeBar, type Scale, waitedOf } from './bars.ts';
+import { instancesBar, nodeBar, operatorBar, type Scale, waitedOf } from './bars.ts';
 import type { PageData, PageNode } from './gather.ts';
 import { type Markup, markup } from './markup.ts';
 import { spellCounts, statusMark } from './status.ts';
@@ -17,9 +19,10 @@ export function timelineSection(data: PageData): Markup {
     from: Date.parse(report.startedAt),
     to: report.endedAt === undefined ? now : Date.parse(report.endedAt),
   };
+  const operators = operatorsByNode(report);
   return markup`<section id="timeline"><h2>Timeline</h2>
 <table class="timeline"><thead><tr><th>Node</th><th class="drawn">${ticks(scale)}</th><th class="number">Took</th><th class="number">CPU</th><th class="number">Memory</th><th>Status</th></tr></thead>
-<tbody>${nodes.map((node) => row(node, data, scale))}</tbody></table>
+<tbody>${nodes.map((node) => [row(node, data, scale), operatorRows(operators.get(node.id) ?? [], scale)])}</tbody></table>
 ${nodesBeyond > 0 ? markup`<p class="dim">… and ${nodesBeyond} more nodes, which took less time than these</p>` : undefined}
 </section>`;
 }
@@ -37,6 +40,33 @@ function row({ id, name, node, instances }: PageNode, data: PageData, scale: Sca
     instances === undefined ? nodeBar(node, spans, scale) : instancesBar(node, instances, scale);
   return markup`<tr><td><bdi>${name}</bdi></td><td class="drawn">${bar}</td><td class="number">${tookOf(spans, scale)}</td>${peakCells(instances?.peaks ?? node.peaks)}<td class="why">${statusMark(node.status)} ${notes({ id, name, node, instances }, spans)}</td></tr>
 `;
+}
+
+/** The operators of a node, each with its own bar and peaks. */
+function operatorRows(operators: readonly Operator[], scale: Scale): readonly Markup[] {
+  return operators.map(([name, operator]) => {
+    const bar = operatorBar(operator, scale);
+    const took = operator.startedAt === undefined ? '' : spell(operator.workSeconds * 1_000);
+    return markup`<tr class="operator"><td><bdi>${name}</bdi></td><td class="drawn">${bar}</td><td class="number">${took}</td>${peakCells(operator.peaks)}<td class="why">${statusMark(operator.status)} ${operatorNotes(operator)}</td></tr>
+`;
+  });
+}
+
+function operatorNotes(operator: OperatorReport): Markup {
+  const { environment, buildSeconds, queueSeconds, status, message, reason } = operator;
+  const said = message ?? reason;
+  const parts = [
+    operator.attempts > 1 ? `${operator.attempts} attempts` : undefined,
+    queueSeconds >= 0.1 ? `waited ${spell(queueSeconds * 1_000)}` : undefined,
+    environment === undefined
+      ? undefined
+      : environment.result === 'built'
+        ? `environment built in ${spell(buildSeconds * 1_000)}`
+        : 'environment reused',
+    operator.commit === undefined ? undefined : `commit ${operator.commit.slice(0, 12)}`,
+    status === 'completed' || said === undefined ? undefined : shorten(said, SAID),
+  ];
+  return joinNotes(parts);
 }
 
 /** From the first start to the last end. */
@@ -75,6 +105,10 @@ function notes({ node, instances }: PageNode, spans: readonly Span[]): Markup {
     decided(node),
     node.status === 'completed' || said === undefined ? undefined : shorten(said, SAID),
   ];
+  return joinNotes(parts);
+}
+
+function joinNotes(parts: readonly (string | undefined)[]): Markup {
   const told = parts.filter((part) => part !== undefined && part !== '');
   return markup`<span class="dim">${told.map((part, at) => [at > 0 ? '; ' : '', part])}</span>`;
 }

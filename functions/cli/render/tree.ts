@@ -1,6 +1,7 @@
 // The tree of a run, from its report: one line a node, folded to what fits. Pure: the caller gives the time and the room.
 import type { NodeReport, RunReport, ShownStatus } from '#schemas/report.ts';
 import { subRunsOf } from '../below.ts';
+import { type Operator, operatorsByNode } from '../operators-by-node.ts';
 import { waitingIn } from '../waiting-approvals.ts';
 import { colourOf, mark, statusWord } from './marks.ts';
 import type { Palette } from './palette.ts';
@@ -65,14 +66,38 @@ interface Place {
 
 /** The nodes of a run, and below those that are runs themselves the nodes of these, where they are known. */
 function* placesOf(report: RunReport, frame: Frame, indent: string): Generator<Place> {
+  const operators = operatorsByNode(report);
   for (const [id, node] of Object.entries(report.nodes)) {
     yield { name: `${indent}${node.label ?? id}`, node };
+    yield* operatorsIn(operators.get(id) ?? [], node, indent);
     for (const { run, index } of subRunsOf(node)) {
       const child = frame.below?.get(run);
       if (child === undefined) continue;
       const deeper = `${indent}  ${index === undefined ? '' : `[${index}] `}`;
       yield* placesOf(child, frame, deeper);
     }
+  }
+}
+
+/** Of a node that ended and ran several: one alone is the node itself, and of those that run only the node tells. */
+function* operatorsIn(
+  own: readonly Operator[],
+  node: NodeReport,
+  indent: string,
+): Generator<Place> {
+  if (own.length < 2 || node.endedAt === undefined) return;
+  for (const [name, operator] of own) {
+    const { status, attempts, reason, message, startedAt, endedAt } = operator;
+    const shown: NodeReport = {
+      status,
+      attempts,
+      outputs: {},
+      ...(reason === undefined ? {} : { reason }),
+      ...(message === undefined ? {} : { message }),
+      ...(startedAt === undefined ? {} : { startedAt }),
+      ...(endedAt === undefined ? {} : { endedAt }),
+    };
+    yield { name: `${indent}  ${name}`, node: shown };
   }
 }
 

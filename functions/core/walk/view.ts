@@ -3,7 +3,13 @@
 import type { Reason } from '#schemas/reasons.ts';
 import type { NodeStatus } from '#schemas/run.ts';
 import { type Graph, indexOf } from './graph.ts';
-import { FLAG_RETRIED, type InstanceRecord, type Instances, type NodeRecord } from './records.ts';
+import {
+  FLAG_HANDLED,
+  FLAG_RETRIED,
+  type InstanceRecord,
+  type Instances,
+  type NodeRecord,
+} from './records.ts';
 import { freshRecord, type State } from './state.ts';
 import type { StateView } from './types.ts';
 import { recordAt } from './vector.ts';
@@ -33,6 +39,8 @@ export interface AttemptView {
 export interface NodeView extends AttemptView {
   /** The event `retrying` has happened. */
   readonly retried: boolean;
+  /** It failed, and a node that handles this has completed. */
+  readonly handled: boolean;
   /** Which run it was taken over from. */
   readonly seeded?: string;
   /** Truths of its conditions, as far as they are decided. */
@@ -53,7 +61,15 @@ export function nodeView(graph: Graph, state: State, id: string, instance?: numb
   const whole = wholeView(state, index, record);
   if (instance === undefined) return whole;
   const { start, stop, prepares, instance: other } = whole;
-  return { ...other(instance), retried: false, start, stop, prepares, instance: other };
+  return {
+    ...other(instance),
+    retried: false,
+    handled: false,
+    start,
+    stop,
+    prepares,
+    instance: other,
+  };
 }
 
 /** The latest attempt of a node or an instance; 0 when there was none. For those who ask of many. */
@@ -70,6 +86,7 @@ function wholeView(state: State, index: number, record: NodeRecord): NodeView {
     ...attemptView(record),
     status: statusOf(state, index, record),
     retried: (record.flags & FLAG_RETRIED) !== 0,
+    handled: (record.flags & FLAG_HANDLED) !== 0,
     ...(seeded === undefined ? {} : { seeded }),
     start: truthName(record.start),
     stop: truthName(record.stop),

@@ -1,0 +1,227 @@
+// A production line as its user sees it: which operator runs when and with what, what follows when one fails, and what the report says of
+// each. Whole processes; operators are shell commands in a repository on the disk, but where an environment is what is tested.
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { availableParallelism } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, expect, test } from 'vitest';
+import type { RunReport } from '#schemas/report.ts';
+import { jsonLines, Place, ROOT } from '#support/millrace.ts';
+import { aProject, aRepository } from '../runner/sources.ts';
+
+let place: Place;
+let commit: string;
+
+beforeEach(() => {
+  place = new Place({}, { MILLRACE_GPUS: '2' });
+  place.env['MILLRACE_CACHE_DIR'] = join(place.folder, 'cache');
+  mkdirSync(join(place.folder, 'cache'));
+  commit = aRepository(join(place.folder, 'code'), aProject());
+});
+afterEach(() => place.remove());
+
+interface Operator {
+  readonly id: string;
+  readonly run?: string;
+  readonly after?: readonly string[];
+  readonly more?: string;
+}
+
+/** `nodes` are flow mappings; programs tell what they did by lines of the file `told`. */
+function write(operators: readonly Operator[], nodes: readonly string[], top = ''): void {
+  const texts = operators.map(
+    ({ id, run = 'true', after = [], more = '' }) =>
+      `  - { operator_id: ${id}, git_repo: ./code, git_tag: v1.0.0, upstream_dependencies: [${after.join(', ')}], start_command: ${JSON.stringify(run)}${more} }\n`,
+  );
+  const text = `pipeline_id: line\n${top}operators:\n${texts.join('')}nodes:\n${nodes.map((node) => `  - { ${node} }\n`).join('')}`;
+  writeFileSync(join(place.folder, 'line.yaml'), text);
+}
+
+const tell = (what: string): string => `echo ${what} >> "$MILLRACE_PIPELINE_DIR/told"`;
+const told = (): string[] => readFileSync(join(place.folder, 'told'), 'utf8').trim().split('\n');
+
+async function run(code = 0): Promise<RunReport> {
+  const ended = await place.run('run', 'line.yaml', '--json');
+  expect(ended.stderr).toBe('');
+  expect(ended.code).toBe(code);
+  return jsonLines(ended.stdout).report;
+}
+
+const statuses = ({ operators = {} }: RunReport): unknown =>
+  Object.fromEntries(Object.entries(operators).map(([id, { status }]) => [id, status]));
+
+test('the report tells of each operator: node, attempts, commit, environment, times and peaks', async () => {
+  place.env['MILLRACE_UV'] = join(ROOT, '.tools', 'bin', 'uv');
+  const uv = ', env_type: uv_project, env_config: { pyproject_path: pyproject.toml }';
+  write(
+    [
+      { id: 'with-env', run: 'python -c "import time; time.sleep(0.4)"', more: uv },
+      {
+        id: 'tried',
+        run: `sleep 0.1; ${tell('tried')}; [ $(wc -l < "$MILLRACE_PIPELINE_DIR/told") -ge 2 ]`,
+        after: ['with-env'],
+        more: ', retry: { max_attempts: 3, interval: 0.2 }',
+      },
+    ],
+    ['node_id: first node, operator_ids: [with-env, tried]'],
+  );
+
+  const report = await run();
+
+  const { 'with-env': first, tried } = report.operators ?? {};
+  expect(first).toMatchObject({
+    status: 'completed',
+    node: 'first_node',
+    attempts: 1,
+    commit,
+    environment: { result: 'built' },
+    peaks: { memoryBytes: expect.any(Number) },
+  });
+  expect(first?.environment?.digest).toMatch(/^[0-9a-f]{16,}/);
+  expect(first?.buildSeconds).toBeGreaterThan(0);
+  expect(first?.workSeconds).toBeGreaterThanOrEqual(0.4);
+  expect(tried).toMatchObject({ status: 'completed', attempts: 2, commit, buildSeconds: 0 });
+  expect(tried?.workSeconds).toBeGreaterThanOrEqual(0.2);
+  // The interval is a lower bound, and no work.
+  const span = Date.parse(tried?.endedAt ?? '') - Date.parse(tried?.startedAt ?? '');
+  expect(span).toBeGreaterThanOrEqual((tried?.workSeconds ?? 0) * 1_000 + 200);
+
+  const again = (await run()).operators?.['with-env'];
+  expect(again).toMatchObject({ environment: { result: 'reused' }, buildSeconds: 0 });
+  expect(again?.environment?.digest).toBe(first?.environment?.digest);
+
+  const shown = (await place.run('show', 'latest')).stdout;
+  expect(shown).toMatch(/first node.*\n.*with-env.*\n.*tried/);
+  expect((await place.run('show', 'latest', '--html', 'run.html')).code).toBe(0);
+  const page = readFileSync(join(place.folder, 'run.html'), 'utf8');
+  expect(page).toMatch(/class="operator"[^\n]*with-env[^\n]*<rect class="is-completed"/);
+  expect(page).toContain('environment reused');
+});
+
+test('a fallback runs after the last attempt and only when it is needed; then those who wait go on and the run completes', async () => {
+  write(
+    [
+      {
+        id: 'breaks',
+        run: `${tell('breaks')}; exit 1`,
+        more: ', retry: { max_attempts: 2, interval: 0 }, on_failure: "fallback: instead"',
+      },
+      { id: 'instead', run: tell('instead') },
+      {
+        id: 'works',
+        run: tell('works'),
+        after: ['breaks'],
+        more: ', on_failure: { fallback: unused }',
+      },
+      { id: 'unused', run: tell('unused') },
+      { id: 'behind', run: tell('behind'), after: ['works'] },
+    ],
+    [
+      'node_id: a, operator_ids: [breaks, instead, works, unused]',
+      'node_id: b, operator_ids: [behind]',
+    ],
+  );
+
+  const report = await run();
+
+  expect(told()).toEqual(['breaks', 'breaks', 'instead', 'works', 'behind']);
+  expect(report.nodes['a']?.status).toBe('completed');
+  expect(statuses(report)).toEqual({
+    breaks: 'failed',
+    instead: 'completed',
+    works: 'completed',
+    unused: 'skipped',
+    behind: 'completed',
+  });
+  expect(report.operators?.['breaks']).toMatchObject({ attempts: 2, reason: 'exit', exitCode: 1 });
+});
+
+test('a node is as bad as its worst operator that nothing made good, and what need not wait goes on', async () => {
+  write(
+    [
+      { id: 'mended', run: 'exit 7', more: ', on_failure: "fallback: mends"' },
+      { id: 'mends' },
+      { id: 'slow', run: 'sleep 60', more: ', timeout: 0.2, on_failure: continue' },
+      { id: 'after', run: tell('after'), after: ['slow'] },
+      { id: 'free', run: tell('free') },
+      { id: 'elsewhere', run: tell('elsewhere') },
+      { id: 'hangs', run: tell('hangs'), after: ['free'] },
+    ],
+    [
+      'node_id: a, operator_ids: [mended, mends, slow, after, free]',
+      'node_id: b, operator_ids: [elsewhere]',
+      'node_id: c, operator_ids: [hangs]',
+    ],
+  );
+
+  const report = await run(1);
+
+  expect(report.status).toBe('failed');
+  expect(report.nodes['a']).toMatchObject({ status: 'timed_out', reason: 'timeout' });
+  expect(report.nodes['a']?.message).toContain('slow');
+  expect(statuses(report)).toMatchObject({
+    mended: 'failed',
+    mends: 'completed',
+    slow: 'timed_out',
+    after: 'skipped',
+    free: 'completed',
+    hangs: 'skipped',
+  });
+  expect(report.operators?.['after']).toMatchObject({ attempts: 0, reason: 'condition_never' });
+  expect(told()).not.toContain('after');
+});
+
+test('graphics processors that are declared are given out, and what never fits is refused by plan and run', async () => {
+  const see = 'echo "sees=[\\"$CUDA_VISIBLE_DEVICES\\"]" >> "$MILLRACE_OUTPUTS"';
+  const nodes = (most: number): string[] => [
+    'node_id: plain, operator_ids: [none]',
+    `node_id: both, operator_ids: [two], resource: { gpu_request: ${most} }`,
+  ];
+  const operators = [
+    { id: 'none', run: see },
+    { id: 'two', run: see },
+  ];
+  write(operators, nodes(2));
+  const { nodes: seen } = await run();
+  expect(seen['plain']?.outputs).toEqual({ sees: [''] });
+  expect(seen['both']?.outputs).toEqual({ sees: ['0,1'] });
+
+  write(operators, nodes(3));
+  for (const command of ['plan', 'run']) {
+    const refused = await place.run(command, 'line.yaml');
+    expect(refused.code).toBe(2);
+    expect(refused.stderr).toContain('node "both" asks for 3 GPU; this machine has 2');
+  }
+});
+
+test('nodes that do not fit side by side run by their priority, and say what they wait for', async () => {
+  const cpu = availableParallelism();
+  const node = (id: string, priority: number): string =>
+    `node_id: ${id}, operator_ids: [of_${id}], resource: { cpu_request: ${cpu} }, priority: ${priority}`;
+  write(
+    ['low', 'high', 'middle'].map((id) => ({ id: `of_${id}`, run: `sleep 0.2; ${tell(id)}` })),
+    [node('low', -1), node('high', 10), node('middle', 0)],
+    'scheduling: priority\n',
+  );
+
+  const ended = await place.run('run', 'line.yaml', '--json');
+
+  const { events, report } = jsonLines(ended.stdout);
+  expect(told()).toEqual(['high', 'middle', 'low']);
+  const queued = events.filter(({ event }) => event === 'low.queued');
+  expect(queued[0]?.payload).toMatchObject({ reason: 'resources', lacks: ['cpu'] });
+  expect(report.operators?.['of_low']?.queueSeconds).toBeGreaterThanOrEqual(0.4);
+  expect(report.operators?.['of_high']?.queueSeconds).toBeLessThan(0.4);
+});
+
+test('no more operators of a node run at once than it has runners, and all are prepared before one of them begins', async () => {
+  const alone = `mkdir "$MILLRACE_PIPELINE_DIR/lock" && sleep 0.1 && rmdir "$MILLRACE_PIPELINE_DIR/lock" && ${tell('$MILLRACE_STEP')}`;
+  write(
+    ['a', 'b', 'c'].map((id) => ({ id, run: alone })),
+    ['node_id: n, operator_ids: [a, b, c], runner_count: 1'],
+  );
+
+  const report = await run();
+
+  expect(told()).toEqual(['a', 'b', 'c']);
+  expect(report.operators?.['c']?.queueSeconds).toBeGreaterThanOrEqual(0.2);
+});
