@@ -95,6 +95,9 @@ async function controlFor<C>(context: Context, { controlOf }: Serving<C>): Promi
       'invalid',
       `"${String(named).slice(0, 100)}" is no namespace: wanted are lower-case letters, digits and hyphens, at most 63`,
     );
+  // Who may ask was judged by the path as it was written: a namespace has one spelling.
+  if (new URL(context.req.url).pathname.split('/')[2] !== parsed.data)
+    throw new NotFound(`namespace "${parsed.data}" is written otherwise here`);
   const control = await controlOf(parsed.data);
   if (control === undefined) throw new NotFound(`namespace "${parsed.data}" is not here`);
   return control;

@@ -1,7 +1,7 @@
 // What every function has round it. Families of errors become what the caller of the function understands: Rejected is told and not
 // tried again, all others are.
 import middy from '@middy/core';
-import { MillraceError, Rejected } from '#errors/families.ts';
+import { MillraceError, NotFound, Rejected } from '#errors/families.ts';
 import { errorResponse } from '#http/error-answer.ts';
 import { complaint, type Read, type Schema } from '#schemas/complaint.ts';
 import { httpEvent, queueEvent } from '#schemas/lambda.ts';
@@ -101,13 +101,17 @@ async function answered(
   }
 }
 
+/** Parts of a path that a URL takes for the folder above, or for the same one. */
+const LEADS_ELSEWHERE = /\/(?:\.|%2e){1,2}(?:\/|$)/i;
+
 function requestOf(event: Read<typeof httpEvent>): Request {
   const { rawPath, rawQueryString, headers, body, isBase64Encoded, requestContext } = event;
   const { method } = requestContext.http;
   const query = rawQueryString === '' ? '' : `?${rawQueryString}`;
   const bytes = body === undefined ? null : isBase64Encoded ? Buffer.from(body, 'base64') : body;
-  // The gateway has decoded it once: what ends a path must not begin a query now.
-  const path = rawPath.replaceAll(/[?#]/g, encodeURIComponent);
+  // The gateway has decoded it once: what ends a path must not begin a query now, nor may it become another path than IAM has judged.
+  const path = rawPath.replaceAll(/[?#\\\p{Cc}]/gu, encodeURIComponent);
+  if (LEADS_ELSEWHERE.test(path)) throw new NotFound(`${method} ${path}: no such route`);
   return new Request(`https://api.internal${path}${query}`, {
     method,
     headers,

@@ -90,6 +90,14 @@ test('logs come with the place they belong to', async () => {
   await expect(client.logs(RUN, { node: 'a' })).resolves.toMatchObject({ lines: engine.lines });
 });
 
+test('a namespace has one spelling, by which others may have judged who may ask', async () => {
+  const answer = applicationOf(engine);
+  const statusOf = async (path: string) => (await answer(new Request(`http://x${path}`))).status;
+  expect(await statusOf('/v1/default/runs')).toBe(200);
+  expect(await statusOf('/v1/d%65fault/runs')).toBe(404);
+  expect(engine.asked).toHaveLength(1);
+});
+
 test.each([
   new NotFound('run "x" is not here', { run: 'x' }),
   new Rejected('wrong_state', 'it has ended'),
