@@ -15,7 +15,7 @@ import { leaseOf } from './attempt-lease.ts';
 import { addressesToRead, addressesToWrite } from './attempt-objects.ts';
 import type { Attempt } from './attempt-token.ts';
 import { judgeReport } from './judge-report.ts';
-import { claimAttempt, takeReport } from './keep-report.ts';
+import { claimAttempt, FUNCTION_CALL, firstBeat, takeReport } from './keep-report.ts';
 import { addressOf, attemptKey } from './keys.ts';
 import { keepLogPart, refuseLogPart } from './log-parts.ts';
 import type { Service } from './service.ts';
@@ -71,7 +71,7 @@ export const isAttemptVerb = (text: string): text is AttemptVerb =>
 
 const CALLS: Calls = {
   claim: async (service, { name, job }) => {
-    const beside = { beat: 0, beatAt: service.clock.now() };
+    const beside = { beat: 0, beatAt: firstBeat(job, service.clock.now()) };
     if (await claimAttempt(service, job, name, beside)) {
       return { granted: true, name, heartbeat: limits.jobHeartbeat, lease: limits.jobLease };
     }
@@ -82,7 +82,7 @@ const CALLS: Calls = {
     if (parts === undefined) return { gone: true };
     const notice = said === undefined ? {} : { notice: { ...said, state: 'running' as const } };
     const item = await changed(service, speaker, {
-      set: { beatAt: service.clock.now(), ...notice },
+      set: { ...signOfLife(speaker.job, service.clock.now()), ...notice },
       add: { beat: 1, ...(parts === 0 ? {} : { parts }) },
     });
     if (item === undefined) return { gone: true };
@@ -122,6 +122,10 @@ const CALLS: Calls = {
     return { taken: how === 'told' };
   },
 };
+
+/** Functions need not beat: one that does, and then works on in silence, must not count as lost before its service would end it. */
+const signOfLife = (job: string, now: number): { readonly beatAt?: number } =>
+  job.startsWith(FUNCTION_CALL) ? {} : { beatAt: now };
 
 const itemOf = (service: Service, name: AttemptName): Promise<Item | undefined> =>
   service.table.get(attemptKey(name, name.address, name.attempt));

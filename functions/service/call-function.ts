@@ -16,7 +16,7 @@ import type { Submission } from '#schemas/submission.ts';
 import type { Json, Outputs } from '#schemas/values.ts';
 import { type AttemptName, type WorkOrder, workOrder } from '#schemas/work-order.ts';
 import type { AttemptTokens } from './attempt-token.ts';
-import { claimAttempt } from './keep-report.ts';
+import { claimAttempt, FUNCTION_CALL, firstBeat } from './keep-report.ts';
 import { keptBeside } from './kept-beside.ts';
 import { reportAttempt } from './report-attempt.ts';
 import type { Service } from './service.ts';
@@ -48,13 +48,14 @@ export async function callFunction(
   const { service, functions, tokens, attemptsUrl } = caller;
   const order = await orderOf(service, submission);
   const { name } = order;
-  const job = `lambda:${id}`;
-  // Nothing is heard of it while it works: its lease ends when the service would have ended it.
-  const beatAt = service.clock.now() + limits.functionTime + limits.functionMargin;
+  const job = FUNCTION_CALL + id;
+  // Nothing is heard of it while it works: its lease ends when the service would have ended it. A message that comes again begins
+  // another call, and with it the lease.
+  const beatAt = firstBeat(job, service.clock.now());
   if (!(await claimAttempt(service, job, name, { beat: 0, beatAt }))) return 'over';
   try {
     const work = workOf(order);
-    const given = await givenTo(service, work);
+    const given = await givenTo(service, name.namespace, work);
     const call: FunctionCall = {
       ...{ v: FORMAT, namespace: name.namespace, run: name.run, node: order.node },
       ...{ address: name.address, attempt: name.attempt },
@@ -95,9 +96,10 @@ function workOf({ work, node }: WorkOrder): FunctionWork {
 
 async function givenTo(
   service: Service,
+  namespace: string,
   { inputs: bound, config, scope }: FunctionWork,
 ): Promise<Pick<FunctionCall, 'input' | 'config'>> {
-  const kept = await keptBeside(service, [scope, bound, config] as unknown as Json);
+  const kept = await keptBeside(service, namespace, [scope, bound, config] as unknown as Json);
   const rendering: Rendering = { kept, scope, secrets: {}, steps: NO_STEPS };
   const inputs = renderInputs(bound, rendering);
   return { input: plainInputs(inputs, kept), config: renderConfig(config, rendering, inputs) };
@@ -134,7 +136,7 @@ export async function endCall(
 ): Promise<'told' | 'ignored'> {
   const { job, token } = record.requestPayload.runner;
   const { namespace, run, address, attempt, instances } = await tokens.verify(token);
-  if (instances !== undefined || !job.startsWith('lambda:')) return 'ignored';
+  if (instances !== undefined || !job.startsWith(FUNCTION_CALL)) return 'ignored';
   const name: AttemptName = { namespace, run, address, attempt };
   const result = await resultOf(service, name, record);
   const report = { result, endedAt: service.clock.now() };

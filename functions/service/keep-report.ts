@@ -1,7 +1,7 @@
 // Keeps what an attempt came to, as told by the job that did it, and lets the walk know. Steps (b) to (f) of the recipe; keeps H4 and H6
 // (the bell's own part). Needs neither plan nor state of the run.
 import { Conflict } from '#errors/families.ts';
-import type { Item } from '#ports/table.ts';
+import type { Changes, Condition, Item, Key } from '#ports/table.ts';
 import { FORMAT } from '#schemas/ids.ts';
 import { limits } from '#schemas/limits.ts';
 import type { AttemptReport, WalkEvent } from '#schemas/run.ts';
@@ -122,8 +122,15 @@ function keptIn(item: Item): KeptReport | undefined {
   return typeof bulk === 'string' ? { report, bulk } : { report };
 }
 
+/** How the job of an attempt begins that the call of a function is. It says nothing until it ends: its service ends it in time. */
+export const FUNCTION_CALL = 'lambda:';
+
+/** The sign of life that a claim is: of the call of a function it lies ahead. */
+export const firstBeat = (job: string, now: number): number =>
+  job.startsWith(FUNCTION_CALL) ? now + limits.functionTime + limits.functionMargin : now;
+
 /**
- * `offered → claimed (job)`. True also when this job holds the claim already.
+ * `offered → claimed (job)`. True also when this job holds the claim already: then its sign of life is renewed.
  *
  * @param beside what is noted of the attempt besides: when a sign of life came last
  */
@@ -142,16 +149,23 @@ export async function claimAttempt(
     status: 'claimed',
     job,
   };
+  const first = { set: { ...beside, status: 'claimed', job, attempt } };
+  if (await changedIf(service, key, first, { status: 'offered' })) return true;
+  const { beatAt } = beside;
+  return await changedIf(service, key, { set: { beatAt } }, { status: 'claimed', job });
+}
+
+async function changedIf(
+  { table }: Service,
+  key: Key,
+  changes: Changes,
+  equals: NonNullable<Condition['equals']>,
+): Promise<boolean> {
   try {
-    await service.table.update(
-      key,
-      { set: { ...beside, status: 'claimed', job, attempt } },
-      { equals: { status: 'offered' } },
-    );
+    await table.update(key, changes, { equals });
     return true;
   } catch (error) {
-    if (!(error instanceof Conflict)) throw error;
+    if (error instanceof Conflict) return false;
+    throw error;
   }
-  const item = await service.table.get(key);
-  return item?.['status'] === 'claimed' && item['job'] === job;
 }

@@ -3,6 +3,7 @@ import { StepFailure } from '#core/failures.ts';
 import type { FileOf, Kept, RefOf } from '#core/rendering.ts';
 import { isList } from '#core/rendering.ts';
 import { Defect } from '#errors/families.ts';
+import type { Namespace } from '#schemas/ids.ts';
 import { limits } from '#schemas/limits.ts';
 import { fileValue, type Json, refValue } from '#schemas/values.ts';
 import { inParallel } from './in-parallel.ts';
@@ -13,15 +14,20 @@ const DEPTH = 3;
 
 /**
  * All that stands in a value: a file is an address that can be read without asking anybody, as long as a function may take; a value by
- * reference is what it stands for.
+ * reference is what it stands for. Throws StepFailure for what belongs to another namespace: a payload from outside may name anything.
  */
-export async function keptBeside(service: Service, within: Json): Promise<Kept> {
+export async function keptBeside(
+  service: Service,
+  namespace: Namespace,
+  within: Json,
+): Promise<Kept> {
   const addresses = new Map<string, string>();
   const contents = new Map<string, Json>();
   let values: readonly Json[] = [within];
   for (let depth = 0; depth <= DEPTH && values.length > 0; depth += 1) {
     const found: Found = { files: new Set(), refs: new Map() };
     for (const value of values) search(value, found);
+    for (const key of [...found.files, ...found.refs.keys()]) demandOwn(namespace, key);
     await inParallel([...found.files], limits.callsAtOnce, async (key) => {
       addresses.set(key, await addressOf(service, key));
     });
@@ -39,6 +45,11 @@ export async function keptBeside(service: Service, within: Json): Promise<Kept> 
     uri: addressIn,
     content: ({ key }) => contents.get(key) ?? null,
   };
+}
+
+function demandOwn(namespace: Namespace, key: string): void {
+  if (key.startsWith(`NS/${namespace}/`)) return;
+  throw new StepFailure('start_failed', `the object ${key} is none of namespace ${namespace}`);
 }
 
 interface Found {

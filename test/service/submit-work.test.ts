@@ -9,6 +9,7 @@ import { type FunctionRecord, outcomeEvent } from '#schemas/outcome-event.ts';
 import { type Submission, submission } from '#schemas/submission.ts';
 import type { Json } from '#schemas/values.ts';
 import type { WorkOrder } from '#schemas/work-order.ts';
+import { answerAttempt } from '#service/attempt-calls.ts';
 import type { Attempt } from '#service/attempt-token.ts';
 import { endCall } from '#service/call-function.ts';
 import { cancelRun } from '#service/command-run.ts';
@@ -321,6 +322,19 @@ describe('a function', () => {
     ]);
   });
 
+  test('that is called again has its whole time again, and what it says meanwhile does not shorten it', async () => {
+    run = await here.start(CALL, GIVEN);
+    await submit();
+    here.ports.clock.advance(limits.functionTime);
+    await submit({ again: true });
+    const beatAt = here.ports.clock.now() + limits.functionTime + limits.functionMargin;
+    expect(await itemOf()).toMatchObject({ beatAt });
+    const token = { ...run, address: 'first', attempt: 1 };
+    const body = { v: FORMAT, job: 'lambda:message-1' } as const;
+    expect(await answerAttempt(here.service, 'beat', { token, body })).toEqual({ gone: false });
+    expect(await itemOf()).toMatchObject({ beatAt, beat: 1 });
+  });
+
   test('whose attempt was stopped is not called', async () => {
     run = await here.start(CALL, GIVEN);
     await cancelRun(here.service, run);
@@ -399,3 +413,32 @@ nodes:
     ...{ list: [1, 2, 3], n: 3 },
   });
 });
+
+test.each([
+  ['a file', { $file: { key: 'NS/other/files/x/x.csv', name: 'x.csv', size: 3, sha256: 'SHA' } }],
+  [
+    'a value',
+    { $ref: { key: 'NS/other/values/x.json', size: 3, sha256: 'SHA', mediaType: 'text/plain' } },
+  ],
+] as const)(
+  '%s of another namespace is not handed to a function, whoever named it',
+  async (_, value) => {
+    run = await here.start(`id: p
+nodes:
+  - { id: made, ${STEP} }
+  - { id: first, needs: [made], inputs: { x: "{{ made.x }}" }, function: { name: score } }`);
+    const foreign = Object.values(value)[0]?.key ?? '';
+    await here.ports.objects.put(foreign, Buffer.from('"a"'));
+    await here.complete('made', {
+      x: JSON.parse(JSON.stringify(value).replace('SHA', 'a'.repeat(64))),
+    });
+    const order = here.ports.jobs.orders.at(-1);
+    await submitWork(submitter, messageOf(order === undefined ? [] : [order]), {
+      ...{ id: 'message-1', again: false },
+    });
+    expect(calls).toEqual([]);
+    expect(await nodeOf()).toMatchObject({
+      ...{ status: 'failed', reason: 'start_failed', message: expect.stringContaining(foreign) },
+    });
+  },
+);
