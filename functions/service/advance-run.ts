@@ -112,7 +112,9 @@ async function takeTurn(
   }
   const taken = takeEvents(inbox, bell, { ...options, batch });
   progress.heard ||= inbox.length > 0;
-  const result = withAlarm(loaded, await walkOn(held, loaded, taken.events, progress.share)); // 5
+  const { share } = progress;
+  const { alarm: since = 0 } = bell;
+  const result = withAlarm(loaded, await walkOn(held, loaded, taken.events, { share, since })); // 5
   const isAlarm = ({ command }: Command): boolean => command === 'wake-at';
   const idle =
     result.changed.length === 0 && result.facts.length === 0 && !result.commands.some(isAlarm);
@@ -120,7 +122,7 @@ async function takeTurn(
     if (result.more) return 'again';
     return restOf(held, loaded.sequence, result);
   }
-  const next = await saveWalk(held, { loaded, result, taken, options, share: progress.share }); // 6
+  const next = await saveWalk(held, { loaded, result, taken, options, share }); // 6
   if (next === 'too_many') {
     progress.share /= 2;
     return 'again';

@@ -19,6 +19,8 @@ export interface Bell {
   readonly failed: number;
   /** Why the run is halted; absent when it is not. */
   readonly halted?: string;
+  /** The time of the alarm that rang last. It has come, also where a clock is behind the one that the alarm rang by. */
+  readonly alarm?: number;
 }
 
 export type Parked = 'parked' | 'rung' | 'later';
@@ -29,8 +31,12 @@ export type SendToken = (ref: RunRef, token: string) => Promise<void>;
 /** The bells of all runs. */
 export interface Bells {
   read(ref: RunRef): Promise<Bell | undefined>;
-  /** Adds a ring and wakes the walk. Rejects with NotFound when the run is not there. */
-  ring(ref: RunRef): Promise<void>;
+  /**
+   * Adds a ring and wakes the walk. Rejects with NotFound when the run is not there.
+   *
+   * @param alarm the time of the alarm that rings
+   */
+  ring(ref: RunRef, alarm?: number): Promise<void>;
   /** Sets what is wanted in the same write as the ring. `cancel` absorbs. */
   want(ref: RunRef, wanted: Wanted, options?: { force?: boolean }): Promise<void>;
   /** Leaves the token if nobody rang since `rings` was read and no later generation took over. */
@@ -121,13 +127,12 @@ export function tableBells(table: Table, send: SendToken, clock?: Clock): Bells 
         force: item['force'] === true,
         failed: count(item['failed']),
         ...(typeof item['halted'] === 'string' ? { halted: item['halted'] } : {}),
+        ...(typeof item['alarm'] === 'number' ? { alarm: item['alarm'] } : {}),
       };
     },
-    async ring(ref) {
-      const item = await demand(
-        ref,
-        table.update(bellKey(ref), { add: { rings: 1 }, set: at('rungAt') }),
-      );
+    async ring(ref, alarm) {
+      const set = { ...at('rungAt'), ...(alarm === undefined ? {} : { alarm }) };
+      const item = await demand(ref, table.update(bellKey(ref), { add: { rings: 1 }, set }));
       await wake(ref, item['token']);
     },
     async want(ref, wanted, options) {

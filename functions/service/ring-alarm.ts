@@ -34,7 +34,7 @@ export async function ringAlarm(service: Service, alarm: AlarmMessage): Promise<
   if (step === 'sleep') await service.alarms.wake(namespace, run, at);
   if (step !== 'ring') return step;
   try {
-    await service.bells.ring(ref);
+    await service.bells.ring(ref, at);
     return 'ring';
   } catch (error) {
     // It was deleted meanwhile.

@@ -17,16 +17,23 @@ import type { Held } from './service.ts';
 /** A walk, with all events that it was made of and the time it was made at. */
 export type Walked = WalkResult & { readonly events: readonly WalkEvent[]; readonly now: number };
 
-/** Walks, within a share of the bounds of a walk; again with decisions that were made meanwhile, where the walk ended an approval by itself. */
+export interface WalkedWithin {
+  /** Of the bounds of a walk. */
+  readonly share: number;
+  /** It is at least that late, whatever the clock of this process says. */
+  readonly since: number;
+}
+
+/** Walks; again with decisions that were made meanwhile, where the walk ended an approval by itself. */
 export async function walkOn(
   held: Held,
   loaded: LoadedRun,
   events: readonly WalkEvent[],
-  share = 1,
+  within: WalkedWithin,
 ): Promise<Walked> {
   let known = events;
   for (let round = 0; round < limits.advanceRounds; round += 1) {
-    const result = await walkOnce(held, loaded, known, share);
+    const result = await walkOnce(held, loaded, known, within);
     const decisions = await decisionsAgainst(held, result.facts, known);
     if (decisions.length === 0) return { ...result, events: known };
     known = [...known, ...decisions];
@@ -39,7 +46,7 @@ async function walkOnce(
   held: Held,
   loaded: LoadedRun,
   events: readonly WalkEvent[],
-  share: number,
+  { share, since }: WalkedWithin,
 ): Promise<WalkResult & { readonly now: number }> {
   const { service, ref, memory } = held;
   const fresh = freshOutputs(held, loaded, events);
@@ -48,7 +55,7 @@ async function walkOnce(
     changes: Math.ceil(limits.advanceChanges * share),
   };
   for (let round = 0; round < limits.advanceRounds; round += 1) {
-    const now = service.clock.now();
+    const now = Math.max(service.clock.now(), since);
     const result = walk(memory.linked.graph, loaded.state, events, {
       now,
       run: ref.run,

@@ -15,7 +15,7 @@ import {
   type RunRef,
 } from '#service/keys.ts';
 import { readReport } from '#service/read-run.ts';
-import { alarmStep } from '#service/ring-alarm.ts';
+import { alarmStep, ringAlarm } from '#service/ring-alarm.ts';
 import { judgeWalk, readSigns, type Signs } from '#service/walk-signs.ts';
 import { beginNextWalk, walkerName } from '#service/walks.ts';
 import { WalkedRuns } from '#support/walked-runs.ts';
@@ -203,6 +203,16 @@ describe('an alarm', () => {
     expect(new Set(here.rung)).toEqual(new Set(['sleep']));
     expect(here.machine.calls).toBe(1);
     await here.pass(DAY + limits.alarmHop, limits.alarmHop);
+    expect(await report(run)).toMatchObject({ status: 'failed' });
+  });
+
+  test('counts for who walks by a clock that is behind the one that it rang by', async () => {
+    const run = await here.start(approval);
+    const [{ alarm } = expect.fail('none was asked for')] = here.sleeping.splice(0);
+    here.ports.clock.set(alarm.at - 40);
+    const ahead = { ...here.service, clock: { now: () => alarm.at } };
+    expect(await ringAlarm(ahead, alarm)).toBe('ring');
+    await here.settle();
     expect(await report(run)).toMatchObject({ status: 'failed' });
   });
 
