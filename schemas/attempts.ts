@@ -122,12 +122,11 @@ export type AttemptAnswer<V extends AttemptVerb> = z.infer<(typeof attemptVerbs)
 /** Environment variables of a job. */
 export const jobVariables = {
   url: 'MILLRACE_ATTEMPTS_URL',
+  /** Tells also whoever hears from Batch how the job ended what it was the job of. */
   token: 'MILLRACE_ATTEMPT_TOKEN',
   /** The order itself (JSON), or the key of the object it is a line of: line 0 of a single job, line INDEX of one of an array. */
   order: 'MILLRACE_ORDER',
   orders: 'MILLRACE_ORDERS',
-  /** What it is the job of: for whoever hears from Batch how it ended. */
-  work: 'MILLRACE_WORK',
   /** Set by Batch. */
   job: 'AWS_BATCH_JOB_ID',
   index: 'AWS_BATCH_JOB_ARRAY_INDEX',

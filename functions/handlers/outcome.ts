@@ -20,7 +20,7 @@ const tokens = createAttemptTokens({
 export const handler = onEvent('outcome', outcomeEvent, async (event, call) => {
   if ('job' in event) {
     call.note({ job: event.job.jobId, name: event.job.jobName });
-    const came = await endJob(service, event.job);
+    const came = await endJob(service, tokens, event.job);
     call.note({ came });
     if (came !== 'ignored') call.count('JobsUnreported');
   } else {

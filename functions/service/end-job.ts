@@ -5,8 +5,8 @@ import { jobVariables } from '#schemas/attempts.ts';
 import { limits } from '#schemas/limits.ts';
 import type { JobDetail } from '#schemas/outcome-event.ts';
 import type { AttemptResult } from '#schemas/run.ts';
-import { type JobWork, jobWork } from '#schemas/submission.ts';
 import type { AttemptName } from '#schemas/work-order.ts';
+import type { Attempt, AttemptTokens } from './attempt-token.ts';
 import { claimAttempt } from './keep-report.ts';
 import { addressOf, attemptKey } from './keys.ts';
 import { reportAttempt } from './report-attempt.ts';
@@ -15,30 +15,31 @@ import type { Service } from './service.ts';
 /** `told`: it is the attempt's outcome now. `lease`: whether its programs are gone is known only when its lease has expired. */
 export type JobEnded = 'told' | 'ignored' | 'lease';
 
-/** The attempt that a job worked on. Undefined of jobs that are not ours, and of an array as a whole. */
-export function attemptOfJob({ container, arrayProperties }: JobDetail): AttemptName | undefined {
-  const told = container?.environment?.find(({ name }) => name === jobVariables.work)?.value;
-  const work = told === undefined ? undefined : readWork(told);
-  if (work === undefined) return undefined;
-  const { namespace, run, address, attempt, instances } = work;
+/** The attempt that a job worked on. Undefined of an array as a whole. */
+function attemptOfJob(of: Attempt, { arrayProperties }: JobDetail): AttemptName | undefined {
+  const { namespace, run, address, attempt, instances } = of;
   if (instances === undefined) return { namespace, run, address, attempt };
   const index = arrayProperties?.index;
   if (index === undefined || instances[0] + index > instances[1]) return undefined;
   return { namespace, run, address: addressOf(address, instances[0] + index), attempt };
 }
 
-function readWork(text: string): JobWork | undefined {
-  try {
-    return jobWork.safeParse(JSON.parse(text)).data;
-  } catch {
-    return undefined;
-  }
-}
-
-/** Takes the end of a job in. Other changes of its state are passed over. */
-export async function endJob(service: Service, job: JobDetail): Promise<JobEnded> {
+/**
+ * Takes the end of a job in. Other changes of its state are passed over, and jobs that were given no token: they are not ours.
+ *
+ * @param tokens tell by the token that the job was given what it worked on: programs of others may call whoever takes this in, too
+ * @throws Rejected `not_permitted` where its token is not ours
+ */
+export async function endJob(
+  service: Service,
+  tokens: Pick<AttemptTokens, 'verify'>,
+  job: JobDetail,
+): Promise<JobEnded> {
   if (job.status !== 'SUCCEEDED' && job.status !== 'FAILED') return 'ignored';
-  const name = attemptOfJob(job);
+  const { environment = [] } = job.container ?? {};
+  const token = environment.find(({ name }) => name === jobVariables.token)?.value;
+  if (token === undefined) return 'ignored';
+  const name = attemptOfJob(await tokens.verify(token), job);
   if (name === undefined) return 'ignored';
   const { namespace, run } = name;
   const item = await service.table.get(attemptKey({ namespace, run }, name.address, name.attempt));

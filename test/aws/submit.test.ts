@@ -36,9 +36,8 @@ const variables = (request: ReturnType<typeof jobRequest>) =>
 describe('a job', () => {
   test('is told by its environment what it needs, and nothing else of the deployment', () => {
     const request = requestFor();
-    const { MILLRACE_ORDER, MILLRACE_WORK, ...others } = variables(request);
+    const { MILLRACE_ORDER, ...others } = variables(request);
     expect(JSON.parse(MILLRACE_ORDER ?? '')).toMatchObject({ name: { address: 'score' } });
-    expect(JSON.parse(MILLRACE_WORK ?? '')).toMatchObject({ v: 1, address: 'score', attempt: 1 });
     expect(others).toEqual({
       ...{ MILLRACE_ATTEMPTS_URL: 'https://there/attempts', MILLRACE_ATTEMPT_TOKEN: 'a-token' },
     });

@@ -2,10 +2,11 @@
 import { readFileSync } from 'node:fs';
 import path from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { createSessionSigner } from '#aws/session-signer.ts';
 import { jobVariables } from '#schemas/attempts.ts';
 import { limits } from '#schemas/limits.ts';
 import { type JobDetail, outcomeEvent } from '#schemas/outcome-event.ts';
-import type { JobWork } from '#schemas/submission.ts';
+import { type Attempt, createAttemptTokens } from '#service/attempt-token.ts';
 import { cancelRun } from '#service/command-run.ts';
 import { endJob } from '#service/end-job.ts';
 import { claimAttempt } from '#service/keep-report.ts';
@@ -30,12 +31,12 @@ beforeEach(() => {
 afterEach(() => here.close());
 
 /** An event as the service documents it, about a job of this run. */
-function ended(name: string, work: Partial<JobWork> = {}): JobDetail {
+function ended(name: string, work: Partial<Attempt> = {}): JobDetail {
   const file = path.join(import.meta.dirname, '../fixtures/batch-events', `${name}.json`);
   const event = outcomeEvent.parse(JSON.parse(readFileSync(file, 'utf8')));
   if (!('job' in event)) expect.fail(`${name} is about no job`);
-  const of: JobWork = { v: 1, ...run, address: 'first', attempt: 1, ...work };
-  const environment = [{ name: jobVariables.work, value: JSON.stringify(of) }];
+  const of: Attempt = { ...run, address: 'first', attempt: 1, ...work };
+  const environment = [{ name: jobVariables.token, value: JSON.stringify(of) }];
   return { ...event.job, container: { ...event.job.container, environment } };
 }
 
@@ -43,8 +44,10 @@ const JOB = '4c7599ae-0a82-49aa-ba5a-4727fcce14a8';
 const nameOf = (address = 'first', attempt = 1) => ({ ...run, address, attempt });
 const claim = (job = JOB, address = 'first') =>
   claimAttempt(here.service, job, nameOf(address), { beat: 0, beatAt: here.ports.clock.now() });
-const take = async (detail: JobDetail) => {
-  const came = await endJob(here.service, detail);
+/** Told in plain text here. */
+const plain = { verify: async (token: string): Promise<Attempt> => JSON.parse(token) };
+const take = async (detail: JobDetail, tokens = plain) => {
+  const came = await endJob(here.service, tokens, detail);
   await here.settle();
   return came;
 };
@@ -226,12 +229,26 @@ describe('jobs of an array', () => {
 test('what is no job of ours, or of a run that is gone, is passed over', async () => {
   run = await here.start(TWO);
   const failed = ended('failed');
-  const strange = (environment: { name?: string; value?: string }[]) =>
-    take({ ...failed, container: { environment } });
   expect(await take({ ...failed, container: {} })).toBe('ignored');
-  expect(await strange([{ name: jobVariables.work, value: '{' }])).toBe('ignored');
-  expect(await strange([{ name: jobVariables.work, value: '{"v":2}' }])).toBe('ignored');
-  const gone = { v: 1, namespace: 'default', run: run.run.replace(/.$/, 'Z'), address: 'first' };
-  const value = JSON.stringify({ ...gone, attempt: 1 });
-  expect(await strange([{ name: jobVariables.work, value }])).toBe('ignored');
+  const environment = [{ name: 'OTHER', value: '{' }, {}];
+  expect(await take({ ...failed, container: { environment } })).toBe('ignored');
+  expect(await take(ended('failed', { run: run.run.replace(/.$/, 'Z') }))).toBe('ignored');
+});
+
+test('whoever may tell of jobs as well, as functions of nodes may, cannot tell of one whose token it does not know', async () => {
+  run = await here.start(TWO);
+  const { clock } = here.ports;
+  const tokens = createAttemptTokens({ signer: createSessionSigner(), clock });
+  const others = createAttemptTokens({ signer: createSessionSigner(), clock });
+  const withToken = (value: string): JobDetail => ({
+    ...ended('failed'),
+    container: { environment: [{ name: jobVariables.token, value }] },
+  });
+  const until = clock.now() + 60_000;
+  const forged = await others.issue({ ...run, address: 'first', attempt: 1 }, until);
+  for (const token of [forged, 'made up', '', JSON.stringify(nameOf())])
+    await expect(take(withToken(token), tokens)).rejects.toMatchObject({ code: 'not_permitted' });
+  expect(await first()).toMatchObject({ status: 'running' });
+  const ours = await tokens.issue({ ...run, address: 'first', attempt: 1 }, until);
+  expect(await take(withToken(ours), tokens)).toBe('told');
 });

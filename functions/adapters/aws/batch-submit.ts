@@ -89,12 +89,7 @@ export function jobRequest(
     'order' in orders
       ? [jobVariables.order, JSON.stringify(orders.order)]
       : [jobVariables.orders, orders.key];
-  const variables = [
-    [jobVariables.url, attemptsUrl],
-    [jobVariables.token, token],
-    [jobVariables.work, JSON.stringify(work)],
-    place,
-  ] as const;
+  const variables = [[jobVariables.url, attemptsUrl], [jobVariables.token, token], place] as const;
   return {
     jobName: jobName(work),
     jobQueue: `${prefix}${size.queue}`,
