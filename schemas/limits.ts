@@ -209,6 +209,11 @@ export const limits = {
   /** Up to so many files and bytes a tree is copied in one go, with nothing else happening meanwhile. */
   copyAtOnceFiles: 300,
   copyAtOnceBytes: 16 * MIB,
+  /** Bytes of the name of a folder that is called as a user calls something. */
+  folderName: 200,
+  /** Submodules of one repository, and how deep they may lie within one another. */
+  submodules: 256,
+  submoduleDepth: 8,
   /** Files of a working tree that count for its digest. */
   workingTreeFiles: 100_000,
   /** Milliseconds a git command may take. */

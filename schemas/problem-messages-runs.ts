@@ -43,12 +43,23 @@ export const RUN_MESSAGES = {
     two_folders:
       'repository {git} is another one for {file} than for {other}, because its path is relative; wanted an absolute path or an address',
     no_folder: 'working tree {folder} is no folder',
+    submodules: 'commit {commit} has {count} submodules; at most {most} are allowed',
+    submodule_depth: 'submodules of {repository} lie deeper than {most} levels',
+    submodule_unknown:
+      'repository {repository} has the submodule "{path}", but its .gitmodules does not say where that is',
+    submodule_local:
+      'repository {repository} has the submodule "{path}" at {url}, a folder of this machine; wanted is an https or ssh URL',
+    submodule_gone: 'commit {commit} of the submodule {repository} cannot be fetched: {why}',
   },
   tag_missing: {
     name: '{tag} cannot be the name of a tag; wanted is something like "v1.0.0"',
     offline: 'tag "{tag}" of {repository} is not in the cache, and --offline forbids to fetch it',
     none: 'repository {repository} has no tag "{tag}"; it has no tags at all',
     nearest: 'repository {repository} has no tag "{tag}"; nearest are {nearest}',
+    branch:
+      'tag "{tag}" of repository {repository} is a branch, which means another commit tomorrow; wanted a tag{nearest}',
+    commit:
+      '"{tag}" is no tag of repository {repository} but looks like a commit; wanted a tag{nearest}',
     moved: 'tag "{tag}" of {repository} has moved: it was {before} and is {commit} now',
   },
   project_file_missing: {

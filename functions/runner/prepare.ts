@@ -4,11 +4,12 @@ import type { AttemptReport } from '#schemas/run.ts';
 import type { WorkOrder } from '#schemas/work-order.ts';
 import { operatorCode } from './code/operator-code.ts';
 import { MARK_VARIABLE } from './contract.ts';
-import { ensureEnvironment } from './environments/build.ts';
+import { activation, ensureEnvironment } from './environments/build.ts';
 import type { Tools } from './environments/kind.ts';
 import type { Halter } from './halt.ts';
 import { LogStream, type LogWriter } from './log-writer.ts';
 import { Mask } from './mask.ts';
+import { fillWorkDir } from './work-dir.ts';
 import type { World } from './world.ts';
 
 export interface PrepareOrder {
@@ -33,6 +34,12 @@ export async function runPrepare(
   try {
     const code = await operatorCode(tools, { ...order, operator: work.operator });
     const ensured = await ensureEnvironment(work.environment, code, tools);
+    const active = activation(work.environment, ensured, {});
+    const notes = await fillWorkDir(tools, prepare, {
+      commit: code.dirty === undefined ? code.commit : undefined,
+      environment: active['VIRTUAL_ENV'] ?? active['CONDA_PREFIX'] ?? ensured?.folder,
+    });
+    for (const note of notes) prepare.log.say('prepare', note);
     return {
       result: { result: 'completed', outputs: {} },
       prepared: {

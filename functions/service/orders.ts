@@ -1,4 +1,5 @@
 // Builds work orders: what a runner needs for one attempt, and no more.
+import { canonical } from '#core/compile/canonical.ts';
 import { renderBinding } from '#core/expression/template.ts';
 import type { Variables } from '#core/expression/types.ts';
 import { externalPayload } from '#core/walk/queries.ts';
@@ -93,6 +94,9 @@ async function workOf(held: Held, work: Work): Promise<WorkOrder['work']> {
         kind: 'prepare',
         operator: node.executor.operator,
         environment: node.executor.environment,
+        ...(held.memory.start.workDir === undefined
+          ? {}
+          : { operators: preparedFor(held.memory.linked.plan, node.executor) }),
       };
     case 'steps':
       return {
@@ -120,6 +124,25 @@ async function workOf(held: Held, work: Work): Promise<WorkOrder['work']> {
     case 'sql':
       throw new Defect(`node ${node.id} has no work that a runner could do`);
   }
+}
+
+/** What the operators are called that this prepares, as the user spells them. */
+function preparedFor(
+  plan: Plan,
+  { operator, environment }: Extract<PlanNode['executor'], { kind: 'prepare' }>,
+): string[] {
+  const wanted = canonical({ operator, environment });
+  const steps = plan.nodes.flatMap(({ executor }) =>
+    executor.kind === 'steps' ? executor.plan.nodes : [],
+  );
+  return steps
+    .filter(({ executor }) => {
+      if (executor.kind !== 'command' || executor.operator === undefined) return false;
+      return (
+        canonical({ operator: executor.operator, environment: executor.environment }) === wanted
+      );
+    })
+    .map(({ id, label }) => label ?? id);
 }
 
 /** Variables of the groups, outermost first, then those of the node. */

@@ -86,7 +86,7 @@ test('lines below the level are left out, and what tools of preparations print i
   ]);
 
   const prepares = {
-    ...anOrder([]),
+    ...anOrder([], { address: '@clean' }),
     work: { kind: 'prepare', operator: { path: '.' }, environment: { kind: 'host' } },
     workDir: { folder, log: settings({ path: join(folder, 'debug.log'), level: 'DEBUG' }) },
     label: '@clean',

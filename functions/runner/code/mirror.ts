@@ -7,7 +7,7 @@ import { withLease } from '../lease.ts';
 import { checkTag, type RepositoryAddress, shown } from './address.ts';
 import { complaint } from './complaint.ts';
 import { type GitContext, git } from './git.ts';
-import { nearest, SourceProblem } from './problem.ts';
+import { nearest, type SourceMessage, SourceProblem } from './problem.ts';
 
 export interface TagFound {
   readonly commit: string;
@@ -53,9 +53,37 @@ export async function fetchCommit(
     throw new SourceProblem(message('repository_missing', 'offline', filling));
   await fetch(context, { address, tag: wanted.tag, mirror });
   if (await hasCommit(context, mirror, wanted.commit)) return;
-  await fetchByName(context, { address, mirror, refspec: wanted.commit });
+  await fetchByName(context, { address, mirror, refspecs: [wanted.commit] });
   if (await hasCommit(context, mirror, wanted.commit)) return;
   throw new SourceProblem(message('repository_missing', 'gone', { ...filling, tag: wanted.tag }));
+}
+
+/** Makes sure that a commit which a submodule names is in the mirror of its repository. Throws SourceProblem. */
+export async function fetchAny(
+  context: GitContext,
+  address: RepositoryAddress,
+  commit: string,
+): Promise<void> {
+  const mirror = mirrorPath(context.cacheDir, address.url);
+  if (await hasCommit(context, mirror, commit)) return;
+  const filling = { commit: short(commit), repository: shown(address.url) };
+  if (context.offline === true && !address.local)
+    throw new SourceProblem(message('repository_missing', 'offline', filling));
+  // Not every server gives a commit that is asked for by its name: then all branches and tags are fetched.
+  for (const refspecs of [[commit], ['+refs/heads/*:refs/heads/*', '+refs/tags/*:refs/tags/*']]) {
+    const last = refspecs.length > 1;
+    const fetched = fetchByName(context, { address, mirror, refspecs });
+    if (!last) await fetched.catch((error: unknown) => refuseUnlessSource(error));
+    else await fetched;
+    if (await hasCommit(context, mirror, commit)) return;
+  }
+  throw new SourceProblem(
+    message('repository_missing', 'submodule_gone', { ...filling, why: 'it is not there' }),
+  );
+}
+
+function refuseUnlessSource(error: unknown): void {
+  if (!(error instanceof SourceProblem)) throw error;
 }
 
 async function knownTag(
@@ -76,7 +104,7 @@ async function askRemote(
   address: RepositoryAddress,
   tag: string,
 ): Promise<string> {
-  const end = await git(context, ['ls-remote', '--tags', '--', address.url]);
+  const end = await git(context, ['ls-remote', '--tags', '--heads', '--', address.url]);
   const repository = shown(address.url);
   if (end.code !== 0) {
     const why = complaint(end, address.url);
@@ -87,11 +115,25 @@ async function askRemote(
   if (commit !== undefined) return commit;
   const close = nearest(tag, [...tags.keys()]);
   const names = close.map((name) => `"${name}"`).join(', ');
+  const other = noTag(end.stdout, { repository, tag, names });
+  if (other !== undefined) throw new SourceProblem(other, { nearest: close });
   const said =
     close.length === 0
       ? message('tag_missing', 'none', { repository, tag })
       : message('tag_missing', 'nearest', { repository, tag, nearest: names });
   throw new SourceProblem(said, { nearest: close });
+}
+
+/** What was given in the place of a tag: a branch, or a commit. */
+function noTag(
+  listed: string,
+  { repository, tag, names }: { repository: string; tag: string; names: string },
+): SourceMessage | undefined {
+  const filling = { repository, tag, nearest: names === '' ? '' : `; nearest are ${names}` };
+  if (listed.split('\n').some((line) => line.endsWith(`\trefs/heads/${tag}`)))
+    return message('tag_missing', 'branch', filling);
+  if (/^[0-9a-f]{7,64}$/.test(tag)) return message('tag_missing', 'commit', filling);
+  return undefined;
 }
 
 /** Tag → commit. Of an annotated tag the line that ends in `^{}` names the commit. */
@@ -112,11 +154,14 @@ interface Fetch {
 
 function fetch(context: GitContext, what: Fetch & { tag: string }): Promise<void> {
   const reference = `refs/tags/${what.tag}`;
-  return fetchByName(context, { ...what, refspec: `+${reference}:${reference}` });
+  return fetchByName(context, { ...what, refspecs: [`+${reference}:${reference}`] });
 }
 
-async function fetchByName(context: GitContext, what: Fetch & { refspec: string }): Promise<void> {
-  const { address, mirror, refspec } = what;
+async function fetchByName(
+  context: GitContext,
+  what: Fetch & { refspecs: readonly string[] },
+): Promise<void> {
+  const { address, mirror, refspecs } = what;
   const lease = {
     folder: context.cacheDir,
     name: `git-${hashOf(address.url)}`,
@@ -126,7 +171,7 @@ async function fetchByName(context: GitContext, what: Fetch & { refspec: string 
     await ensureMirror(context, mirror);
     const end = await git(
       context,
-      ['fetch', '--quiet', '--no-tags', '--no-write-fetch-head', '--', address.url, refspec],
+      ['fetch', '--quiet', '--no-tags', '--no-write-fetch-head', '--', address.url, ...refspecs],
       { folder: mirror },
     );
     if (end.code === 0) return;

@@ -2,9 +2,10 @@
 import { existsSync } from 'node:fs';
 import path from 'node:path';
 import type { OperatorSource } from '#schemas/plan.ts';
-import { repositoryAddress } from './address.ts';
+import { repositoryAddress, shown } from './address.ts';
 import { type GitContext, git } from './git.ts';
 import { fetchCommit, fetchTag, mirrorPath } from './mirror.ts';
+import { fetchSubmodules } from './submodules.ts';
 import { ensureTree, keepTree, restoreTree, treeDigest, treePath } from './tree.ts';
 import {
   contentDigest,
@@ -54,7 +55,7 @@ export async function operatorCode(context: GitContext, order: CodeOrder): Promi
   return {
     commit,
     folder: tree,
-    label: `${operator.git} at ${operator.tag}`,
+    label: `${shown(operator.git)} at ${operator.tag}`,
     digest: () => treeDigest(context, mirror, commit),
     copy: (target) => copyTree(tree, target),
   };
@@ -71,7 +72,9 @@ async function treeOf(
   if (await restoreTree(context, wanted.commit)) return tree;
   await fetchCommit(context, address, wanted);
   const mirror = mirrorPath(context.cacheDir, address.url);
-  await ensureTree(context, mirror, wanted.commit);
+  // Said here as well when a run goes on elsewhere: how deep they lie is bounded.
+  await fetchSubmodules(context, { address, commit: wanted.commit });
+  await ensureTree(context, address, wanted.commit);
   await keepTree(context, mirror, wanted.commit);
   return tree;
 }

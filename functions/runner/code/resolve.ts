@@ -8,6 +8,8 @@ import { type GitContext, git } from './git.ts';
 import { fetchTag, mirrorPath } from './mirror.ts';
 import { filesNamed, sourceKey } from './operator-code.ts';
 import { type SourceMessage, SourceProblem } from './problem.ts';
+import { fetchSubmodules } from './submodules.ts';
+import { treePath } from './tree.ts';
 import { workingTree } from './working-tree.ts';
 
 export interface ResolveOptions extends GitContext {
@@ -62,6 +64,9 @@ async function lookUp(operator: OperatorSource, options: ResolveOptions): Promis
   if (instead !== undefined) return { source, ...(await lookAtFolder(instead, options)) };
   const address = repositoryAddress(operator.git, options.folder);
   const { commit, movedFrom } = await fetchTag(options, address, operator.tag);
+  // What was checked out before has them.
+  if (!existsSync(treePath(options.cacheDir, commit)))
+    await fetchSubmodules(options, { address, commit });
   const project = projectOf(options.environment);
   if (project !== undefined) {
     const mirror = mirrorPath(options.cacheDir, address.url);

@@ -4,9 +4,12 @@ import { existsSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync 
 import path from 'node:path';
 import { message } from '#core/messages.ts';
 import { withLease } from '../lease.ts';
+import type { RepositoryAddress } from './address.ts';
 import { complaint } from './complaint.ts';
 import { type GitContext, git } from './git.ts';
+import { fetchAny, mirrorPath } from './mirror.ts';
 import { SourceProblem } from './problem.ts';
+import { placedSubmodules } from './submodules.ts';
 import { copyTree } from './working-tree.ts';
 
 export function treePath(cacheDir: string, commit: string): string {
@@ -16,9 +19,10 @@ export function treePath(cacheDir: string, commit: string): string {
 /** Checks a commit of a mirror out, unless it was before. The folder appears whole: it is renamed when it is complete. */
 export async function ensureTree(
   context: GitContext,
-  mirror: string,
+  address: RepositoryAddress,
   commit: string,
 ): Promise<string> {
+  const mirror = mirrorPath(context.cacheDir, address.url);
   const tree = treePath(context.cacheDir, commit);
   if (existsSync(tree)) return tree;
   const lease = { folder: context.cacheDir, name: `tree-${commit}`, signal: context.signal };
@@ -27,6 +31,11 @@ export async function ensureTree(
     const draft = `${tree}.${randomBytes(6).toString('hex')}`;
     try {
       await checkOut(context, { mirror, commit, draft });
+      for (const submodule of await placedSubmodules(context, { mirror, commit, address })) {
+        await fetchAny(context, submodule.address, submodule.commit);
+        const from = await ensureTree(context, submodule.address, submodule.commit);
+        await copyTree(from, path.join(draft, submodule.path));
+      }
       renameSync(draft, tree);
     } finally {
       rmSync(draft, { recursive: true, force: true });
