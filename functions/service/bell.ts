@@ -30,6 +30,8 @@ export type SendToken = (ref: RunRef, token: string) => Promise<void>;
 
 /** The bells of all runs. */
 export interface Bells {
+  /** Nothing of a bell is only remembered: what this process remembers of a run may go at any time. */
+  readonly durable?: true;
   read(ref: RunRef): Promise<Bell | undefined>;
   /**
    * Adds a ring and wakes the walk. Rejects with NotFound when the run is not there.
@@ -117,6 +119,7 @@ export function tableBells(table: Table, send: SendToken, clock?: Clock): Bells 
     }
   };
   return {
+    durable: true,
     async read(ref) {
       const item = await table.get(bellKey(ref));
       if (item === undefined) return undefined;

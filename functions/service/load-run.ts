@@ -13,6 +13,7 @@ import {
   type Held,
   type Linked,
   type RunMemory,
+  rememberedRun,
   rememberPlan,
   rememberRun,
   type Service,
@@ -52,13 +53,12 @@ export async function hold(service: Service, ref: RunRef): Promise<Held> {
 }
 
 async function remember(service: Service, ref: RunRef): Promise<RunMemory> {
-  const key = runKey(ref);
-  const known = service.runs.get(key);
+  const known = rememberedRun(service, ref);
   if (known !== undefined) return known;
   const start = await loadStart(service, ref);
   const linked = await loadPlan(service, ref, start.plan);
   // Another call may have been faster while this one waited.
-  const first = service.runs.get(key);
+  const first = rememberedRun(service, ref);
   if (first !== undefined) return first;
   const memory: RunMemory = {
     ref,

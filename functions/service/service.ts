@@ -80,16 +80,29 @@ export function forget(service: Service, ref: RunRef): void {
   service.bells.forget(ref);
 }
 
-/** Remembers a run, and of those that are not under way no more than the bound: readers come back to few of them. */
+/** What is remembered of a run. Where all that is remembered may go, the run that was asked for longest ago goes first. */
+export function rememberedRun({ runs, bells }: Service, ref: RunRef): RunMemory | undefined {
+  const key = runKey(ref);
+  const known = runs.get(key);
+  if (known === undefined || bells.durable !== true) return known;
+  runs.delete(key);
+  runs.set(key, known);
+  return known;
+}
+
+/**
+ * Remembers a run, and of those that are not walked by this process alone no more than the bound: readers come back to few of them, and
+ * a function that is called for many runs must not grow with each.
+ */
 export function rememberRun(service: Service, ref: RunRef, memory: RunMemory): void {
-  const { runs } = service;
+  const { runs, bells } = service;
   runs.set(runKey(ref), memory);
   // Two looks for each one that comes are enough to get below the bound, however many are under way.
   for (let look = 0; look < 2 && runs.size > limits.rememberedRuns; look += 1) {
     const [key, oldest] = runs.entries().next().value ?? [];
     if (key === undefined || oldest === undefined) return;
     runs.delete(key);
-    if (isUnderWay(oldest)) runs.set(key, oldest);
+    if (isUnderWay(oldest) && bells.durable !== true) runs.set(key, oldest);
     else service.bells.forget(oldest.ref);
   }
 }

@@ -78,6 +78,17 @@ describe('a tick', () => {
     expect(here.ports.jobs.orders).toHaveLength(2);
   });
 
+  test('leaves nothing behind in its function that grows with the number of runs', async () => {
+    const first = await here.start(two);
+    for (let n = 0; n < limits.rememberedRuns + 8; n += 1) await here.start(two);
+    expect(here.service.runs.size).toBeLessThanOrEqual(limits.rememberedRuns);
+    // What is not remembered is read again.
+    while (here.ports.jobs.held.includes('a')) await here.complete(['a']);
+    while (here.ports.jobs.held.includes('b')) await here.complete(['b']);
+    expect((await report(first)).status).toBe('completed');
+    expect(here.ports.jobs.orders).toHaveLength(2 * (limits.rememberedRuns + 9));
+  });
+
   test('of a run that is gone ends its execution', async () => {
     const ref = { namespace: 'default', run: '01JD000000000000000000000A' };
     await here.service.takeUp(ref, 'new');
