@@ -1,8 +1,8 @@
 // The dialect of data production lines: operators with their environments, and nodes that run them.
 import * as z from 'zod';
 import { limits } from './limits.ts';
-import { LOG_LEVELS } from './work-dir.ts';
 import { scheduling } from './plan.ts';
+import { LOG_LEVELS } from './work-dir.ts';
 
 const seconds = limits.longestDuration / 1_000;
 

@@ -244,6 +244,15 @@ export type Command = z.infer<typeof command>;
 /** A node that a run takes over as it ended in an earlier one. */
 export const seed = z.strictObject({ node: nodeId, run: runId });
 
+/** Operators of a node that a run takes over although the node is done again: those that completed in that attempt of an earlier run. */
+export const stepSeed = z.strictObject({
+  node: nodeId,
+  run: runId,
+  attempt: z.int().positive(),
+  steps: z.array(nodeId).min(1),
+});
+export type StepSeed = z.infer<typeof stepSeed>;
+
 /** What a run was started with; written once, never changed. Item `START`. */
 export const runStart = z.strictObject({
   v: format,
@@ -274,6 +283,7 @@ export const runStart = z.strictObject({
   retryOf: runId.optional(),
   /** Nodes that count as completed, with the run that holds their results. */
   seeds: z.array(seed).optional(),
+  stepSeeds: z.array(stepSeed).optional(),
   timeout: duration.optional(),
   /** Nodes whose earlier results are not taken over although they are cached; true for all. */
   anew: z.union([z.literal(true), z.array(nodeId)]).optional(),
@@ -302,6 +312,10 @@ export const stepReport = z.strictObject({
   worked: duration.optional(),
   /** Milliseconds that it waited for a place among the steps of its node. */
   queued: duration.optional(),
+  /** Of an operator that completed in an attempt that did not: a retry may take it over with these. */
+  outputs: outputs.optional(),
+  /** Taken over from this run. */
+  seededFrom: runId.optional(),
   startedAt: instant.optional(),
   endedAt: instant.optional(),
   exitCode: z.int().optional(),

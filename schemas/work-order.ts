@@ -2,7 +2,7 @@
 import * as z from 'zod';
 import { address, duration, format, instant, namespace, nodeId, runId } from './ids.ts';
 import { environment, operatorSource, plan, resources, scheduling } from './plan.ts';
-import { json } from './values.ts';
+import { json, outputs } from './values.ts';
 import { workDir } from './work-dir.ts';
 
 /** Names one attempt everywhere: `run/address/attempt`. */
@@ -56,6 +56,8 @@ export const workOrder = z.strictObject({
       secrets: z.array(z.string()),
       /** Names of secrets that are hidden in what it prints although it is not given them, as far as they are set. */
       hides: z.array(z.string()).optional(),
+      /** Steps that count as completed, with the run that did them and what they gave. */
+      done: z.array(z.strictObject({ step: nodeId, run: runId, outputs })).optional(),
     }),
     z.strictObject({
       kind: z.literal('prepare'),

@@ -57,8 +57,17 @@ class StepsWalk {
     this.#node = node;
     const { plan } = node.work;
     this.#graph = link(skeleton(plan));
-    this.#state = initialState(this.#graph, {});
     this.#steps = new Map(plan.nodes.map((step) => [step.id, step]));
+    const seeds = (node.work.done ?? []).map(({ step, run }) => ({ node: step, run }));
+    this.#state = initialState(this.#graph, { seeds });
+    for (const { step, run, outputs } of node.work.done ?? []) {
+      this.#outputs.set(step, outputs);
+      this.#reports.set(step, {
+        ...notRun(this.#steps.get(step) ?? { id: step }),
+        status: 'completed',
+        seededFrom: run,
+      });
+    }
     this.#prepared = prepareSteps(world, node, this.#outputs);
   }
 
@@ -196,9 +205,22 @@ class StepsWalk {
     // In the order of the plan, whatever ended first.
     for (const { id } of plan) all = { ...all, ...this.#outputs.get(id) };
     const end = view(this.#graph, this.#state).end;
-    const result: AttemptResult =
-      end === 'completed' ? { result: 'completed', outputs: all } : this.#worst();
-    return { result, steps, turns: this.#turns };
+    if (end === 'completed')
+      return { result: { result: 'completed', outputs: all }, steps, turns: this.#turns };
+    return { result: this.#worst(), steps: this.#withOutputs(steps), turns: this.#turns };
+  }
+
+  /** An operator that completed need not run again because another failed, if what it gave is not too much to be kept for that. */
+  #withOutputs(steps: readonly StepReport[]): readonly StepReport[] {
+    if (this.#node.work.plan.dialect !== 'operators') return steps;
+    let room: number = limits.outputsBytes;
+    return steps.map((step) => {
+      const outputs = this.#outputs.get(step.id) ?? {};
+      const size = JSON.stringify(outputs).length;
+      if (step.status !== 'completed' || size > room) return step;
+      room -= size;
+      return { ...step, outputs };
+    });
   }
 
   /** What the node comes to: what ended it, else the worst of what no other step made good, and of these the first. */
@@ -252,12 +274,8 @@ function joined(before: StepReport | undefined, last: StepReport): StepReport {
 const spanOf = ({ startedAt, endedAt }: StepReport): number =>
   startedAt === undefined || endedAt === undefined ? 0 : Math.max(0, endedAt - startedAt);
 
-function notRun(step: PlanNode): StepReport {
-  return {
-    id: step.id,
-    ...(step.label === undefined ? {} : { label: step.label }),
-    status: 'skipped',
-  };
+function notRun({ id, label }: Pick<PlanNode, 'id' | 'label'>): StepReport {
+  return { id, ...(label === undefined ? {} : { label }), status: 'skipped' };
 }
 
 /**

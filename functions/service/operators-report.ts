@@ -118,7 +118,7 @@ function operatorOf(work: Work, prepared: Preparation | undefined): OperatorRepo
     buildSeconds: built === true ? seconds : 0,
     workSeconds: worked / 1_000,
     ...(last?.peaks === undefined ? {} : { peaks: last.peaks }),
-    ...(report.seededFrom === undefined ? {} : { seededFrom: report.seededFrom }),
+    ...seededIn(report, last),
   };
 }
 
@@ -135,6 +135,11 @@ function endOf(
     ...(message === undefined ? {} : { message }),
     ...(exitCode === undefined || status === 'completed' ? {} : { exitCode }),
   };
+}
+
+function seededIn(node: NodeReport, step: StepReport | undefined): { seededFrom?: string } {
+  const seededFrom = node.seededFrom ?? step?.seededFrom;
+  return seededFrom === undefined ? {} : { seededFrom };
 }
 
 const startsIn = ({ attempts, startedAt }: StepReport): number =>

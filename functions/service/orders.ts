@@ -17,6 +17,7 @@ import { sourcesOf } from './order-sources.ts';
 import { loadList, loadOutputs } from './outputs.ts';
 import type { Offer } from './perform.ts';
 import type { Held, RunMemory } from './service.ts';
+import { doneSteps } from './step-seeds.ts';
 import { turnOf } from './turns.ts';
 
 /** `system.*` of a run, but for the attempt. */
@@ -107,6 +108,7 @@ async function workOf(held: Held, work: Work): Promise<WorkOrder['work']> {
         scope: await scopeOf(held, work),
         secrets: [...bindingsOf(held.memory.linked.plan, node).secrets],
         ...(node.hides === undefined ? {} : { hides: node.hides }),
+        ...(await doneSteps(held, node)),
       };
     case 'function':
       return {

@@ -1,22 +1,26 @@
 // Retries a finished run as a new one: what completed and hangs on nothing that runs again is taken over as it is.
+import type { State } from '#core/walk/state.ts';
 import { nodeView } from '#core/walk/view.ts';
 import { NotFound, Rejected } from '#errors/families.ts';
 import { limits } from '#schemas/limits.ts';
 import type { Plan } from '#schemas/plan.ts';
+import type { StepSeed } from '#schemas/run.ts';
 import type { Json } from '#schemas/values.ts';
+import { wholeAttempt } from './bulk.ts';
 import { dependenciesOf } from './dependencies.ts';
 import { keptUntil } from './expiry.ts';
-import { type RunRef, splitAddress } from './keys.ts';
+import { attemptKey, type RunRef, splitAddress } from './keys.ts';
 import { hold, loadRun } from './load-run.ts';
 import { readFacts } from './read-events.ts';
-import type { RunMemory, Service } from './service.ts';
+import type { Held, RunMemory, Service } from './service.ts';
 import { type Origin, startRun } from './start-run.ts';
 import { statusOf } from './status.ts';
+import { stepSeedOf } from './step-seeds.ts';
 
 /**
  * Starts the new run.
  *
- * @param options.from this node and all that hangs on it again, besides what did not complete; its id or its label
+ * @param options.from this node, or operator of a node, and all that hangs on it again, besides what did not complete; its id or its label
  * @throws Rejected `wrong_state` while the run is not over, or when there is nothing to do again; NotFound for an unknown node
  */
 export async function retryRun(
@@ -50,7 +54,8 @@ export async function retryRun(
   const again = plan.nodes
     .filter((node) => node.executor.kind !== 'prepare' && !completed.has(node.id))
     .map((node) => node.id);
-  const from = options.from === undefined ? [] : [nodeNamed(plan, options.from)];
+  const named = options.from === undefined ? undefined : workNamed(plan, options.from);
+  const from = named === undefined ? [] : [named.node];
   // What is asked for again is done again; what only hangs on it may be taken over where nothing changed for it.
   const anew = [
     ...again.filter((id) => nodeView(memory.linked.graph, state, id).attempt > 0),
@@ -65,8 +70,59 @@ export async function retryRun(
   for (const node of reachable(plan, again)) completed.delete(node);
   return startRun(service, ref.namespace, requestOf(memory), {
     ...(await originOf(service, ref, completed)),
+    stepSeeds: await stepSeedsOf(held, state, { completed, named, until: needed }),
     anew,
   });
+}
+
+/** Operators that completed, of nodes that did not; nothing of a node whose own sources are done again. */
+async function stepSeedsOf(
+  { service, ref, memory }: Held,
+  state: State,
+  how: {
+    readonly completed: ReadonlyMap<string, string>;
+    readonly named: Named | undefined;
+    readonly until: number;
+  },
+): Promise<readonly StepSeed[]> {
+  const { plan, graph } = memory.linked;
+  if (plan.dialect !== 'operators') return [];
+  const seeds: StepSeed[] = [];
+  for (const node of plan.nodes) {
+    if (node.executor.kind !== 'steps' || how.completed.has(node.id)) continue;
+    const { attempt } = nodeView(graph, state, node.id);
+    const isNamed = how.named?.node === node.id;
+    const whole = isNamed && how.named?.step === undefined;
+    const sources = [...dependenciesOf(plan, node)];
+    if (attempt === 0 || whole || sources.some((source) => !how.completed.has(source))) continue;
+    const item = await service.table.get(attemptKey(ref, node.id, attempt));
+    if (item === undefined) continue;
+    const from = isNamed ? how.named?.step : undefined;
+    const seed = stepSeedOf(ref, node, await wholeAttempt(service, item), {
+      until: how.until,
+      from,
+    });
+    if (seed !== undefined) seeds.push(seed);
+  }
+  return seeds;
+}
+
+/** A node, or an operator of one. */
+interface Named {
+  readonly node: string;
+  readonly step?: string;
+}
+
+/** What is called so: a node before an operator. */
+function workNamed(plan: Plan, name: string): Named {
+  const isNode = plan.nodes.some(({ id, label }) => id === name || label === name);
+  if (isNode || plan.dialect !== 'operators') return { node: nodeNamed(plan, name) };
+  for (const { id, executor } of plan.nodes) {
+    if (executor.kind !== 'steps') continue;
+    const step = executor.plan.nodes.find((each) => (each.label ?? each.id) === name);
+    if (step !== undefined) return { node: id, step: step.id };
+  }
+  return { node: nodeNamed(plan, name) };
 }
 
 const sourceOf = (memory: RunMemory, ref: RunRef, node: string): string =>

@@ -8,7 +8,7 @@ import type { Write } from '#ports/table.ts';
 import { FORMAT } from '#schemas/ids.ts';
 import { limits } from '#schemas/limits.ts';
 import { type Plan, plan as planSchema } from '#schemas/plan.ts';
-import type { RunStart } from '#schemas/run.ts';
+import type { RunStart, StepSeed } from '#schemas/run.ts';
 import type { Json } from '#schemas/values.ts';
 import { newBell } from './bell.ts';
 import type { RunRequest } from './control.ts';
@@ -31,6 +31,8 @@ export interface Origin {
   /** Nodes that are worked anew although they are cached. */
   readonly anew?: readonly string[];
   readonly seeds?: readonly { readonly node: string; readonly run: string }[];
+  /** Operators of nodes that are done again. */
+  readonly stepSeeds?: readonly StepSeed[];
   /** External events that happened in the earlier run. */
   readonly external?: readonly { name: string; payload?: Json; key?: string }[];
 }
@@ -128,6 +130,7 @@ function startOf(
     timeout: request.timeout,
     retryOf: origin.retryOf,
     seeds: origin.seeds === undefined ? undefined : [...origin.seeds],
+    stepSeeds: origin.stepSeeds?.length === 0 ? undefined : origin.stepSeeds,
   };
   const present = Object.fromEntries(
     Object.entries(given).filter(([, value]) => value !== undefined),

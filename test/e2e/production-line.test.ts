@@ -1,12 +1,12 @@
 // A production line as its user sees it: which operator runs when and with what, what follows when one fails, and what the report says of
 // each. Whole processes; operators are shell commands in a repository on the disk, but where an environment is what is tested.
-import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import type { RunReport } from '#schemas/report.ts';
 import { jsonLines, Place, ROOT } from '#support/millrace.ts';
-import { aProject, aRepository } from '../runner/sources.ts';
+import { aCommit, aProject, aRepository } from '../runner/sources.ts';
 
 let place: Place;
 let commit: string;
@@ -213,7 +213,7 @@ test('nodes that do not fit side by side run by their priority, and say what the
   expect(report.operators?.['of_high']?.queueSeconds).toBeLessThan(0.4);
 });
 
-test('no more operators of a node run at once than it has runners, and all are prepared before one of them begins', async () => {
+test('no more operators of a node run at once than it has runners', async () => {
   const alone = `mkdir "$MILLRACE_PIPELINE_DIR/lock" && sleep 0.1 && rmdir "$MILLRACE_PIPELINE_DIR/lock" && ${tell('$MILLRACE_STEP')}`;
   write(
     ['a', 'b', 'c'].map((id) => ({ id, run: alone })),
@@ -224,4 +224,89 @@ test('no more operators of a node run at once than it has runners, and all are p
 
   expect(told()).toEqual(['a', 'b', 'c']);
   expect(report.operators?.['c']?.queueSeconds).toBeGreaterThanOrEqual(0.2);
+});
+
+test('nothing runs before everything is prepared: a build that fails ends the run before its first operator', async () => {
+  place.env['MILLRACE_UV'] = join(ROOT, '.tools', 'bin', 'uv');
+  const missing = `[project]\nname = "broken"\nversion = "1"\nrequires-python = ">=3.10"\ndependencies = ["gone @ file://${place.folder}/gone"]\n`;
+  aCommit(join(place.folder, 'code'), { 'sub/pyproject.toml': missing }, 'v1.0.0');
+  const uv = ', env_type: uv_project, env_config: { pyproject_path: sub/pyproject.toml }';
+  write(
+    [
+      { id: 'ready', run: tell('ready') },
+      { id: 'broken', run: tell('broken'), more: uv },
+    ],
+    ['node_id: a, operator_ids: [ready]', 'node_id: b, operator_ids: [broken]'],
+  );
+
+  const report = await run(1);
+
+  expect(existsSync(join(place.folder, 'told'))).toBe(false);
+  expect(report.nodes['a']).toMatchObject({ attempts: 0, reason: 'environment_failed' });
+  expect(report.operators?.['ready']).toMatchObject({ attempts: 0, workSeconds: 0 });
+});
+
+test('a retry begins at the operator that failed: what completed in the same node is taken over with what it gave', async () => {
+  const gives = (name: string): string => `${tell(name)}; echo ${name}=1 >> "$MILLRACE_OUTPUTS"`;
+  const breaks = (name: string): string =>
+    `${tell(name)}; test -e "$MILLRACE_PIPELINE_DIR/mended-${name}"`;
+  write(
+    [
+      { id: 'other', run: gives('other') },
+      { id: 'first-one', run: gives('first_one') },
+      { id: 'breaks', run: breaks('breaks'), after: ['first-one'] },
+      { id: 'again', run: breaks('again'), after: ['breaks'] },
+      { id: 'behind', run: tell('behind'), after: ['again'] },
+    ],
+    [
+      'node_id: elsewhere, operator_ids: [other]',
+      'node_id: n, operator_ids: [first-one, breaks, again]',
+      'node_id: last, operator_ids: [behind]',
+    ],
+  );
+  const { run: first } = await run(1);
+  const retried = async (code: number, ...args: readonly string[]): Promise<RunReport> => {
+    writeFileSync(join(place.folder, 'told'), '');
+    expect((await place.run('retry', 'latest', ...args)).code).toBe(code);
+    return jsonLines((await place.run('show', 'latest', '--json')).stdout).report;
+  };
+
+  writeFileSync(join(place.folder, 'mended-breaks'), '');
+  const second = await retried(1);
+  expect(told()).toEqual(['breaks', 'again']);
+  expect(second.operators?.['first-one']).toMatchObject({
+    status: 'completed',
+    attempts: 0,
+    seededFrom: first,
+  });
+
+  // What was taken over is taken over once more, from where it was done.
+  writeFileSync(join(place.folder, 'mended-again'), '');
+  const third = await retried(0);
+  expect(told()).toEqual(['again', 'behind']);
+  expect(third.operators?.['first-one']).toMatchObject({ attempts: 0, seededFrom: first });
+  expect(third.operators?.['breaks']).toMatchObject({ attempts: 0, seededFrom: second.run });
+  expect(third.nodes['n']?.outputs).toEqual({ first_one: 1 });
+  expect(third.status).toBe('completed');
+});
+
+test('a retry from an operator does it and what hangs on it again, and from a node all of it', async () => {
+  const breaks = `${tell('breaks')}; exit 1`;
+  write(
+    [
+      { id: 'a', run: tell('a') },
+      { id: 'b', run: tell('b'), after: ['a'] },
+      { id: 'breaks', run: breaks, after: ['b'] },
+    ],
+    ['node_id: n, operator_ids: [a, b, breaks]'],
+  );
+  const { run: first } = await run(1);
+  for (const [from, expected] of [
+    ['b', ['b', 'breaks']],
+    ['n', ['a', 'b', 'breaks']],
+  ] as const) {
+    writeFileSync(join(place.folder, 'told'), '');
+    expect((await place.run('retry', first, '--from', from)).code).toBe(1);
+    expect(told()).toEqual(expected);
+  }
 });

@@ -55,7 +55,10 @@ function defineRetry(program: Command, act: Act): void {
     .command('retry')
     .description('a new run of what failed and what hangs on it; prints its id')
     .argument('<run>', RUN)
-    .option('--from <node>', 'this node and everything behind it, failed or not')
+    .option(
+      '--from <node>',
+      'this node (or operator of one) and everything behind it, failed or not',
+    )
     .action((name: string, options: { from?: string }) =>
       act(async (context) =>
         (await import('../commands/retry.ts')).retry(context, name, options.from),
