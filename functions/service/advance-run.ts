@@ -104,7 +104,7 @@ async function takeTurn(
 ): Promise<'again' | Rest> {
   const { service, ref } = held;
   const batch = batchOf(service, bell, progress.share);
-  const inbox = await readInbox(service, ref, batch); // 2
+  const { items: inbox, more } = await readInbox(service, ref, batch); // 2
   const loaded = await loadRun(held); // 3
   if (Math.max(bell.performed, progress.performed) < loaded.sequence) {
     await performOutbox(held, loaded.state, loaded.outbox, { again: true }); // 4
@@ -143,7 +143,7 @@ async function takeTurn(
   }
   progress.performed = next;
   // What was left, by the bounds of a walk or of a batch, is looked at in another round; what came meanwhile rings.
-  const full = inbox.length + taken.fresh.length >= batch;
+  const full = more || inbox.length + taken.fresh.length >= batch;
   if (result.more || full) return 'again';
   return restOf(held, next, result);
 }

@@ -43,16 +43,19 @@ export interface Taken {
 export const batchOf = (service: Service, bell: Bell, share = 1): number =>
   Math.max(1, Math.floor((service.table.bounds.advanceOutcomes * share) / 4 ** bell.failed));
 
-/** The oldest items of the inbox. */
-export async function readInbox(
-  service: Service,
-  ref: RunRef,
-  batch: number,
-): Promise<readonly Item[]> {
+export interface Inbox {
+  readonly items: readonly Item[];
+  /** There were others, which nobody may ring for any more. */
+  readonly more: boolean;
+}
+
+/** The oldest items of the inbox: no more than the batch, and no more than fit into one page. */
+export async function readInbox(service: Service, ref: RunRef, batch: number): Promise<Inbox> {
   const page = await service.table.query({ pk: runKey(ref), prefix: INBOX, limit: batch });
-  return await inParallel(page.items, limits.callsAtOnce, (item) =>
+  const items = await inParallel(page.items, limits.callsAtOnce, (item) =>
     item['elsewhere'] === true ? withOutputs(service, ref, item) : item,
   );
+  return { items, more: page.cursor !== undefined };
 }
 
 /** An outcome whose outputs are kept with the attempt alone. */

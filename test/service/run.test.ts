@@ -388,3 +388,16 @@ test('after five failed advances a run is halted, and resume goes on', async () 
   await here.complete('a');
   expect((await here.report(run)).status).toBe('running');
 });
+
+test('events that are too large together to be read at once are all taken in', async () => {
+  const run = await here.start(
+    `id: waits\nnodes:\n  - { id: a, startWhen: "event:external.last", ${step} }\n`,
+  );
+  const payload = 'x'.repeat(limits.payloadBytes - 10);
+  const count = Math.ceil(limits.pageBytes / payload.length) + 1;
+  for (let n = 0; n < count; n += 1)
+    await emitEvent(here.service, run, 'external.many', { payload });
+  await emitEvent(here.service, run, 'external.last');
+  await here.settle();
+  expect(here.ports.jobs.held).toEqual(['a']);
+});
