@@ -82,7 +82,10 @@ async function demandRoom(service: Service, ref: RunRef): Promise<void> {
     limit: limits.page,
   });
   if (waiting.cursor !== undefined)
-    throw new Rejected('too_large', `run ${ref.run} has more than ${limits.page} events waiting`);
+    throw new Rejected(
+      'too_large',
+      `run ${ref.run} has ${waiting.items.length} events waiting and takes no more before it has taken them in`,
+    );
 }
 
 /** Nothing starts any more; what runs goes on. */
