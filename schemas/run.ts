@@ -38,6 +38,9 @@ export type Wanted = z.infer<typeof wanted>;
 export const range = z.tuple([z.int().nonnegative(), z.int().nonnegative()]);
 export type Range = z.infer<typeof range>;
 
+/** What failed in it makes no group fail fast: what does not wait for it goes on. */
+const goesOn = z.literal(true).optional();
+
 /** What an attempt came to. */
 export const attemptResult = z.discriminatedUnion('result', [
   z.strictObject({ result: z.literal('completed'), outputs }),
@@ -49,11 +52,13 @@ export const attemptResult = z.discriminatedUnion('result', [
     signal: z.string().optional(),
     /** The step that failed. */
     step: z.string().optional(),
+    goesOn,
   }),
   z.strictObject({
     result: z.literal('timed_out'),
     message: z.string(),
     step: z.string().optional(),
+    goesOn,
   }),
   z.strictObject({ result: z.literal('interrupted'), message: z.string() }),
   z.strictObject({ result: z.literal('cancelled'), message: z.string().optional() }),
@@ -178,6 +183,7 @@ export const fact = z.discriminatedUnion('fact', [
     reason: reason.optional(),
     message: z.string().optional(),
     exitCode: z.int().optional(),
+    goesOn,
     /** Which run it was taken over from. */
     seeded: runId.optional(),
     verdicts,

@@ -231,9 +231,12 @@ class StepsWalk {
       // One that was to be tried again and was stopped first decides nothing.
       return !handled && (status !== 'cancelled' || result === 'cancelled');
     });
+    const goesOn = open.every(([id]) => this.#steps.get(id)?.failFast === false);
     for (const kind of WORST_FIRST) {
-      const found = open.find(([, { result }]) => result === kind);
-      if (found !== undefined) return found[1];
+      const result = open.find((each) => each[1].result === kind)?.[1];
+      if (result?.result === 'failed' || result?.result === 'timed_out')
+        return goesOn ? { ...result, goesOn } : result;
+      if (result !== undefined) return result;
     }
     return { result: 'cancelled' };
   }

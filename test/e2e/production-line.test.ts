@@ -143,7 +143,7 @@ test('a node is as bad as its worst operator that nothing made good, and what ne
       { id: 'slow', run: 'sleep 60', more: ', timeout: 0.2, on_failure: continue' },
       { id: 'after', run: tell('after'), after: ['slow'] },
       { id: 'free', run: tell('free') },
-      { id: 'elsewhere', run: tell('elsewhere') },
+      { id: 'elsewhere', run: `sleep 1; ${tell('elsewhere')}` },
       { id: 'hangs', run: tell('hangs'), after: ['free'] },
     ],
     [
@@ -164,6 +164,7 @@ test('a node is as bad as its worst operator that nothing made good, and what ne
     slow: 'timed_out',
     after: 'skipped',
     free: 'completed',
+    elsewhere: 'completed',
     hangs: 'skipped',
   });
   expect(report.operators?.['after']).toMatchObject({ attempts: 0, reason: 'condition_never' });

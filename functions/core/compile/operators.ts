@@ -248,7 +248,7 @@ function drafts(nodes: readonly NodeRead[]): readonly Draft[] {
       group: 0,
       ...(node.resources === undefined ? {} : { resources: node.resources }),
       ...(node.priority === undefined ? {} : { priority: node.priority }),
-      // Which of its operators failed the nodes round it cannot know: one that stops the run stops it for all of them.
+      // Where only some of them do, the attempt tells whether it was one of these.
       ...(node.runs.every(({ operator: read }) => goesOn(read))
         ? { failFast: false as const }
         : {}),

@@ -6,7 +6,14 @@ import { applyInstances, expand } from './apply-instances.ts';
 import { later, settleTerms, spread } from './gates.ts';
 import { indexOf } from './graph.ts';
 import { takePlaces } from './places.ts';
-import { FLAG_HANDLED, FLAG_RETRIED, FLAG_SEEDED, isLive, type NodeRecord } from './records.ts';
+import {
+  FLAG_GOES_ON,
+  FLAG_HANDLED,
+  FLAG_RETRIED,
+  FLAG_SEEDED,
+  isLive,
+  type NodeRecord,
+} from './records.ts';
 import { type Draft, isEnd } from './state.ts';
 import {
   COMPLETED,
@@ -202,6 +209,11 @@ function applyEnded(draft: Draft, fact: FactOf<'ended'>): void {
   settleTerms(draft, fact.verdicts);
 }
 
+function endedFlags({ flags }: NodeRecord, { seeded, goesOn }: FactOf<'ended'>): number {
+  const taken = seeded === undefined ? 0 : FLAG_SEEDED;
+  return (flags & FLAG_RETRIED) | taken | (goesOn === true ? FLAG_GOES_ON : 0);
+}
+
 function endedRecord(before: NodeRecord, fact: FactOf<'ended'>): NodeRecord {
   return {
     ...before,
@@ -215,7 +227,7 @@ function endedRecord(before: NodeRecord, fact: FactOf<'ended'>): NodeRecord {
     errors: undefined,
     prepares: 0,
     interruptions: 0,
-    flags: (before.flags & FLAG_RETRIED) | (fact.seeded === undefined ? 0 : FLAG_SEEDED),
+    flags: endedFlags(before, fact),
     reason: fact.reason,
     message: fact.message?.slice(0, KEPT),
     exitCode: fact.exitCode,

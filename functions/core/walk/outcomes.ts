@@ -151,7 +151,10 @@ function failed(failure: Failure): How {
     status: failure.result === 'timed_out' ? 'timed_out' : 'failed',
     reason: reasonOf(failure),
     message: failure.message.slice(0, limits.messageLength),
-    ...given({ exitCode: failure.result === 'failed' ? failure.exitCode : undefined }),
+    ...given({
+      exitCode: failure.result === 'failed' ? failure.exitCode : undefined,
+      goesOn: failure.result === 'interrupted' ? undefined : failure.goesOn,
+    }),
   };
 }
 

@@ -43,6 +43,8 @@ export const FLAG_RETRIED = 2;
 export const FLAG_HANDLED = 4;
 /** A prepare node that it needs did not complete. */
 export const FLAG_UNPREPARED = 8;
+/** Its failure makes no group fail fast, as its attempt told. */
+export const FLAG_GOES_ON = 16;
 
 /** Of a node; of a hub only `start` and `slots` mean something. */
 export interface NodeRecord {

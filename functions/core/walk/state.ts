@@ -8,6 +8,7 @@ import { type Bits, BitsDraft, NO_BITS } from './bits.ts';
 import { type Graph, indexOf } from './graph.ts';
 import {
   endedInstances,
+  FLAG_GOES_ON,
   FLAG_HANDLED,
   FRESH,
   FRESH_INSTANCE,
@@ -319,7 +320,7 @@ export class Draft {
 
   /** The groups that this failure makes fail, from the inside: none while a handler may still start. */
   failsGroups(index: number, record: NodeRecord): readonly number[] {
-    if (record.handlers > 0 || (record.flags & FLAG_HANDLED) !== 0) return [];
+    if (record.handlers > 0 || (record.flags & (FLAG_HANDLED | FLAG_GOES_ON)) !== 0) return [];
     const { group = 0, failFast } = this.graph.plan.nodes[index] ?? {};
     if (failFast === false) return [];
     const fast = this.graph.groups.failFast[group] ?? [];

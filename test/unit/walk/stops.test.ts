@@ -137,6 +137,15 @@ test('fail-fast waits for a handler that may still complete, and does not kill i
   expect(bad.status('b')).toEqual(['stopping']);
 });
 
+test('a failure that says that others go on makes no group fail fast, also after a reload', () => {
+  const failed = { result: 'failed', reason: 'exit', message: 'no', goesOn: true } as const;
+  const plan = aPlan().pipeline({ failFast: true }).node('a').node('b').node('c', { needs: ['a'] });
+  const run = walkOf(plan);
+  run.walk(run.outcome('a', failed)).reload();
+  expect(run.status('b', 'c')).toEqual(['running', 'skipped']);
+  expect(run.completes('b').run()).toBe('failed');
+});
+
 test('a node waits for its environment, and fails without an attempt when that failed', () => {
   const plan = () =>
     aPlan()
