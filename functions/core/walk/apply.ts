@@ -3,6 +3,7 @@
 import { assertNever } from '#errors/families.ts';
 import type { Fact } from '#schemas/run.ts';
 import { applyInstances, expand } from './apply-instances.ts';
+import { keptKey } from './external-keys.ts';
 import { later, settleTerms, spread } from './gates.ts';
 import { indexOf } from './graph.ts';
 import { takePlaces } from './places.ts';
@@ -269,7 +270,7 @@ function tellHandled(draft: Draft, handler: number, completed: boolean): void {
 
 function applyExternal(draft: Draft, fact: FactOf<'external'>): void {
   const { head, graph } = draft;
-  if (fact.key !== undefined) head.keys = [...head.keys, fact.key];
+  if (fact.key !== undefined) head.keys = [...head.keys, keptKey(fact.key)];
   if (Object.hasOwn(head.externals, fact.name)) return;
   const happened = Object.keys(head.externals);
   let named = false;

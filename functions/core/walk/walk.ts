@@ -3,6 +3,7 @@
 // touches, never on the size of the plan, and it is bounded (W8).
 import { limits } from '#schemas/limits.ts';
 import type { RunEnd, WalkEvent } from '#schemas/run.ts';
+import { isKnown } from './external-keys.ts';
 import { nodeOf } from './graph.ts';
 import { takeOutcomes } from './outcomes.ts';
 import { FLAG_HANDLED } from './records.ts';
@@ -67,7 +68,7 @@ function takeExternal(
   { name, key, payload }: Extract<WalkEvent, { event: 'external' }>,
 ): void {
   const { keys } = walking.draft.head;
-  if (key !== undefined && (keys.includes(key) || keys.length >= limits.externalEvents)) return;
+  if (key !== undefined && (isKnown(keys, key) || keys.length >= limits.externalEvents)) return;
   tell(walking, {
     fact: 'external',
     at: walking.now,

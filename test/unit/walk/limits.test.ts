@@ -1,9 +1,11 @@
 // Places, retries, time.
 import { expect, test } from 'vitest';
+import { storedItem } from '#aws/table-items.ts';
+import { digestOf } from '#core/compile/canonical.ts';
 import { fraction, isRetried, retryDelay } from '#core/walk/retry.ts';
 import { limits } from '#schemas/limits.ts';
 import type { PlanNode, Retry } from '#schemas/plan.ts';
-import { aPlan, failure, walkOf } from './story.ts';
+import { aPlan, failure, stored, walkOf } from './story.ts';
 
 const twice: Retry = {
   maxAttempts: 2,
@@ -179,4 +181,25 @@ test('a group over its time stops what runs in it, and nothing else', () => {
   expect(run.status('a', 'b', 'c')).toEqual(['stopping', 'skipped', 'running']);
   run.reload().walk(run.outcome('a', { result: 'cancelled' }));
   expect(run.node('a')).toMatchObject({ status: 'timed_out', reason: 'timeout' });
+});
+
+test('all external events that a run may be told of fit into its head, whatever keys they have', () => {
+  const run = walkOf(aPlan().node('a', { startWhen: 'event:external.go' }));
+  const keys = Array.from({ length: limits.externalEvents }, (_, n) => {
+    const text = digestOf(n);
+    return (text + text).slice(0, limits.idLength);
+  });
+  run.walk(...keys.map((key) => ({ event: 'external', name: 'external.some', key }) as const));
+  const { bytes } = storedItem({ pk: 'p', sk: 'HEAD', v: 1, head: stored(run.state).head });
+  expect(bytes).toBeLessThan(limits.itemBytes / 2);
+  expect(run.told().filter((name) => name === 'external')).toHaveLength(keys.length);
+});
+
+test('a long key is known again, and so is one that an earlier version remembered', () => {
+  const run = walkOf(aPlan().node('a', { startWhen: 'event:external.go' }));
+  const event = { event: 'external', name: 'external.some', key: 'k'.repeat(100) } as const;
+  const { head } = run.state;
+  run.state = { ...run.state, head: { ...head, keys: ['o'.repeat(100)] } };
+  run.walk(event, event, { ...event, key: 'o'.repeat(100) });
+  expect(run.told().filter((name) => name === 'external')).toHaveLength(1);
 });
