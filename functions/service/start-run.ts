@@ -68,12 +68,39 @@ export async function startRun(
   const ref: RunRef = { namespace, run: request.run ?? service.ids.ulid() };
   const at = service.clock.now();
   const start = startOf(ref, request, origin, { plan: digest, pipeline: plan.id, at });
-  await service.table.transact([
-    ...newRunItems(ref, start, linked, origin.external),
-    ...(await listings(service, ref)),
-  ]);
+  const items = [...newRunItems(ref, start, linked), ...(await listings(service, ref))];
+  await service.table.transact([...items, ...(await carriedAhead(service, ref, origin, items))]);
   await service.bells.ring(ref);
   return ref;
+}
+
+/**
+ * Events that are carried over from an earlier run. Where there are too many for one transaction they are written before the run is
+ * there: nobody can look into it yet, and should this process die now they are items of no run.
+ */
+async function carriedAhead(
+  { table }: Service,
+  ref: RunRef,
+  { external = [] }: Origin,
+  items: readonly Write[],
+): Promise<readonly Write[]> {
+  const writes = external.map(
+    (event, index): Write => ({
+      write: 'put',
+      item: {
+        pk: startKey(ref).pk,
+        sk: `IN#x#carried-${String(index).padStart(6, '0')}`,
+        v: FORMAT,
+        at: index,
+        event: { event: 'external', ...event },
+      },
+    }),
+  );
+  const most = table.bounds.transactItems;
+  if (items.length + writes.length <= most) return writes;
+  for (let from = 0; from < writes.length; from += most)
+    await table.transact(writes.slice(from, from + most));
+  return [];
 }
 
 /** Keeps the plans of the pipelines that nodes run; each that is named must be given, or be kept already. */
@@ -163,12 +190,7 @@ async function listings(service: Service, ref: RunRef): Promise<readonly Write[]
 }
 
 /** What a run begins with in the table, all in one transaction. */
-export function newRunItems(
-  ref: RunRef,
-  start: RunStart,
-  { plan, graph }: Linked,
-  external: Origin['external'] = [],
-): Write[] {
+export function newRunItems(ref: RunRef, start: RunStart, { plan, graph }: Linked): Write[] {
   const { at } = start;
   const timeout = start.timeout ?? plan.groups[0]?.timeout ?? limits.runTimeout;
   const { head } = encode(initialState(graph, { timeout, seeds: start.seeds ?? [] }));
@@ -191,17 +213,5 @@ export function newRunItems(
     },
     { write: 'put', item: { ...summaryKey(ref), v: FORMAT, ...summary }, if: fresh },
     { write: 'put', item: { ...activeKey(ref), v: FORMAT, at } },
-    ...external.map(
-      (event, index): Write => ({
-        write: 'put',
-        item: {
-          pk: startKey(ref).pk,
-          sk: `IN#x#carried-${String(index).padStart(6, '0')}`,
-          v: FORMAT,
-          at: index,
-          event: { event: 'external', ...event },
-        },
-      }),
-    ),
   ];
 }

@@ -3,7 +3,7 @@
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { Defect, Transient } from '#errors/families.ts';
 import { limits } from '#schemas/limits.ts';
-import { resumeRun } from '#service/command-run.ts';
+import { emitEvent, resumeRun } from '#service/command-run.ts';
 import { decideApproval } from '#service/decide-approval.ts';
 import { claimAttempt } from '#service/keep-report.ts';
 import {
@@ -15,6 +15,7 @@ import {
   type RunRef,
 } from '#service/keys.ts';
 import { readReport } from '#service/read-run.ts';
+import { retryRun } from '#service/retry-run.ts';
 import { alarmStep, ringAlarm } from '#service/ring-alarm.ts';
 import { judgeWalk, readSigns, type Signs } from '#service/walk-signs.ts';
 import { beginNextWalk, walkerName } from '#service/walks.ts';
@@ -108,6 +109,23 @@ describe('a tick', () => {
     for (const { entered } of executions) expect(entered).toBeLessThanOrEqual(4);
     expect(here.ports.jobs.orders).toHaveLength(30);
   });
+});
+
+test('a retry knows the events of the earlier run, though they are more than one transaction takes', async () => {
+  const run = await here.start(
+    `id: p\nnodes:\n  - { id: a, startWhen: "event:external.last", ${step} }`,
+  );
+  for (let n = 0; n < 2 * limits.transactItems; n += 1)
+    await emitEvent(here.service, run, 'external.some', { key: `k${n}` });
+  await emitEvent(here.service, run, 'external.last');
+  await here.settle();
+  await here.ports.jobs.fail('a');
+  await here.settle();
+  const again = await retryRun(here.service, run);
+  await here.service.takeUp(again, 'new');
+  await here.settle();
+  await here.complete(['a']);
+  expect((await report(again)).status).toBe('completed');
 });
 
 describe('a tick that fails', () => {
