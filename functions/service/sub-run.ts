@@ -4,7 +4,7 @@
 import { digester } from '#core/digest.ts';
 import { liveAttempts } from '#core/walk/queries.ts';
 import type { State } from '#core/walk/state.ts';
-import { Conflict, Defect } from '#errors/families.ts';
+import { Conflict, Defect, Rejected } from '#errors/families.ts';
 import type { Item, Write } from '#ports/table.ts';
 import { FORMAT } from '#schemas/ids.ts';
 import { limits } from '#schemas/limits.ts';
@@ -125,17 +125,35 @@ async function createSubRun(
   });
   if (!offered.created && offered.existing['status'] !== 'offered') return 'before';
   const about = { node, offer, child, linked, digest };
-  const writes = inputs.ok
-    ? [claim(ref, about), ...newRunItems(child, startOf(held, about, inputs.inputs), linked)]
-    : refusal(held, about, inputs);
+  if (!inputs.ok) return await settled(held, refusal(held, about, inputs), 'refused');
+  const items = newRunItems(child, startOf(held, about, inputs.inputs), linked);
+  try {
+    return await settled(held, [claim(ref, about), ...items], 'now');
+  } catch (error) {
+    if (!(error instanceof Rejected) || error.code !== 'too_large') throw error;
+    // It would be too large each time.
+    const message = `what it is given is too large: ${error.message}. Hand large data over as a file`;
+    return await settled(
+      held,
+      refusal(held, about, { reason: 'sub_run_failed', message }),
+      'refused',
+    );
+  }
+}
+
+/** `before`: somebody else performed the same, or the attempt was fenced. */
+async function settled<T>(
+  { service }: Held,
+  writes: readonly Write[],
+  how: T,
+): Promise<T | 'before'> {
   try {
     await service.table.transact(writes);
+    return how;
   } catch (error) {
-    if (!(error instanceof Conflict)) throw error;
-    // Somebody else performed the same, or the attempt was fenced.
-    return 'before';
+    if (error instanceof Conflict) return 'before';
+    throw error;
   }
-  return inputs.ok ? 'now' : 'refused';
 }
 
 interface About extends Making {

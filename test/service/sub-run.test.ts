@@ -1,5 +1,7 @@
 // Runs inside runs, on embedded ports: inputs go down, outputs come up, and what is asked of the parent is asked of the child.
 import { afterEach, beforeEach, expect, test } from 'vitest';
+import { Rejected } from '#errors/families.ts';
+import { limits } from '#schemas/limits.ts';
 import { adoptRun } from '#service/adopt-run.ts';
 import { cancelRun, pauseRun, resumeRun } from '#service/command-run.ts';
 import { explainNode } from '#service/explain-node.ts';
@@ -63,6 +65,23 @@ test('inputs go down, outputs come up, and each knows the other', async () => {
   expect(await here.report(parent)).toMatchObject({
     status: 'completed',
     nodes: { publish: { status: 'completed', outputs, attempts: 1, subRun: child.run } },
+  });
+});
+
+test('inputs that are too large for the table fail their node; the run goes on', async () => {
+  const { table } = here.ports;
+  const transact = table.transact.bind(table);
+  table.transact = async (writes) => {
+    const start = writes.find((write) => write.write === 'put' && write.item.sk === 'START');
+    if (JSON.stringify(start ?? null).length > limits.itemBytes)
+      throw new Rejected('too_large', 'item START has too many bytes');
+    await transact(writes);
+  };
+  const parent = await here.startPlans(requestOf(TEXTS));
+  await here.complete('extract', { path: 'x'.repeat(limits.itemBytes) });
+  expect(await here.report(parent)).toMatchObject({
+    status: 'failed',
+    nodes: { publish: { reason: 'sub_run_failed', message: expect.stringContaining('too large') } },
   });
 });
 
