@@ -71,7 +71,7 @@ export const PROBLEM_MESSAGES = {
     need: 'operator "{operator}" needs more {resource} than its node "{node}" may use ({wanted}; the limit is {most})',
     fallback_itself: '{subject} is the operator itself; wanted another one',
     fallback_node:
-      '{subject} names "{name}", which runs in the node "{other}"; wanted an operator of the node "{node}", for it runs in the place of "{operator}"',
+      '{subject} names "{name}", which runs in the node "{other}"; wanted an operator of the node "{node}", or that both are alone in their nodes, for it runs in the place of "{operator}"',
     fallback_waits:
       '{subject} names "{name}", which waits for "{operator}" itself; it could never take its place',
     retry_class: '{subject} is "{came}"; wanted {known}, exit:N or exit:N-M{hint}',

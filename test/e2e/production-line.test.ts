@@ -135,6 +135,36 @@ test('a fallback runs after the last attempt and only when it is needed; then th
   expect(report.operators?.['breaks']).toMatchObject({ attempts: 2, reason: 'exit', exitCode: 1 });
 });
 
+test('a fallback in a node of its own runs with what that node asks for, and who waits goes on', async () => {
+  const see = (what: string): string =>
+    `${tell(what)}; echo "gpus=[\\"$CUDA_VISIBLE_DEVICES\\"]" >> "$MILLRACE_OUTPUTS"`;
+  write(
+    [
+      { id: 'fast', run: `${tell('fast')}; exit 1`, more: ', on_failure: "fallback: slow"' },
+      { id: 'slow', run: see('slow') },
+      { id: 'behind', run: tell('behind'), after: ['fast'] },
+      { id: 'fine', run: see('fine'), more: ', on_failure: "fallback: unused"' },
+      { id: 'unused', run: tell('unused') },
+      { id: 'last', run: tell('last'), after: ['fine', 'behind'] },
+    ],
+    [
+      'node_id: a, operator_ids: [fast], resource: { gpu_request: 1 }',
+      'node_id: b, operator_ids: [slow]',
+      'node_id: c, operator_ids: [behind]',
+      'node_id: d, operator_ids: [fine], resource: { gpu_request: 1 }',
+      'node_id: e, operator_ids: [unused]',
+      'node_id: f, operator_ids: [last]',
+    ],
+  );
+
+  const { status, nodes } = await run();
+
+  expect(status).toBe('completed');
+  expect(nodes['b']?.outputs).toEqual({ gpus: [''] });
+  expect(nodes['e']).toMatchObject({ status: 'skipped', attempts: 0 });
+  expect(told().sort()).toEqual(['behind', 'fast', 'fine', 'last', 'slow']);
+});
+
 test('a node is as bad as its worst operator that nothing made good, and what need not wait goes on', async () => {
   write(
     [

@@ -44,7 +44,9 @@ function finished(
   const needs = new Set(draft.needs.flatMap(({ name }) => index.get(name) ?? []));
   return {
     ...draft.node,
-    ...(needs.size === 0 ? {} : { needs: [...needs].sort((a, b) => a - b) }),
+    ...(needs.size === 0 || draft.node.start !== undefined
+      ? {}
+      : { needs: [...needs].sort((a, b) => a - b) }),
     ...(prepares.length === 0 ? {} : { prepares: [...prepares] }),
   };
 }

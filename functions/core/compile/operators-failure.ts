@@ -77,7 +77,20 @@ export interface Failing {
   readonly onFailure: OnFailure | undefined;
 }
 
-/** Whether every fallback is there, in the node of the operator whose place it takes, and can take it. */
+/** In one node any operator takes the place of another; between nodes where both are all that their nodes run. */
+function mayReplace(home: ReadonlyMap<string, string>, operator: string, other: string): boolean {
+  return (
+    home.get(operator) === home.get(other) || [operator, other].every((each) => isAlone(home, each))
+  );
+}
+
+/** Whether a node runs nothing else: then what becomes of the node is what becomes of the operator. */
+function isAlone(home: ReadonlyMap<string, string>, operator: string): boolean {
+  const node = home.get(operator);
+  return [...home.values()].filter((each) => each === node).length === 1;
+}
+
+/** Whether every fallback is there, in the node of the operator whose place it takes or alone like it, and can take it. */
 export function checkFallbacks(
   findings: Findings,
   operators: ReadonlyMap<string, Failing>,
@@ -95,7 +108,7 @@ export function checkFallbacks(
       findings.error(said, place, { suggestion: near });
     } else if (name === operator) {
       findings.error(message('wrong_value', 'fallback_itself', { subject }), place);
-    } else if (node !== undefined && other !== undefined && node !== other) {
+    } else if (node !== undefined && other !== undefined && !mayReplace(home, operator, name)) {
       const filling = { subject, name, other, node, operator };
       findings.error(message('wrong_value', 'fallback_node', filling), place);
     } else if (waitsFor(operators, name, operator)) {
@@ -137,7 +150,7 @@ export function startOf(
 }
 
 /** A step, what takes its place, what takes the place of that. */
-function placesOf(id: string, fallbacks: ReadonlyMap<string, string>): readonly string[] {
+export function placesOf(id: string, fallbacks: ReadonlyMap<string, string>): readonly string[] {
   const all = new Set([id]);
   for (const each of all) {
     const next = fallbacks.get(each);

@@ -11,7 +11,7 @@ import { type Findings, subjectOf } from './findings.ts';
 import { freshId } from './ids.ts';
 import { listed, nearest } from './nearest.ts';
 import { OperatorTable } from './operator.ts';
-import { checkFallbacks, startOf } from './operators-failure.ts';
+import { checkFallbacks, placesOf, startOf } from './operators-failure.ts';
 import { type Line, type OperatorRead, operator } from './operators-operator.ts';
 import { resource } from './operators-resource.ts';
 import { settings } from './operators-settings.ts';
@@ -239,13 +239,18 @@ function drafts(nodes: readonly NodeRead[]): readonly Draft[] {
   const taken = new Set<string>();
   const ids = new Map(nodes.map(({ spelling }) => [spelling, freshId(spelling, taken)]));
   const home = homesOf(nodes);
+  const fallbacks = nodeFallbacks(nodes, home, ids);
   return nodes.map((node) => {
     const id = ids.get(node.spelling) ?? node.spelling;
     const steps = stepsOf(node);
+    const waits = needsOf(node, home, ids);
+    const names = waits.map(({ name }) => name);
+    const start = startOf(id, names, fallbacks);
     const made: PlanNode = {
       id,
       ...(id === node.spelling ? {} : { label: node.spelling }),
       group: 0,
+      ...(start === undefined ? {} : { start }),
       ...(node.resources === undefined ? {} : { resources: node.resources }),
       ...(node.priority === undefined ? {} : { priority: node.priority }),
       // Where only some of them do, the attempt tells whether it was one of these.
@@ -257,7 +262,7 @@ function drafts(nodes: readonly NodeRead[]): readonly Draft[] {
     return {
       place: node.place,
       node: made,
-      needs: needsOf(node, home, ids),
+      needs: [...waits, ...placesTaken(node, { id, names, fallbacks })],
       conditions: [],
       bindings: node.runs.flatMap(({ operator: { bindings } }): readonly Binding[] => bindings),
       own: new Set<string>(),
@@ -266,6 +271,38 @@ function drafts(nodes: readonly NodeRead[]): readonly Draft[] {
       operators: [],
     };
   });
+}
+
+/** By id of a node that runs one operator: the one whose only operator takes its place when it fails. */
+function nodeFallbacks(
+  nodes: readonly NodeRead[],
+  home: ReadonlyMap<string, string>,
+  ids: ReadonlyMap<string, string>,
+): ReadonlyMap<string, string> {
+  const found = new Map<string, string>();
+  for (const { spelling, runs } of nodes) {
+    const then = runs[0]?.operator.onFailure;
+    const other = then?.kind === 'fallback' ? home.get(then.name) : undefined;
+    if (other === undefined || other === spelling) continue;
+    found.set(ids.get(spelling) ?? spelling, ids.get(other) ?? other);
+  }
+  return found;
+}
+
+/** Nodes that its condition names besides those it waits for: none of them may wait for it. */
+function placesTaken(
+  { place }: NodeRead,
+  node: {
+    readonly id: string;
+    readonly names: readonly string[];
+    readonly fallbacks: ReadonlyMap<string, string>;
+  },
+): Draft['needs'] {
+  const { id, names, fallbacks } = node;
+  const failing = [...fallbacks].flatMap(([from, to]) => (to === id ? [from] : []));
+  const instead = names.flatMap((name) => placesOf(name, fallbacks).slice(1));
+  const found = new Set([...failing, ...instead].filter((name) => !names.includes(name)));
+  return [...found].map((name) => ({ name, place }));
 }
 
 /** The operators of a node as steps; those of the same node that one waits for become its needs, or its condition where one has a fallback. */

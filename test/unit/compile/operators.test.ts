@@ -177,6 +177,48 @@ test('a fallback runs when the operator failed for good, and those who wait for 
   ]);
 });
 
+test('a fallback that is alone in its node takes the place of one that is alone in another', () => {
+  const text = source(
+    [
+      { id: 'gpu', more: ', on_failure: "fallback: cpu"' },
+      { id: 'cpu' },
+      { id: 'last', after: 'gpu' },
+    ],
+    [
+      'node_id: big, operator_ids: [gpu]',
+      'node_id: small, operator_ids: [cpu]',
+      'node_id: end, operator_ids: [last]',
+    ],
+  );
+
+  expect(
+    compiled(text)
+      .plan.nodes.slice(0, 3)
+      .map(({ start, needs }) => [start, needs]),
+  ).toEqual([
+    [undefined, undefined],
+    ['(event:big.failed || event:big.timed_out)', undefined],
+    ['(event:big.completed || event:small.completed)', undefined],
+  ]);
+});
+
+test('a fallback of another node that waits for what it is to replace could never come, and its nodes wait for each other', () => {
+  const text = source(
+    [
+      { id: 'gpu', more: ', on_failure: "fallback: cpu"' },
+      { id: 'cpu', after: 'last' },
+      { id: 'last', after: 'gpu' },
+    ],
+    [
+      'node_id: a, operator_ids: [gpu]',
+      'node_id: b, operator_ids: [cpu]',
+      'node_id: c, operator_ids: [last]',
+    ],
+  );
+  expect(codes(text)).toEqual(['wrong_value', 'cycle']);
+  expect(problemsOf(text)[0]?.message).toContain('which waits for "gpu" itself');
+});
+
 test('an operator whose failure stops nothing stops neither its node nor, where all are so, the others', () => {
   const more = ', on_failure: continue';
   const text = source(
