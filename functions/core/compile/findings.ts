@@ -94,6 +94,11 @@ export class Findings {
     return this.#found.length >= limits.problems;
   }
 
+  /** Whether a further error would only be counted: what would make it helpful need not be looked for. */
+  get overflows(): boolean {
+    return this.#errors >= limits.problems;
+  }
+
   error(said: Message, place: Place | undefined, detail: Detail = {}): void {
     this.#errors += 1;
     this.#add({ ...detail, severity: 'error', code: said.code, message: said.text }, place);

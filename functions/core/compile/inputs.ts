@@ -1,5 +1,6 @@
 // What a run is given, checked against what its pipeline declares.
 import { hint, type Message, message, nearHint, part, problemOf } from '#core/messages.ts';
+import { limits } from '#schemas/limits.ts';
 import type { Plan, PlanInput } from '#schemas/plan.ts';
 import type { Problem } from '#schemas/problems.ts';
 import { fileValue, type Json } from '#schemas/values.ts';
@@ -48,15 +49,14 @@ function unknownInputs(
   given: Readonly<Record<string, Given>>,
 ): Problem[] {
   const known = Object.keys(plan.inputs);
-  return Object.keys(given)
-    .filter((name) => !Object.hasOwn(plan.inputs, name))
-    .map((name) => {
-      const near = nearest(name, known);
-      const takes = () =>
-        known.length === 0 ? hint('takes_none') : hint('takes', { known: listed(known) });
-      const filling = { name: shown(name), hint: nearHint(near, takes) };
-      return problemOf(message('unknown_input', 'given', filling), pathOf(name), near);
-    });
+  const unknown = Object.keys(given).filter((name) => !Object.hasOwn(plan.inputs, name));
+  return unknown.slice(0, limits.problems).map((name) => {
+    const near = nearest(name, known);
+    const takes = () =>
+      known.length === 0 ? hint('takes_none') : hint('takes', { known: listed(known) });
+    const filling = { name: shown(name), hint: nearHint(near, takes) };
+    return problemOf(message('unknown_input', 'given', filling), pathOf(name), near);
+  });
 }
 
 type One = { readonly value: Json } | { readonly problem: Problem };

@@ -60,7 +60,7 @@ export function say(world: World, text: TextPlace, { at, said, suggestion }: Say
 function checkInput(world: World, text: NamedText, name: string, at: number): void {
   const known = Object.keys(world.reading.inputs);
   if (known.includes(name)) return;
-  const near = nearest(name, known);
+  const near = world.findings.overflows ? undefined : nearest(name, known);
   const suggestion = near === undefined ? undefined : `pipeline.input.${near}`;
   const declared = () =>
     known.length === 0 ? hint('declares_none') : hint('declares', { known: listed(known) });

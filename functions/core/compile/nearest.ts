@@ -6,6 +6,8 @@ const CANDIDATES = 2_000;
 /** The nearest of `known`, when it is near enough to be meant. */
 export function nearest(word: string, known: Iterable<string>): string | undefined {
   const bound = Math.max(1, Math.floor(word.length / 3));
+  const squashed = squash(word);
+  const lower = word.toLowerCase();
   let best: string | undefined;
   let least = bound + 1;
   let seen = 0;
@@ -13,8 +15,8 @@ export function nearest(word: string, known: Iterable<string>): string | undefin
     seen += 1;
     if (seen > CANDIDATES) break;
     if (Math.abs(name.length - word.length) >= least) continue;
-    if (squash(name) === squash(word)) return name;
-    const distance = distanceOf(word.toLowerCase(), name.toLowerCase(), least);
+    if (squash(name) === squashed) return name;
+    const distance = distanceOf(lower, name.toLowerCase(), least);
     if (distance < least) {
       best = name;
       least = distance;
@@ -31,21 +33,37 @@ function squash(word: string): string {
 /** Edits from one word to the other, two letters that changed places counting one; `bound` and more are all the same. */
 function distanceOf(a: string, b: string, bound: number): number {
   if (a.length > 64 || b.length > 64) return bound;
-  let before: number[] = [];
-  let previous = Array.from({ length: b.length + 1 }, (_, index) => index);
+  const width = b.length + 1;
+  // Of the last three rows one each; what is as far away as the bound is not looked at.
+  let [before, previous, row] = [
+    new Uint8Array(width),
+    new Uint8Array(width),
+    new Uint8Array(width),
+  ];
+  for (let j = 0; j < width; j += 1) previous[j] = j;
   for (let i = 1; i <= a.length; i += 1) {
-    const row = [i];
-    for (let j = 1; j <= b.length; j += 1) {
-      const swap = i > 1 && j > 1 && a[i - 1] === b[j - 2] && a[i - 2] === b[j - 1];
-      row[j] = Math.min(
-        (previous[j] ?? 0) + 1,
-        (row[j - 1] ?? 0) + 1,
-        (previous[j - 1] ?? 0) + (a[i - 1] === b[j - 1] ? 0 : 1),
-        swap ? (before[j - 2] ?? 0) + 1 : Number.POSITIVE_INFINITY,
+    const from = Math.max(1, i - bound);
+    const to = Math.min(b.length, i + bound);
+    row.fill(bound);
+    row[0] = Math.min(i, bound);
+    let least = row[0];
+    for (let j = from; j <= to; j += 1) {
+      const same = a.charCodeAt(i - 1) === b.charCodeAt(j - 1);
+      let edits = Math.min(
+        (previous[j] ?? bound) + 1,
+        (row[j - 1] ?? bound) + 1,
+        (previous[j - 1] ?? bound) + (same ? 0 : 1),
       );
+      const swapped =
+        i > 1 &&
+        a.charCodeAt(i - 1) === b.charCodeAt(j - 2) &&
+        a.charCodeAt(i - 2) === b.charCodeAt(j - 1);
+      if (swapped) edits = Math.min(edits, (before[j - 2] ?? bound) + 1);
+      row[j] = Math.min(edits, bound);
+      least = Math.min(least, edits);
     }
-    before = previous;
-    previous = row;
+    if (least >= bound) return bound;
+    [before, previous, row] = [previous, row, before];
   }
   return Math.min(previous[b.length] ?? bound, bound);
 }

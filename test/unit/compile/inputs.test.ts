@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest';
 import { decodeSource } from '#core/compile/decode.ts';
 import { resolveInputs } from '#core/compile/inputs.ts';
+import { limits } from '#schemas/limits.ts';
 import type { Plan } from '#schemas/plan.ts';
 
 const inputs: Plan['inputs'] = {
@@ -84,4 +85,10 @@ test('overlong forms, halves of pairs and cut sequences are no UTF-8', () => {
   ]) {
     expect(decodeSource(bytes('a: ', ...bad)).ok).toBe(false);
   }
+});
+
+test('of very many inputs that are not declared some are told', () => {
+  const given = Array.from({ length: 5_000 }, (_, i) => [`rowz${i}`, { json: 1 }] as const);
+  const resolved = resolveInputs({ inputs: {} }, Object.fromEntries(given));
+  expect(resolved.ok ? [] : resolved.problems).toHaveLength(limits.problems);
 });
