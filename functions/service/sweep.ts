@@ -139,9 +139,18 @@ async function all(table: Service['table'], query: Query): Promise<readonly Item
   return found;
 }
 
-/** Another one first each time, should there be too many for one sweep. */
+/**
+ * Where a sweep begins that cannot look after all: by the golden ratio, so that wherever the time is up, sooner or later each comes
+ * first. By equal steps the same ones might always be those that are left.
+ */
+export function firstSwept(count: number, now: number): number {
+  const turn = Math.floor(now / limits.sweepEvery);
+  return Math.floor(((turn * GOLDEN) % 1) * count);
+}
+
+const GOLDEN = (Math.sqrt(5) - 1) / 2;
+
 function rotated<T>(things: readonly T[], now: number): readonly T[] {
-  const first =
-    (Math.floor(now / limits.sweepEvery) * limits.sweptRuns) % Math.max(1, things.length);
+  const first = firstSwept(things.length, now);
   return [...things.slice(first), ...things.slice(0, first)];
 }

@@ -17,6 +17,7 @@ import {
 import { readReport } from '#service/read-run.ts';
 import { retryRun } from '#service/retry-run.ts';
 import { alarmStep, ringAlarm } from '#service/ring-alarm.ts';
+import { firstSwept } from '#service/sweep.ts';
 import { judgeWalk, readSigns, type Signs } from '#service/walk-signs.ts';
 import { beginNextWalk, walkerName } from '#service/walks.ts';
 import { WalkedRuns } from '#support/walked-runs.ts';
@@ -493,6 +494,21 @@ describe('a sweep', () => {
     await expect(here.sweep()).rejects.toThrow();
     expect((await signsOf(other)).neverWalked).toBe(false);
   });
+
+  test.each([4_000, 4_001, 10_000])(
+    'that has no time for all of %d runs leaves none out for ever',
+    (count) => {
+      const looked = new Set<number>();
+      const most = 400;
+      let sweeps = 0;
+      for (; looked.size < count && sweeps < (5 * count) / most; sweeps += 1) {
+        const first = firstSwept(count, here.ports.clock.now());
+        for (let n = 0; n < most; n += 1) looked.add((first + n) % count);
+        later(limits.sweepEvery);
+      }
+      expect(looked.size).toBe(count);
+    },
+  );
 
   test('leaves attempts to the next one when its time is up', async () => {
     await here.start(two);
