@@ -17,6 +17,9 @@ import {
   InstanceType,
   LaunchTemplate,
   LaunchTemplateHttpTokens,
+  MultipartBody,
+  MultipartUserData,
+  UserData,
 } from 'aws-cdk-lib/aws-ec2';
 import { ManagedPolicy, Role, ServicePrincipal } from 'aws-cdk-lib/aws-iam';
 import { Construct } from 'constructs';
@@ -35,6 +38,21 @@ const HOPELESS = [
   JobStateTimeLimitActionsReason.COMPUTE_ENVIRONMENT_MAX_RESOURCE,
   JobStateTimeLimitActionsReason.JOB_RESOURCE_REQUIREMENT,
 ].map((reason) => ({ reason, maxTime: Duration.minutes(10) }));
+
+/** Where a machine tells of itself, its credentials included. */
+const METADATA = '169.254.169.254';
+
+/** What a machine does before it takes jobs in. Batch takes no other form than this one. */
+function beginning(): MultipartUserData {
+  const script = UserData.forLinux();
+  script.addCommands(
+    'set -e',
+    `iptables --wait --insert OUTPUT 1 --destination ${METADATA} --match owner ! --uid-owner 0 --jump REJECT`,
+  );
+  const parts = new MultipartUserData();
+  parts.addPart(MultipartBody.fromUserData(script));
+  return parts;
+}
 
 /** GiB of a machine's disk: images, environments and what jobs write. */
 const DISK = 200;
@@ -97,11 +115,15 @@ export class Machines extends Construct {
     });
   }
 
-  /** Programs in containers are one hop too far from the machine's own credentials. */
+  /**
+   * The machine's own credentials, with which one could get at what other jobs on it are told, are for root only: Batch gives its
+   * containers the network of their machine, so that they are no hop away from it, and their programs run as somebody else.
+   */
   private launchTemplate(id: string): LaunchTemplate {
     return new LaunchTemplate(this, id, {
       httpTokens: LaunchTemplateHttpTokens.REQUIRED,
       httpPutResponseHopLimit: 1,
+      userData: beginning(),
       blockDevices: [
         {
           deviceName: '/dev/xvda',

@@ -131,7 +131,18 @@ describe('machines', () => {
     made.computeTemplate.resourceCountIs('AWS::EC2::NatGateway', 0);
   });
 
-  test('a program in a container is too far from the machine’s credentials, and disks are encrypted', () => {
+  test('no program but root’s gets at the machine’s credentials, and disks are encrypted', () => {
+    const templates = Object.values(
+      made.computeTemplate.findResources('AWS::EC2::LaunchTemplate'),
+    ).map((resource) => JSON.stringify(resource['Properties']));
+    expect(templates).toHaveLength(2);
+    // Containers of Batch have the network of their machine: hops do not keep them away.
+    for (const template of templates) {
+      expect(template).toContain('multipart/mixed');
+      expect(template).toContain(
+        'iptables --wait --insert OUTPUT 1 --destination 169.254.169.254 --match owner ! --uid-owner 0 --jump REJECT',
+      );
+    }
     made.computeTemplate.allResourcesProperties('AWS::EC2::LaunchTemplate', {
       LaunchTemplateData: Match.objectLike({
         MetadataOptions: { HttpPutResponseHopLimit: 1, HttpTokens: 'required' },
