@@ -435,6 +435,8 @@ export const limits = {
   tickTimeouts: 20,
   /** Calls of the tick's function that fail before the walk ends; the sweep begins a new one. */
   tickFailures: 5,
+  /** Calls of it that Lambda takes none of, because too many are under way: they did nothing, and it takes the next one soon. */
+  tickRefusals: 30,
   /** Milliseconds of a function's time that a tick leaves for its end. */
   tickReserve: 10 * SECOND,
   /** Live attempts from which on a tick waits for the next outcome before it parks; how long, and milliseconds between two looks. */

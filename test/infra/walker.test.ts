@@ -172,6 +172,16 @@ test('a tick whose function fails is tried again; then the walk is over, for the
   expect(recovered.status).toBe('SUCCEEDED');
 });
 
+test('a tick that Lambda has no room for waits for it, and does not use up what failures it may have', async () => {
+  const refuse = (): never => {
+    throw new TaskError('Lambda.TooManyRequestsException', 'too many at once');
+  };
+  const waited = await walk((_, count) => (count < 20 ? refuse() : { next: 'done' }));
+  expect(waited.status).toBe('SUCCEEDED');
+  expectRising(waited.orders);
+  expect((await walk(refuse)).status).toBe('FAILED');
+});
+
 test.each(['StepFunctions.ExecutionAlreadyExistsException', 'ExecutionAlreadyExists'])(
   'a hand-over that was made already (%s) is made',
   async (error) => {
@@ -221,6 +231,7 @@ test('the numbers in the definition are those of the limits', () => {
   expect(TimeoutSeconds * 1_000).toBe(limits.tickTimeout);
   expect(Retry.map(({ MaxAttempts }) => MaxAttempts)).toEqual([
     limits.tickTimeouts,
+    limits.tickRefusals,
     limits.tickFailures,
   ]);
 });
