@@ -72,6 +72,7 @@ export function socketTransport(socketPath: string): Transport {
 /** To a server, by HTTPS or HTTP. What is large is packed. */
 export function serverTransport({ url, sign }: Server): Transport {
   const base = baseOf(url);
+  if (sign !== undefined) demandPrivate(base);
   const isSecure = base.protocol === 'https:';
   const { request, Agent: AgentOf } = isSecure ? process.getBuiltinModule('node:https') : http;
   const agent: Agent = new AgentOf({ keepAlive: true, proxyEnv: hostEnvironment() });
@@ -91,10 +92,11 @@ export function serverTransport({ url, sign }: Server): Transport {
         ...{ agent, method, headers, timeout, ...(signal && { signal }) },
       };
       try {
-        const response = await exchange(request, options, packed.bytes);
+        const response = await exchange(request, options, packed.bytes, limits.answerBytes);
         answered = true;
         return { status: response.status, text: unpacked(response) };
       } catch (error) {
+        if (error instanceof Rejected) throw error;
         if (!answered && isNobody(error)) throw nobodyThere(who, error);
         throw unavailable(who, error);
       }
@@ -108,6 +110,15 @@ function baseOf(url: string): URL {
   throw new Rejected('invalid', `--server "${url}" is no address: wanted is one like https://host`);
 }
 
+/** What is signed can be sent again by whoever reads it on its way, within minutes. */
+function demandPrivate({ protocol, hostname, host }: URL): void {
+  if (protocol === 'https:' || /^(localhost|127(\.\d+){3}|\[::1\])$/.test(hostname)) return;
+  throw new Rejected(
+    'invalid',
+    `requests to ${host} are signed: anybody on the way could read them by http; wanted is https://${host}`,
+  );
+}
+
 interface Answered {
   readonly status: number;
   readonly encoding: string | undefined;
@@ -118,10 +129,16 @@ async function exchange(
   request: typeof http.request,
   options: RequestOptions,
   body: Uint8Array | undefined,
+  most = Number.POSITIVE_INFINITY,
 ): Promise<Answered> {
   const response = await answerTo(request, options, body);
   const chunks: Buffer[] = [];
-  for await (const chunk of response) chunks.push(chunk);
+  let left = most;
+  for await (const chunk of response) {
+    left -= chunk.length;
+    if (left < 0) throw new Rejected('too_large', `the answer has more than ${most} bytes`);
+    chunks.push(chunk);
+  }
   const encoding = response.headers['content-encoding'];
   return { status: response.statusCode ?? 0, encoding, bytes: Buffer.concat(chunks) };
 }

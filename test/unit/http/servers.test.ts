@@ -55,6 +55,38 @@ test('who asks decides, whatever name they give', async () => {
   expect(control.asked).toEqual(['decide {"node":"review","approve":true,"by":"Operator/ana"}']);
 });
 
+test('what is signed goes where nobody reads it on the way', async () => {
+  const sign = async () => ({});
+  const to = (url: string) => () => createClient({ server: { url, sign } });
+  for (const url of ['http://example.com', 'http://127.0.0.1.example.com', 'http://10.0.0.1:8080'])
+    expect(to(url)).toThrow(/are signed: .* wanted is https:/);
+  for (const url of [
+    'https://example.com',
+    'http://localhost:1',
+    'http://127.0.0.1:1',
+    'http://[::1]:1',
+  ])
+    expect(to(url)).not.toThrow();
+  expect(() => createClient({ server: { url: 'http://example.com' } })).not.toThrow();
+});
+
+test('a server that never stops answering is not listened to for ever', async () => {
+  const piece = Buffer.alloc(1 << 20, 'x');
+  const server = createServer((_, response) => {
+    const more = (): void => {
+      while (!response.destroyed && response.write(piece));
+    };
+    response.on('drain', more);
+    more();
+  });
+  await new Promise<void>((listening) => server.listen(0, '127.0.0.1', listening));
+  const { port } = server.address() as AddressInfo;
+  const client = createClient({ server: { url: `http://127.0.0.1:${port}` } });
+  await expect(client.report(RUN)).rejects.toMatchObject({ code: 'too_large' });
+  server.closeAllConnections();
+  await new Promise((closed) => server.close(closed));
+});
+
 test('a plan of 10,000 nodes goes through a gateway, packed', async () => {
   const nodes = Array.from({ length: 10_000 }, (_, index) => ({
     id: `n${index}`,
