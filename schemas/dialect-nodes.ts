@@ -101,11 +101,71 @@ export const nodesUv = z.strictObject({
   name: z.string().optional().meta({ description: 'What the environment is called.' }),
 });
 
+export const nodesPixi = z.strictObject({
+  project: z
+    .string()
+    .optional()
+    .meta({ description: "The pixi.toml, relative to the operator's root." }),
+  channels: z
+    .array(z.string())
+    .optional()
+    .meta({ description: 'Channels in place of those of the pixi.toml.' }),
+  extraArgs: z
+    .array(z.string())
+    .optional()
+    .meta({ description: 'Further arguments of `pixi install`.' }),
+  name: z.string().optional().meta({ description: 'What the environment is called.' }),
+});
+
+export const nodesConda = z.strictObject({
+  archive: z.string().meta({ description: '`s3://bucket/key` of what conda-pack made.' }),
+  endpoint: z
+    .string()
+    .optional()
+    .meta({ description: 'Address of the store. Default: that of AWS.' }),
+  region: z.string().optional().meta({ description: 'Default: `us-east-1`.' }),
+  pathStyle: z.boolean().optional().meta({
+    description: 'The bucket is part of the path. Default: where there is an `endpoint`.',
+  }),
+  accessKey: z.string().optional().meta({
+    description: 'A text, or `{{ secret.NAME }}`. Default: the credentials of the machine.',
+  }),
+  secretKey: z.string().optional().meta({ description: '`{{ secret.NAME }}`.' }),
+  update: z.boolean().optional().meta({
+    description: 'Run `conda env update` where the operator has an environment.yml. Default: true.',
+  }),
+  name: z.string().optional().meta({ description: 'What the environment is called.' }),
+});
+
+export const nodesPoetry = z.strictObject({
+  project: z
+    .string()
+    .optional()
+    .meta({ description: "The pyproject.toml, relative to the operator's root." }),
+  extraArgs: z
+    .array(z.string())
+    .optional()
+    .meta({ description: 'Further arguments of `poetry install`.' }),
+  name: z.string().optional().meta({ description: 'What the environment is called.' }),
+});
+
 export const nodesEnvironment = z.strictObject({
   uv: z
     .union([z.string(), nodesUv])
     .optional()
     .meta({ description: 'A uv environment made from this pyproject.toml.' }),
+  pixi: z
+    .union([z.string(), nodesPixi])
+    .optional()
+    .meta({ description: 'A pixi environment made from this pixi.toml.' }),
+  conda: z
+    .union([z.string(), nodesConda])
+    .optional()
+    .meta({ description: 'A conda environment from this archive, `s3://bucket/key`.' }),
+  poetry: z
+    .union([z.string(), nodesPoetry])
+    .optional()
+    .meta({ description: 'A poetry environment made from this pyproject.toml.' }),
   host: z
     .union([z.boolean(), z.null()])
     .optional()
@@ -119,10 +179,10 @@ export const nodesStep = z.strictObject({
     .string()
     .meta({ description: 'One `sh -c`. Each `{{ expression }}` becomes one quoted word.' }),
   operator: nodesOperator.optional().meta({ description: 'The program the command belongs to.' }),
-  environment: z
-    .union([z.string(), nodesEnvironment])
-    .optional()
-    .meta({ description: 'What the command runs in: `host` or `{ uv: pyproject.toml }`.' }),
+  environment: z.union([z.string(), nodesEnvironment]).optional().meta({
+    description:
+      'What the command runs in: `host`, `{ uv: pyproject.toml }`, `{ pixi: pixi.toml }`, `{ conda: s3://bucket/key }` or `{ poetry: pyproject.toml }`.',
+  }),
   env: variables.optional(),
   cwd: z.string().optional().meta({ description: "A folder inside the step's workspace." }),
   timeout: duration.optional().meta({ description: 'How long the step may take.' }),
@@ -308,4 +368,4 @@ export const nodesPipeline = z
 export const EXECUTORS_TO_COME = ['spark', 'docetl'] as const;
 
 /** Kinds of environment that this version lacks. */
-export const ENVIRONMENTS_TO_COME = ['pixi', 'conda', 'container'] as const;
+export const ENVIRONMENTS_TO_COME = ['container'] as const;

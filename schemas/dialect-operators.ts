@@ -49,11 +49,21 @@ export const operatorsConda = z.object({
   env_name: envName,
 });
 
+export const operatorsPoetry = z.object({
+  pyproject_path: z
+    .string()
+    .meta({ description: "The pyproject.toml, relative to the operator's root." }),
+  poetry_extra_args: words.meta({ description: 'Further arguments of `poetry install`.' }),
+  env_name: envName,
+});
+
 /** What each kind of environment is told, and the key that tells the kind where `env_type` does not. */
 export const ENV_KINDS = {
   uv_project: { keys: operatorsUv, tells: 'pyproject_path' },
   pixi_project: { keys: operatorsPixi, tells: 'pixi_toml_path' },
   conda_project: { keys: operatorsConda, tells: 's3_compress_path' },
+  // A pyproject.toml alone tells uv.
+  poetry_project: { keys: operatorsPoetry, tells: 'poetry_extra_args' },
 } as const;
 
 /** All keys of all kinds, for editors: which belong together `env_type` says. */
@@ -61,6 +71,7 @@ export const operatorsEnvConfig = z.object({
   ...operatorsUv.partial().shape,
   ...operatorsPixi.partial().shape,
   ...operatorsConda.partial().shape,
+  ...operatorsPoetry.partial().shape,
 });
 
 export const operatorsRetry = z.object({
@@ -100,7 +111,7 @@ export const operatorsOperator = z.object({
     .meta({ description: 'Operators that must have completed: direct ones.' }),
   env_type: z.string().nullable().optional().meta({
     description:
-      '`uv_project`, `pixi_project`, `conda_project` or `host`. May be left out where `env_config` tells.',
+      '`uv_project`, `pixi_project`, `conda_project`, `poetry_project` or `host`. May be left out where `env_config` tells.',
   }),
   env_config: operatorsEnvConfig
     .nullable()
@@ -243,9 +254,6 @@ export const operatorsPipeline = z
 
 /** Keys below which no variable of the environment reaches. */
 export const BELOW_PIPELINE = ['operators', 'nodes'] as const;
-
-/** Kinds of environment that this version lacks. */
-export const ENV_TYPES_TO_COME = ['pixi_project', 'conda_project', 'poetry_project'] as const;
 
 /** What stands at a place of the configuration; undefined where the dialect knows nothing. */
 function schemaAt(keys: readonly (string | number)[]): z.core.$ZodType | undefined {

@@ -395,6 +395,9 @@ export const limits = {
   archiveLook: 5 * SECOND,
   /** Bytes an archive of an environment or a tree may unpack to. */
   archiveBytes: 64 * 1024 * MIB,
+  /** Entries such an archive may have, and times that fetching it is begun again where it broke off. */
+  archiveEntries: 1_000_000,
+  archiveTries: 5,
   /** Bytes (JSON) of an order that travels with its job; a larger one is an object. */
   orderInlineBytes: 4 * KIB,
   /** Milliseconds a job may take when its node says nothing else, and milliseconds it may wait for a machine. */

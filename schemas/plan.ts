@@ -57,6 +57,26 @@ export const operatorSource = z.union([
 ]);
 export type OperatorSource = z.infer<typeof operatorSource>;
 
+/** A value, or the name of the secret that it is. */
+export const maybeSecret = z.union([z.string(), z.strictObject({ secret: z.string() })]);
+export type MaybeSecret = z.infer<typeof maybeSecret>;
+
+/** A bucket of a store that speaks S3. */
+export const archiveStore = z.strictObject({
+  /** AWS itself when absent. */
+  endpoint: maybeSecret.optional(),
+  region: maybeSecret,
+  bucket: maybeSecret,
+  /** The bucket is part of the path, not of the host's name. */
+  pathStyle: z.boolean(),
+  /** Those of the machine when absent. */
+  credentials: z.strictObject({ accessKey: maybeSecret, secretKey: maybeSecret }).optional(),
+});
+export type ArchiveStore = z.infer<typeof archiveStore>;
+
+/** What an environment is called for the program; the operator's id when absent. */
+const called = z.string().optional();
+
 export const environment = z.discriminatedUnion('kind', [
   z.strictObject({ kind: z.literal('host') }),
   z.strictObject({
@@ -64,8 +84,34 @@ export const environment = z.discriminatedUnion('kind', [
     /** The pyproject.toml, relative to the operator's root. */
     project: z.string(),
     extraArgs: z.array(z.string()).optional(),
-    /** What the environment is called for the program; the operator's id when absent. */
-    name: z.string().optional(),
+    name: called,
+  }),
+  z.strictObject({
+    kind: z.literal('pixi'),
+    /** The pixi.toml, relative to the operator's root. */
+    project: z.string(),
+    /** In place of those that the pixi.toml names. */
+    channels: z.array(z.string()).optional(),
+    extraArgs: z.array(z.string()).optional(),
+    name: called,
+  }),
+  z.strictObject({
+    kind: z.literal('conda'),
+    /** Of the archive, as conda-pack makes it: a tar packed by zstd. */
+    key: z.string(),
+    store: archiveStore,
+    /** Whether `conda env update` follows where the operator has an environment.yml. */
+    update: z.boolean(),
+    /** Of `zstd`. */
+    extraArgs: z.array(z.string()).optional(),
+    name: called,
+  }),
+  z.strictObject({
+    kind: z.literal('poetry'),
+    /** The pyproject.toml, relative to the operator's root. */
+    project: z.string(),
+    extraArgs: z.array(z.string()).optional(),
+    name: called,
   }),
 ]);
 export type Environment = z.infer<typeof environment>;

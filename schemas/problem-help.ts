@@ -109,7 +109,7 @@ export const PROBLEM_HELP: Readonly<Record<ProblemCode, Help>> = {
   },
   environment_missing: {
     cause: 'The kind of environment is known, and this version does not have it yet.',
-    cure: 'Use a uv environment, or the host.',
+    cure: 'Use an environment of uv, pixi, conda or poetry, or the host.',
   },
   several_executors: {
     cause: 'A node has two keys that each say what it does.',

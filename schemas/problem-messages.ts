@@ -98,7 +98,9 @@ export const PROBLEM_MESSAGES = {
     path_and_git: '{subject} has "path" beside "git" or "tag"; wanted one of them',
     file_and_id: '{subject} has both "file" and "id"; wanted one of them',
     environments: '{subject} has {count} kinds ({kinds}); wanted one',
-    environment: '{subject} is "{came}"; wanted host or { uv: pyproject.toml }',
+    environment:
+      '{subject} is "{came}"; wanted host, { uv: pyproject.toml }, { pixi: pixi.toml }, { conda: s3://bucket/key } or { poetry: pyproject.toml }',
+    not_secret: '{subject} is a text that anybody could read; wanted {{ secret.NAME }}',
     project: '{subject} is "{came}"; wanted the path of a {file} in the code of {operator}',
     // Arguments that are written out in an expression
     pattern_length: 'a pattern of {count} characters; at most {most} are allowed',
@@ -175,7 +177,6 @@ export const PROBLEM_MESSAGES = {
   },
   environment_missing: {
     kind: '{subject} is of the kind "{kind}", which this version lacks; it has {known}',
-    type: '{subject} has an environment of the type "{kind}", which this version lacks; it has {known}',
   },
   several_executors: {
     keys: '{subject} has {keys}; wanted one executor',

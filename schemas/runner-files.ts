@@ -45,10 +45,21 @@ export const environmentMarker = z.strictObject({
   builtAt: instant,
   seconds: z.number().nonnegative(),
   label: z.string(),
+  /** Where it was built, when it works nowhere else. */
+  at: z.string().optional(),
   /** What its key is made of. */
   parts: z.record(z.string(), z.string()),
 });
 export type EnvironmentMarker = z.infer<typeof environmentMarker>;
+
+/** What a program in an environment gets, as the scripts of the environment set it when it was built. */
+export const environmentActivation = z.strictObject({
+  v: format,
+  /** Folders before those of whoever starts the program. */
+  path: z.array(z.string()),
+  variables: z.record(z.string(), z.string()),
+});
+export type EnvironmentActivation = z.infer<typeof environmentActivation>;
 
 /** What a commit and an environment came to last. */
 export const environmentIndex = z.strictObject({ v: format, key: digest });

@@ -127,6 +127,9 @@ function nodesPage(): string {
     keys('`operator`', nodes.nodesOperator),
     keys('`environment`', nodes.nodesEnvironment),
     keys('`environment.uv`', nodes.nodesUv),
+    keys('`environment.pixi`', nodes.nodesPixi),
+    keys('`environment.conda`', nodes.nodesConda),
+    keys('`environment.poetry`', nodes.nodesPoetry),
     keys('`resources`', nodes.nodesResources),
     keys('`retry`', nodes.nodesRetry),
   );
@@ -141,6 +144,7 @@ function operatorsPage(): string {
     keys('`env_config` of `uv_project`', operators.operatorsUv),
     keys('`env_config` of `pixi_project`', operators.operatorsPixi),
     keys('`env_config` of `conda_project`', operators.operatorsConda),
+    keys('`env_config` of `poetry_project`', operators.operatorsPoetry),
     keys('`retry`', operators.operatorsRetry),
     keys('`resources` of an operator', operators.operatorsNeed),
     keys('A node: `nodes[]`', operators.operatorsNode),

@@ -6,15 +6,22 @@ import path from 'node:path';
 import { checks, generatedCheck, runChecks } from './check.mjs';
 import { installForTests, isCi } from './debian.mjs';
 import { installEmulators } from './emulators.mjs';
+import { installEnvironmentTools, startPixi } from './environment-tools.mjs';
 import { setup } from './setup.mjs';
 import { entry, modernNode, root, run, toolEnvironment } from './toolbox.mjs';
 
 await entry(async () => {
   const counts = { passed: 0, failed: 1, skipped: 0, missing: [] };
   try {
-    await setup();
     const say = (text) => console.log(`setup: ${text}`);
-    counts.missing = [...installForTests(say), ...installEmulators(say)];
+    // Begun first and joined last: where it is not built yet, that takes as long as all the rest.
+    const pixi = startPixi(say);
+    await setup();
+    counts.missing = [
+      ...installForTests(say),
+      ...installEmulators(say),
+      ...(await installEnvironmentTools(say, pixi)),
+    ];
     const before = await runChecks([...checks, generatedCheck]);
     const tests = await runTests(process.argv.slice(2));
     counts.passed = before.passed + tests.passed;

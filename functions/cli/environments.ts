@@ -1,10 +1,11 @@
 // Environments of a plan, looked up or built by hand: the same code that prepares them in a run.
+import type { Decoded } from '#core/layers/decode.ts';
 import { cacheDirectory } from '#local/settings.ts';
 import { operatorCode } from '#runner/code/operator-code.ts';
 import { type Ensured, ensureEnvironment } from '#runner/environments/build.ts';
 import type { Tools } from '#runner/environments/kind.ts';
+import { kindOf } from '#runner/environments/kinds.ts';
 import { keyOf, readyEnvironment } from '#runner/environments/store.ts';
-import { uv } from '#runner/environments/uv.ts';
 import type { Executor, Plan } from '#schemas/plan.ts';
 import type { RunRequest } from '#service/control.ts';
 import type { Context } from './context.ts';
@@ -22,6 +23,8 @@ export interface Surroundings {
   readonly folder: string;
   readonly offline: boolean;
   readonly sources: RunRequest['sources'];
+  /** What the configuration holds encoded, for stores that it is asked for. */
+  readonly decoded?: Decoded;
 }
 
 export function preparationsOf(plan: Plan): readonly Preparation[] {
@@ -43,8 +46,9 @@ export async function isBuilt(
   if (environment.kind === 'host') return undefined;
   const tools = toolsOf(context, around);
   const code = await operatorCode(tools, { operator, ...around });
-  uv.validate(environment, code);
-  const key = keyOf(await uv.key(environment, code, tools));
+  const kind = kindOf(environment);
+  kind.validate(environment, code);
+  const key = keyOf(await kind.key(environment, code, tools));
   return readyEnvironment(tools.cacheDir, key) !== undefined;
 }
 
@@ -59,6 +63,9 @@ export async function build(
   return ensureEnvironment(executor.environment, code, tools);
 }
 
-function toolsOf({ host }: Context, { offline }: Surroundings): Tools {
-  return { cacheDir: cacheDirectory(), host: { ...host.env }, offline };
+function toolsOf({ host }: Context, { offline, decoded }: Surroundings): Tools {
+  return {
+    ...{ cacheDir: cacheDirectory(), host: { ...host.env }, offline },
+    secrets: async () => Object.fromEntries(decoded ?? []),
+  };
 }

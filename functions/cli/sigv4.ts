@@ -1,10 +1,10 @@
 // Signs requests to API Gateway as AWS wants it (Signature Version 4), with the credentials that AWS's own tools would take. Loaded
 // only where it is asked for.
-import { createHash, createHmac } from 'node:crypto';
 import { defaultProvider } from '@aws-sdk/credential-provider-node';
 import { SignatureV4 } from '@smithy/signature-v4';
 import { Rejected } from '#errors/families.ts';
 import type { Unsigned } from '#local/transport.ts';
+import { SignerDigest } from '#runner/environments/signer-digest.ts';
 
 const SERVICE = 'execute-api';
 
@@ -42,7 +42,7 @@ export function signerWith(
   const { region, credentials, service = SERVICE, now } = options;
   // The digest of the body is signed; a header of its own for it is S3's affair.
   const signer = new SignatureV4({
-    ...{ service, region, credentials, sha256: Sha256, applyChecksum: false },
+    ...{ service, region, credentials, sha256: SignerDigest, applyChecksum: false },
   });
   return async ({ method, url, headers, body }) => {
     const query: Record<string, string[]> = {};
@@ -65,38 +65,4 @@ function regionOf(url: string): string {
   const region = named ?? process.env['AWS_REGION'] ?? process.env['AWS_DEFAULT_REGION'] ?? '';
   if (region !== '') return region;
   throw new Rejected('invalid', `--sigv4: ${host} does not say its region; wanted is AWS_REGION`);
-}
-
-/** As the signer wants its digests: SHA-256, or with a secret its HMAC. */
-class Sha256 {
-  readonly #secret: Uint8Array | undefined;
-  #hash: ReturnType<typeof createHash> | ReturnType<typeof createHmac>;
-
-  constructor(secret?: string | ArrayBuffer | ArrayBufferView) {
-    this.#secret = secret === undefined ? undefined : bytesOf(secret);
-    this.#hash = this.#begin();
-  }
-
-  update(data: string | ArrayBuffer | ArrayBufferView): void {
-    this.#hash.update(bytesOf(data));
-  }
-
-  async digest(): Promise<Uint8Array> {
-    return this.#hash.digest();
-  }
-
-  reset(): void {
-    this.#hash = this.#begin();
-  }
-
-  #begin(): ReturnType<typeof createHash> | ReturnType<typeof createHmac> {
-    return this.#secret === undefined ? createHash('sha256') : createHmac('sha256', this.#secret);
-  }
-}
-
-function bytesOf(data: string | ArrayBuffer | ArrayBufferView): Uint8Array {
-  if (typeof data === 'string') return Buffer.from(data);
-  return ArrayBuffer.isView(data)
-    ? new Uint8Array(data.buffer, data.byteOffset, data.byteLength)
-    : new Uint8Array(data);
 }

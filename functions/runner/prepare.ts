@@ -80,5 +80,6 @@ export function toolsOf(
     offline: use.order.offline,
     signal: use.halter.signal,
     onOutput: use.onOutput,
+    secrets: async (names) => (await world.secrets(use.order.name, names)).values,
   };
 }

@@ -43,7 +43,7 @@ export async function stepRoot(
   const tools = toolsOf(world, { ...node, onOutput: (chunk) => stream.push(chunk) });
   try {
     const code = await operatorCode(tools, { ...node.order, operator });
-    const ensured = await ensureEnvironment(environment, code, tools);
+    const ensured = await ensureEnvironment(environment, code, tools, { look: false });
     const root = node.places.tree(step.turn);
     await code.copy(root);
     return {

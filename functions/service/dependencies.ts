@@ -1,4 +1,5 @@
 // Which variables a node's templates name, and which nodes it hangs on. Derived from the plan, kept per node.
+import { secretsOfEnvironment } from '#core/environment-secrets.ts';
 import { parseCondition, parseTemplate } from '#core/expression/parse.ts';
 import { type References, references } from '#core/expression/references.ts';
 import type { Plan, PlanNode } from '#schemas/plan.ts';
@@ -138,15 +139,27 @@ function matching(plan: Plan, pattern: string): readonly string[] {
     .map((node) => node.id);
 }
 
-/** The secrets that an attempt of a node may be told: those that its templates name, and those that are hidden in what it prints. */
+/**
+ * The secrets that an attempt of a node may be told: those that its templates name, those that its environments are fetched with, and
+ * those that are hidden in what it prints.
+ */
 export function secretsToldTo(plan: Plan, node: PlanNode): readonly string[] {
-  return [...new Set([...bindingsOf(plan, node).secrets, ...(node.hides ?? [])])];
+  const { secrets } = bindingsOf(plan, node);
+  return [...new Set([...secrets, ...environmentSecrets(node), ...(node.hides ?? [])])];
+}
+
+/** Names of secrets that the environments of a node are fetched with. */
+function environmentSecrets({ executor }: PlanNode): readonly string[] {
+  if (executor.kind === 'steps') return executor.plan.nodes.flatMap(environmentSecrets);
+  if (executor.kind !== 'prepare' && executor.kind !== 'command') return [];
+  return secretsOfEnvironment(executor.environment);
 }
 
 /** All secrets a plan names. */
 export function secretsOf(plan: Plan): ReadonlySet<string> {
   const secrets = new Set<string>();
   for (const node of plan.nodes)
-    for (const secret of bindingsOf(plan, node).secrets) secrets.add(secret);
+    for (const secret of [...bindingsOf(plan, node).secrets, ...environmentSecrets(node)])
+      secrets.add(secret);
   return secrets;
 }

@@ -35,7 +35,10 @@ export const importTable: Readonly<Record<string, Row>> = {
   'functions/runner': {
     name: 'runner',
     folders: ['schemas', 'errors', 'core'],
-    libraries: ['node:', '@duckdb/node-api'],
+    libraries: [
+      ...['node:', '@duckdb/node-api', 'smol-toml', 'tar'],
+      ...['@aws-sdk/credential-provider-node', '@smithy/signature-v4'],
+    ],
     not: ['#core/compile/', '#core/timetable'],
   },
   'functions/http': {
@@ -108,4 +111,6 @@ export const homeOfLibrary: Readonly<Record<string, string>> = {
   '@noble/hashes': 'functions/core/digest',
   croner: 'functions/core/timetable',
   '@duckdb/node-api': 'functions/runner/sql/',
+  'smol-toml': 'functions/runner/environments/',
+  tar: 'functions/runner/environments/',
 };

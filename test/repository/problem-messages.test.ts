@@ -82,7 +82,7 @@ test('a sentence with braces of its own keeps them', () => {
     'a.b is a value; in a condition values stand in {{ }}: {{ a.b }}',
   );
   expect(message('wrong_value', 'environment', { subject: 'x', came: 'y' }).text).toBe(
-    'x is "y"; wanted host or { uv: pyproject.toml }',
+    'x is "y"; wanted host, { uv: pyproject.toml }, { pixi: pixi.toml }, { conda: s3://bucket/key } or { poetry: pyproject.toml }',
   );
 });
 

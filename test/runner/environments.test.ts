@@ -128,7 +128,7 @@ test('activation puts its programs first on PATH', () => {
   expect(activation(uv, ensured, { PATH: '/usr/bin' })).toEqual({
     VIRTUAL_ENV: '/cache/k/env',
     PATH: '/cache/k/env/bin:/usr/bin',
-    UV_ENV_ACTIVATED: 'clean',
+    UV_ENV_ACTIVATED: 'true',
   });
 });
 

@@ -1,4 +1,5 @@
 // From the text of a pipeline to a plan, or to everything that is wrong with it. Never throws.
+import { secretsOfEnvironment } from '#core/environment-secrets.ts';
 import type { Decoded } from '#core/layers/decode.ts';
 import { merged, shifted } from '#core/layers/merge.ts';
 import type { Environment } from '#core/layers/overrides.ts';
@@ -144,15 +145,16 @@ function compileInto(
   const values =
     dialect === 'operators'
       ? settled(findings, tree, options.environment ?? {})
-      : { tree, decoded: NOTHING_DECODED };
+      : { tree, decoded: NOTHING_DECODED, plain: NOTHING_DECODED };
   if (values === undefined) return { decoded: NOTHING_DECODED };
-  const { decoded } = values;
+  const { decoded, plain } = values;
+  const all = plain.size === 0 ? decoded : new Map([...decoded, ...plain]);
   const plan = planOf(
     findings,
     { tree: values.tree, key: '' },
-    { dialect, options, foreign, decoded },
+    { dialect, options, foreign, decoded: all },
   );
-  return plan === undefined ? { decoded } : { plan, decoded };
+  return plan === undefined || findings.failed ? { decoded } : { plan, decoded: all };
 }
 
 interface Around {
@@ -177,7 +179,8 @@ function planOf(
   checkWith(findings, reading, options);
   if (findings.failed) return undefined;
   // What the configuration holds itself nobody has to set.
-  const asked = new Set([...secrets].filter((name) => !decoded.has(name)));
+  const fetched = read.operators.flatMap(({ environment }) => secretsOfEnvironment(environment));
+  const asked = new Set([...secrets, ...fetched].filter((name) => !decoded.has(name)));
   const { settings } = read;
   const plan = finished(hiding(reading, decoded), dialect, asked);
   return { ...plan, depth, ...(settings === undefined ? {} : { settings }) };

@@ -1,23 +1,16 @@
-// Operators and environments of steps, in the native dialect, and the table of those a plan uses.
+// Operators of steps, in the native dialect, and the table of those a plan uses.
 import { message } from '#core/messages.ts';
-import {
-  ENVIRONMENTS_TO_COME,
-  nodesEnvironment,
-  nodesOperator,
-  nodesUv,
-} from '#schemas/dialect-nodes.ts';
-import type { Environment, OperatorSource } from '#schemas/plan.ts';
+import { nodesOperator } from '#schemas/dialect-nodes.ts';
+import type { OperatorSource } from '#schemas/plan.ts';
 import { canonical } from './canonical.ts';
 import type { PlanOperator } from './draft.ts';
 import { type Findings, subjectOf } from './findings.ts';
 import { idFrom } from './ids.ts';
 import { list, type MapPlace, mapping, text } from './read.ts';
-import { safeArgument, safeInside, safePath, safeRepository, safeTag } from './safe.ts';
+import { safeArgument, safePath, safeRepository, safeTag } from './safe.ts';
 import { member, type Place } from './tree.ts';
 
 const OPERATOR_KEYS = Object.keys(nodesOperator.shape);
-const ENVIRONMENT_KEYS = [...Object.keys(nodesEnvironment.shape), ...ENVIRONMENTS_TO_COME];
-const UV_KEYS = Object.keys(nodesUv.shape);
 
 /** Operators of a plan, each once; how many steps use it does not matter. */
 export class OperatorTable {
@@ -99,87 +92,10 @@ function gitSource(
   return fits && url !== undefined && name !== undefined ? { git: url, tag: name } : undefined;
 }
 
-const HOST: Environment = { kind: 'host' };
-
-/** `environment: { uv: pyproject.toml }`, `{ uv: { project, extraArgs, name } }` or `host`. */
-export function environment(findings: Findings, place: Place | undefined): Environment | undefined {
-  if (place === undefined) return HOST;
-  if (place.tree.kind === 'scalar') return environmentWord(findings, place);
-  const map = mapping(findings, place, ENVIRONMENT_KEYS);
-  if (map === undefined) return undefined;
-  const kinds = [...map.tree.entries.keys()].filter((key) => ENVIRONMENT_KEYS.includes(key));
-  if (kinds.length > 1) {
-    const filling = { subject: subjectOf(map), count: kinds.length, kinds: kinds.join(', ') };
-    findings.error(message('wrong_value', 'environments', filling), map);
-    return undefined;
-  }
-  const [kind] = kinds;
-  if (kind === undefined) return undefined;
-  if (isToCome(kind)) return lacking(findings, map, kind);
-  return kind === 'uv' ? uv(findings, member(map, 'uv')) : HOST;
-}
-
-function environmentWord(findings: Findings, place: Place): Environment | undefined {
-  const value = text(findings, place);
-  if (value === undefined) return undefined;
-  if (value === 'host') return HOST;
-  if (value === 'uv') return { kind: 'uv', project: 'pyproject.toml' };
-  if (isToCome(value)) return lacking(findings, place, value);
-  const filling = { subject: subjectOf(place), came: value };
-  findings.error(message('wrong_value', 'environment', filling), place);
-  return undefined;
-}
-
-function isToCome(kind: string): boolean {
-  return ENVIRONMENTS_TO_COME.some((candidate) => candidate === kind);
-}
-
-function lacking(findings: Findings, place: Place, kind: string): undefined {
-  const filling = { subject: subjectOf(place), kind, known: 'uv and host' };
-  findings.error(message('environment_missing', 'kind', filling), place, {
-    key: place.tree.kind === 'map' ? kind : undefined,
-  });
-}
-
-function uv(findings: Findings, place: Place | undefined): Environment | undefined {
-  if (place?.tree.kind !== 'map') {
-    const project = text(findings, place);
-    if (project === undefined || place === undefined) return undefined;
-    return safeInside(findings, place, project) ? { kind: 'uv', project } : undefined;
-  }
-  const map = mapping(findings, place, UV_KEYS);
-  if (map === undefined) return undefined;
-  const file = member(map, 'project');
-  const project = file === undefined ? 'pyproject.toml' : text(findings, file);
-  const extraArgs = texts(findings, member(map, 'extraArgs'));
-  const name = text(findings, member(map, 'name'));
-  if (project === undefined || (file !== undefined && !safeInside(findings, file, project)))
-    return undefined;
-  return {
-    kind: 'uv',
-    project,
-    ...(extraArgs === undefined || extraArgs.length === 0 ? {} : { extraArgs }),
-    ...(name === undefined ? {} : { name }),
-  };
-}
-
 /** A list of texts that a tool gets as arguments. */
 export function texts(findings: Findings, place: Place | undefined): string[] | undefined {
   return list(findings, place)?.flatMap((item) => {
     const value = text(findings, item);
     return value !== undefined && safeArgument(findings, item, value) ? [value] : [];
-  });
-}
-
-/** uv builds from the operator's own project file, so it needs an operator. */
-export function needsOperator(
-  findings: Findings,
-  place: Place,
-  found: Environment,
-  operator: Place | undefined,
-): void {
-  if (found.kind === 'host' || operator !== undefined) return;
-  findings.error(message('missing_key', 'operator', { subject: subjectOf(place) }), place, {
-    expected: 'operator: { git, tag } or { path }',
   });
 }

@@ -1,12 +1,7 @@
 // The environment of an operator in the dialect `operators`: its kind, and what that kind is told.
 import { message, nearHint } from '#core/messages.ts';
-import {
-  ENV_KINDS,
-  ENV_NAME,
-  ENV_TYPES_TO_COME,
-  operatorsEnvConfig,
-} from '#schemas/dialect-operators.ts';
-import type { Environment } from '#schemas/plan.ts';
+import { ENV_KINDS, ENV_NAME, operatorsEnvConfig } from '#schemas/dialect-operators.ts';
+import type { ArchiveStore, Environment, MaybeSecret } from '#schemas/plan.ts';
 import { type Findings, subjectOf } from './findings.ts';
 import { nearest, shown } from './nearest.ts';
 import { texts } from './operator.ts';
@@ -15,15 +10,17 @@ import { safeInside } from './safe.ts';
 import { member, type Place } from './tree.ts';
 
 const ENV_KEYS = Object.keys(operatorsEnvConfig.shape);
-const ENV_TYPES = ['uv_project', 'host', ...ENV_TYPES_TO_COME];
-
 type Kind = keyof typeof ENV_KINDS;
-const KINDS = ['uv_project', 'pixi_project', 'conda_project'] as const satisfies Kind[];
+const KINDS = [
+  'uv_project',
+  'pixi_project',
+  'conda_project',
+  'poetry_project',
+] as const satisfies Kind[];
+const ENV_TYPES = [...KINDS, 'host'];
 
 /** Where archives without a bucket lie. */
-export interface Store {
-  readonly bucket: boolean;
-}
+export type Store = Omit<ArchiveStore, 'bucket'> & { readonly bucket?: MaybeSecret };
 
 export function environmentOf(
   findings: Findings,
@@ -36,14 +33,7 @@ export function environmentOf(
   if (type === undefined) return undefined;
   if (type === 'host') return { kind: 'host' };
   const kind = KINDS.find((each) => each === type);
-  const read =
-    kind === undefined ? undefined : READERS[kind](findings, { map, config, name, store });
-  if (ENV_TYPES_TO_COME.some((each) => each === type)) {
-    const filling = { subject: subjectOf(map), kind: type, known: 'uv_project and host' };
-    findings.error(message('environment_missing', 'type', filling), typePlace ?? config ?? map);
-    return undefined;
-  }
-  if (kind !== undefined) return read;
+  if (kind !== undefined) return READERS[kind](findings, { map, config, name, store });
   const near = nearest(type, ENV_TYPES);
   const said = message('wrong_value', 'word', {
     subject: subjectOf(typePlace ?? map),
@@ -58,7 +48,12 @@ export function environmentOf(
 /** The type that the details of an environment tell, where it is not said. */
 function guessed(findings: Findings, config: Place | undefined): string | undefined {
   if (config === undefined) return 'host';
-  const [kind, other] = KINDS.filter((each) => member(config, ENV_KINDS[each].tells) !== undefined);
+  const told = KINDS.filter((each) => member(config, ENV_KINDS[each].tells) !== undefined);
+  // What another kind is told as well tells nothing beside a key that is its own.
+  const [kind, other] = told.filter(
+    (each) =>
+      !told.some((its) => its !== each && ENV_KINDS[each].tells in ENV_KINDS[its].keys.shape),
+  );
   if (kind === undefined) return 'uv_project';
   if (other === undefined) return kind;
   const filling = {
@@ -83,16 +78,18 @@ const READERS: Readonly<Record<Kind, Reader>> = {
   uv_project: uvProject,
   pixi_project: pixiProject,
   conda_project: condaProject,
+  poetry_project: poetryProject,
 };
 
 /** The details, with the keys of this kind only. */
 function details(findings: Findings, config: Place | undefined, kind: Kind): MapPlace | undefined {
   const map = mapping(findings, config, ENV_KEYS, 'warn');
   if (map === undefined) return undefined;
+  const said = new Set(Object.keys(ENV_KINDS[kind].keys.shape));
   for (const other of KINDS) {
-    if (other === kind) continue;
     for (const key of Object.keys(ENV_KINDS[other].keys.shape)) {
-      if (key in ENV_KINDS[kind].keys.shape || present(map, key) === undefined) continue;
+      if (said.has(key) || present(map, key) === undefined) continue;
+      said.add(key);
       const filling = { subject: subjectOf(map), key, kind: other, own: kind };
       findings.error(message('wrong_value', 'env_key', filling), map, { key });
     }
@@ -120,53 +117,128 @@ function project(findings: Findings, place: Place | undefined, asked: Asked, fil
   return undefined;
 }
 
-function uvProject(findings: Findings, asked: Asked): Environment | undefined {
-  const { config, name } = asked;
-  if (config === undefined) return { kind: 'uv', project: 'pyproject.toml', name };
-  const known = details(findings, config, 'uv_project');
+interface Project {
+  readonly known: MapPlace;
+  readonly project: string;
+  readonly extraArgs?: string[];
+  readonly name: string;
+}
+
+/** What kinds with a project file have in common. */
+function projectOf(
+  findings: Findings,
+  asked: Asked,
+  keys: {
+    readonly kind: Kind;
+    readonly path: string;
+    readonly file: string;
+    readonly args: string;
+  },
+): Project | undefined {
+  const known = details(findings, asked.config, keys.kind);
   if (known === undefined) return undefined;
-  const file = required(findings, known, 'pyproject_path', 'the path of a pyproject.toml');
-  const extraArgs = texts(findings, present(known, 'uv_extra_args'));
-  const own = text(findings, present(known, 'env_name'));
-  const path = project(findings, file, asked, 'pyproject.toml');
+  const at = required(findings, known, keys.path, `the path of a ${keys.file}`);
+  const extraArgs = texts(findings, present(known, keys.args));
+  const name = text(findings, present(known, 'env_name')) ?? asked.name;
+  const path = project(findings, at, asked, keys.file);
   if (path === undefined) return undefined;
   const args = extraArgs === undefined || extraArgs.length === 0 ? {} : { extraArgs };
-  return { kind: 'uv', project: path, ...args, name: own ?? name };
+  return { known, project: path, ...args, name };
 }
 
-function pixiProject(findings: Findings, asked: Asked): undefined {
-  const known = details(findings, asked.config, 'pixi_project');
-  if (known === undefined) return;
-  const file = required(findings, known, 'pixi_toml_path', 'the path of a pixi.toml');
-  project(findings, file, asked, 'pixi.toml');
-  texts(findings, present(known, 'pixi_channels'));
-  texts(findings, present(known, 'pixi_extra_args'));
+const UV = {
+  kind: 'uv_project',
+  ...{ path: 'pyproject_path', file: 'pyproject.toml', args: 'uv_extra_args' },
+} as const;
+const PIXI = {
+  kind: 'pixi_project',
+  ...{ path: 'pixi_toml_path', file: 'pixi.toml', args: 'pixi_extra_args' },
+} as const;
+const POETRY = {
+  kind: 'poetry_project',
+  ...{ path: 'pyproject_path', file: 'pyproject.toml', args: 'poetry_extra_args' },
+} as const;
+
+function uvProject(findings: Findings, asked: Asked): Environment | undefined {
+  if (asked.config === undefined)
+    return { kind: 'uv', project: 'pyproject.toml', name: asked.name };
+  const read = projectOf(findings, asked, UV);
+  if (read === undefined) return undefined;
+  const { known: _, ...environment } = read;
+  return { kind: 'uv', ...environment };
 }
 
-const ARCHIVE = /^(?:s3:\/\/[a-z0-9][a-z0-9.-]*\/)?[^\s/][^\s]*$/;
+function poetryProject(findings: Findings, asked: Asked): Environment | undefined {
+  if (asked.config === undefined)
+    return { kind: 'poetry', project: 'pyproject.toml', name: asked.name };
+  const read = projectOf(findings, asked, POETRY);
+  if (read === undefined) return undefined;
+  const { known: _, ...environment } = read;
+  return { kind: 'poetry', ...environment };
+}
 
-function condaProject(findings: Findings, asked: Asked): undefined {
+function pixiProject(findings: Findings, asked: Asked): Environment | undefined {
+  if (asked.config === undefined) return { kind: 'pixi', project: 'pixi.toml', name: asked.name };
+  const read = projectOf(findings, asked, PIXI);
+  if (read === undefined) return undefined;
+  const { known, ...environment } = read;
+  const channels = texts(findings, present(known, 'pixi_channels'));
+  return {
+    kind: 'pixi',
+    ...environment,
+    ...(channels === undefined || channels.length === 0 ? {} : { channels }),
+  };
+}
+
+const ARCHIVE = /^(?:s3:\/\/[a-z0-9][a-z0-9._-]*\/)?[^\s/][^\s]*$/i;
+
+function condaProject(findings: Findings, asked: Asked): Environment | undefined {
   const { map, config, store } = asked;
   if (config === undefined) {
     const wanted = 'the archive of the environment in "s3_compress_path"';
     const filling = { subject: subjectOf(map), key: 'env_config', wanted };
     findings.error(message('missing_key', 'key', filling), map, { expected: wanted });
-    return;
+    return undefined;
   }
   const known = details(findings, config, 'conda_project');
-  if (known === undefined) return;
+  if (known === undefined) return undefined;
   const place = required(findings, known, 's3_compress_path', 's3://bucket/key');
+  const update = boolean(findings, present(known, 'need_conda_update')) ?? true;
+  const extraArgs = texts(findings, present(known, 'zstd_extra_args'));
+  const name = text(findings, present(known, 'env_name')) ?? asked.name;
+  const archive = archiveOf(findings, place, store);
+  if (archive === undefined) return undefined;
+  return {
+    kind: 'conda',
+    key: archive.key,
+    store: { ...store, bucket: archive.bucket },
+    update,
+    ...(extraArgs === undefined || extraArgs.length === 0 ? {} : { extraArgs }),
+    name,
+  };
+}
+
+/** `s3://bucket/key`, a key of the bucket in `s3_config`, or, without one, `bucket/key`. */
+function archiveOf(
+  findings: Findings,
+  place: Place | undefined,
+  store: Store,
+): { readonly bucket: MaybeSecret; readonly key: string } | undefined {
   const archive = text(findings, place);
-  boolean(findings, present(known, 'need_conda_update'));
-  texts(findings, present(known, 'zstd_extra_args'));
-  if (place === undefined || archive === undefined) return;
+  if (place === undefined || archive === undefined) return undefined;
   const filling = { subject: subjectOf(place), came: shown(archive) };
   if (!ARCHIVE.test(archive)) {
     const wanted = 's3://bucket/key, or a key of the bucket in "s3_config"';
     findings.error(message('wrong_value', 'form', { ...filling, wanted }), place, {
       expected: wanted,
     });
-  } else if (!archive.includes('/') && !store.bucket) {
-    findings.error(message('wrong_value', 'bucket', filling), place);
+    return undefined;
   }
+  const whole = archive.startsWith('s3://') ? archive.slice('s3://'.length) : undefined;
+  if (whole === undefined && store.bucket !== undefined)
+    return { bucket: store.bucket, key: archive };
+  const [, bucket, key] = /^([^/]+)\/(.+)$/.exec(whole ?? archive) ?? [];
+  if (bucket !== undefined && key !== undefined) return { bucket, key };
+  findings.error(message('wrong_value', 'bucket', filling), place);
+  return undefined;
 }

@@ -6,10 +6,11 @@ import {
   operatorsLog,
   operatorsS3,
 } from '#schemas/dialect-operators.ts';
-import { scheduling } from '#schemas/plan.ts';
+import { type MaybeSecret, scheduling } from '#schemas/plan.ts';
 import { LOG_LEVELS } from '#schemas/work-dir.ts';
 import type { ProductionSettings, Rotation } from './draft.ts';
 import { type Findings, subjectOf } from './findings.ts';
+import type { Store } from './operators-environment.ts';
 import { boolean, type MapPlace, mapping, number, present, shownAt, text, word } from './read.ts';
 import type { Place } from './tree.ts';
 
@@ -72,6 +73,32 @@ function s3(findings: Findings, place: Place | undefined): ProductionSettings['s
     region,
     ...(bucket === undefined ? {} : { bucket }),
     pathStyle,
+  };
+}
+
+/** The store of archives as a plan may say it: what is decoded, and the secret key always, by name. */
+export function storeOf(map: MapPlace): Store {
+  const place = present(map, 's3_config');
+  const value = (key: string): MaybeSecret | undefined => {
+    const tree = place === undefined ? undefined : present(place, key)?.tree;
+    if (tree?.kind !== 'scalar' || typeof tree.value !== 'string') return undefined;
+    const [piece] = tree.pieces ?? [];
+    return typeof piece === 'object' ? { secret: piece.secret } : tree.value;
+  };
+  const style = place === undefined ? undefined : present(place, 'path_style')?.tree;
+  const endpoint = value('endpoint');
+  const bucket = value('bucket');
+  const accessKey = value('access_key');
+  const secretKey = value('secret_key');
+  const pathStyle = style?.kind === 'scalar' ? style.value : undefined;
+  return {
+    ...(endpoint === undefined ? {} : { endpoint }),
+    region: value('region') ?? 'us-east-1',
+    ...(bucket === undefined ? {} : { bucket }),
+    pathStyle: typeof pathStyle === 'boolean' ? pathStyle : endpoint !== undefined,
+    ...(accessKey === undefined || secretKey === undefined
+      ? {}
+      : { credentials: { accessKey, secretKey } }),
   };
 }
 

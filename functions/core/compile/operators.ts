@@ -14,7 +14,7 @@ import { OperatorTable } from './operator.ts';
 import { checkFallbacks, placesOf, startOf } from './operators-failure.ts';
 import { type Line, type OperatorRead, operator } from './operators-operator.ts';
 import { resource } from './operators-resource.ts';
-import { settings } from './operators-settings.ts';
+import { settings, storeOf } from './operators-settings.ts';
 import { nodePlaces, priorityOf } from './parts.ts';
 import { list, type MapPlace, mapping, number, present, required, text } from './read.ts';
 import { innerPlan } from './step.ts';
@@ -33,7 +33,7 @@ export function operatorsDialect(findings: Findings, root: Place): Reading | und
   const description = text(findings, present(map, 'description'));
   const around = settings(findings, map);
   const table = new OperatorTable();
-  const store = { bucket: around.s3.bucket !== undefined };
+  const store = storeOf(map);
   const operators = readOperators(findings, map, { table, store });
   const named = new Names(findings, operators);
   const nodes = readNodes(findings, map, named);

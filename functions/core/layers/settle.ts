@@ -14,12 +14,17 @@ import { BELOW_PIPELINE, operatorsKeys } from '#schemas/dialect-operators.ts';
 import { limits } from '#schemas/limits.ts';
 import { type Decoded, Decoder } from './decode.ts';
 import { Interpolation } from './interpolate.ts';
-import { type Environment, overridden } from './overrides.ts';
+import { type Environment, overridden, PREFIX } from './overrides.ts';
+
+const STORE = 's3_config';
+const SECRET_KEY = 'secret_key';
 
 export interface Settled {
   readonly tree: Tree;
   /** Decoded values by name. */
   readonly decoded: Decoded;
+  /** Secrets that stand there as they are: by name for whoever stores the plan, but nothing is hidden of who wrote them. */
+  readonly plain: Decoded;
 }
 
 /**
@@ -35,14 +40,40 @@ export function settled(
 ): Settled | undefined {
   const set = overridden(findings, tree, environment);
   const decoder = new Decoder(findings);
-  const plain = decoder.read({ tree: set, key: '' });
-  const interpolation = new Interpolation(findings, plain, environment);
+  const read = decoder.read({ tree: set, key: '' });
+  const interpolation = new Interpolation(findings, read, environment);
   const whole = interpolation.all();
   if (!isBounded(findings, whole)) return undefined;
   const filled = withoutOwn(whole, interpolation.named);
   const { decoded } = decoder;
-  if (decoded.size === 0) return { tree: filled, decoded };
-  return { tree: new Hider(findings).all(filled), decoded };
+  const plain = new Map<string, string>();
+  const named = withNames(filled, { decoded, plain });
+  if (decoded.size === 0) return { tree: named, decoded, plain };
+  return { tree: new Hider(findings).all(named), decoded, plain };
+}
+
+/**
+ * What a run is told of the store of archives is in its plan, which is stored: a value with something decoded in it stands there by a
+ * name, and so does the secret key, however it is written.
+ */
+function withNames(
+  tree: Tree,
+  into: { readonly decoded: Map<string, string>; readonly plain: Map<string, string> },
+): Tree {
+  const store = tree.kind === 'map' ? tree.entries.get(STORE) : undefined;
+  if (tree.kind !== 'map' || store?.value.kind !== 'map') return tree;
+  const entries = new Map(store.value.entries);
+  for (const [key, { at, value }] of entries) {
+    if (value.kind !== 'scalar' || typeof value.value !== 'string' || value.value === '') continue;
+    const { pieces = [], value: text } = value;
+    const isNamed = pieces.length === 1 && typeof pieces[0] !== 'string';
+    if (isNamed || (pieces.length === 0 && key !== SECRET_KEY)) continue;
+    const secret = `${PREFIX}${STORE}__${key}`.toUpperCase();
+    (pieces.length === 0 ? into.plain : into.decoded).set(secret, text);
+    entries.set(key, { at, value: { ...value, pieces: [{ secret, text }] } });
+  }
+  const value = { ...store.value, entries };
+  return { ...tree, entries: new Map(tree.entries).set(STORE, { ...store, value }) };
 }
 
 /** Keys of the user's own that other values name have done what they are there for: nobody needs to be warned of them. */

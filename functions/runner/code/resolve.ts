@@ -100,7 +100,7 @@ async function lookAtFolder(
 
 /** The project file an environment is built from, checked to stay within the operator's tree. */
 export function projectOf(environment: Environment | undefined): string | undefined {
-  if (environment === undefined || environment.kind === 'host') return undefined;
+  if (environment === undefined || !('project' in environment)) return undefined;
   const normal = path.posix.normalize(environment.project);
   if (path.posix.isAbsolute(normal) || normal === '..' || normal.startsWith('../'))
     throw new SourceProblem(

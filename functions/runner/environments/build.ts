@@ -9,7 +9,8 @@ import type { Variables } from '../host-environment.ts';
 import { withLease } from '../lease.ts';
 import { callTool, type ToolEnd } from '../tool.ts';
 import { EnvironmentFailed } from './failed.ts';
-import type { BuildPlace, KeyParts, Tools } from './kind.ts';
+import type { BuildPlace, CommandOptions, KeyParts, Tools } from './kind.ts';
+import { type Buildable, kindOf } from './kinds.ts';
 import {
   type BuiltEnvironment,
   environmentsFolder,
@@ -23,9 +24,6 @@ import {
   restoreEnvironment,
   touch,
 } from './store.ts';
-import { uv } from './uv.ts';
-
-type Buildable = Exclude<Environment, { kind: 'host' }>;
 
 export interface Ensured extends BuiltEnvironment {
   /** False when it was there already. */
@@ -33,24 +31,30 @@ export interface Ensured extends BuiltEnvironment {
   readonly seconds: number;
 }
 
-/** Undefined for `host`, which needs nothing. Throws EnvironmentFailed. */
+/**
+ * Undefined for `host`, which needs nothing. Throws EnvironmentFailed. `look` asks anew for what may have changed although the
+ * commit is the same: whoever prepares for a run looks, its steps take what was found.
+ */
 export async function ensureEnvironment(
   environment: Environment,
   code: OperatorCode,
   tools: Tools,
+  { look = true }: { readonly look?: boolean } = {},
 ): Promise<Ensured | undefined> {
   if (environment.kind === 'host') return undefined;
   const started = performance.now();
   const seconds = () => (performance.now() - started) / 1000;
+  const kind = kindOf(environment);
   const question = questionOf(environment, code, tools);
-  const known = question === undefined ? undefined : indexed(tools.cacheDir, question);
+  const isAsked = question !== undefined && (kind.fixed || !look || tools.offline === true);
+  const known = isAsked ? indexed(tools.cacheDir, question) : undefined;
   const found = known === undefined ? undefined : readyEnvironment(tools.cacheDir, known);
   if (found !== undefined) {
     touch(tools.cacheDir, found.key);
     return { ...found, built: false, seconds: seconds() };
   }
-  uv.validate(environment, code);
-  const parts = await uv.key(environment, code, tools);
+  kind.validate(environment, code);
+  const parts = await kind.key(environment, code, tools);
   const key = keyOf(parts);
   const lease = { folder: tools.cacheDir, name: `environment-${key}`, signal: tools.signal };
   const result = await withLease(lease, async () => {
@@ -71,14 +75,15 @@ export function activation(
   inherited: Variables,
 ): Variables {
   if (environment.kind === 'host' || ensured === undefined) return {};
-  return uv.activate(environment, ensured.folder, inherited);
+  return kindOf(environment).activate(environment, ensured.folder, inherited);
 }
 
 /** Working trees change between two looks: of those nothing is known without looking. */
 function questionOf(environment: Buildable, code: OperatorCode, tools: Tools): string | undefined {
   if (code.commit === undefined || code.dirty !== undefined) return undefined;
   const { host } = tools;
-  const machine = [process.platform, process.arch, host['MILLRACE_UV'], host['UV_PYTHON']];
+  const chosen = ['MILLRACE_UV', 'UV_PYTHON', 'MILLRACE_PIXI', 'MILLRACE_CONDA', 'MILLRACE_POETRY'];
+  const machine = [process.platform, process.arch, ...chosen.map((each) => host[each])];
   const { name: _, ...what } = environment;
   return JSON.stringify([code.commit, what, machine]);
 }
@@ -125,18 +130,16 @@ async function build(building: Building, tools: Tools): Promise<BuiltEnvironment
   const logFile = path.join(logs, `${key.slice(0, 12)}-${started}.log`);
   const log = createWriteStream(logFile, { mode: 0o600 });
   try {
-    await uv.build(
-      environment,
-      code,
-      buildPlace(folder, { label: code.label, log, logFile }, tools),
-      tools,
-    );
+    const kind = kindOf(environment);
+    const place = buildPlace(folder, { label: code.label, log, logFile }, tools);
+    await kind.build(environment, code, place, tools);
     markReady(tools.cacheDir, key, {
       v: 1,
       folder: path.basename(folder),
       builtAt: started,
       seconds: (Date.now() - started) / 1000,
       label: code.label,
+      ...(kind.relocatable ? {} : { at: folder }),
       parts: { ...building.parts },
     });
     rmSync(logFile, { force: true });
@@ -157,26 +160,30 @@ interface BuildLog {
 }
 
 function buildPlace(folder: string, to: BuildLog, tools: Tools): BuildPlace {
+  const write = (chunk: Buffer): void => {
+    to.log.write(chunk);
+    tools.onOutput?.(chunk);
+  };
+  const attempt = async (program: string, args: readonly string[], options: CommandOptions) => {
+    const { apart = false, environment } = options;
+    write(Buffer.from(`$ ${commandLine(program, args, apart ? {} : environment)}\n`));
+    return callTool({
+      ...{ program, args, folder: options.folder, signal: tools.signal },
+      environment: apart ? environment : { ...tools.host, ...environment },
+      timeout: limits.environmentTimeout,
+      ...(apart ? {} : { onOutput: write }),
+    });
+  };
   return {
     folder,
+    attempt,
     command: async (program, args, options) => {
+      const end = await attempt(program, args, options);
+      if (end.code === 0) return end;
       const line = commandLine(program, args, options.environment);
-      to.log.write(`$ ${line}\n`);
-      tools.onOutput?.(Buffer.from(`$ ${line}\n`));
-      const end = await callTool({
-        program,
-        args,
-        folder: options.folder,
-        environment: { ...tools.host, ...options.environment },
-        timeout: limits.environmentTimeout,
-        signal: tools.signal,
-        onOutput: (chunk) => {
-          to.log.write(chunk);
-          tools.onOutput?.(chunk);
-        },
-      });
-      if (end.code !== 0) throw new EnvironmentFailed(failure(end, { ...to, line }));
+      throw new EnvironmentFailed(failure(end, { ...to, line }));
     },
+    say: (note) => write(Buffer.from(`${note}\n`)),
   };
 }
 

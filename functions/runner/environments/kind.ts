@@ -2,6 +2,7 @@
 
 import type { GitContext } from '../code/git.ts';
 import type { Variables } from '../host-environment.ts';
+import type { ToolEnd } from '../tool.ts';
 
 /** The code an environment belongs to. */
 export interface Source {
@@ -19,15 +20,25 @@ export interface BuildPlace {
   /** Fresh, and thrown away when the build fails. */
   readonly folder: string;
   /** Runs a command of the build and notes it in the log. Throws EnvironmentFailed when it fails. */
-  command(program: string, args: readonly string[], options: CommandOptions): Promise<void>;
+  command(program: string, args: readonly string[], options: CommandOptions): Promise<ToolEnd>;
+  /** The same of one that may fail. */
+  attempt(program: string, args: readonly string[], options: CommandOptions): Promise<ToolEnd>;
+  /** Says something that whoever runs the pipeline should know. */
+  say(note: string): void;
 }
 
 export interface CommandOptions {
   readonly folder: string;
   readonly environment: Readonly<Record<string, string>>;
+  /** Nothing of the host's environment, and nothing that it prints is noted. */
+  readonly apart?: boolean;
 }
 
 export interface EnvironmentKind<E> {
+  /** Whether it works at any path. One that does not is built where it will lie, and restored nowhere else. */
+  readonly relocatable: boolean;
+  /** Whether a commit of the operator decides what is built, so that nothing need be looked up a second time. */
+  readonly fixed: boolean;
   /** Throws EnvironmentFailed when nothing could be built from this. */
   validate(environment: E, source: Source): void;
   key(environment: E, source: Source, tools: Tools): Promise<KeyParts>;
@@ -37,4 +48,9 @@ export interface EnvironmentKind<E> {
 }
 
 /** What our tools run with: the user's own configuration. */
-export type Tools = GitContext;
+export interface Tools extends GitContext {
+  /** Values of secrets that an environment names. Those that are not set are missing in the answer. */
+  readonly secrets?:
+    | ((names: readonly string[]) => Promise<Readonly<Record<string, string>>>)
+    | undefined;
+}

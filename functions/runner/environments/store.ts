@@ -93,6 +93,9 @@ export async function restoreEnvironment(
     if (!(await unpack(draft)) || !existsSync(path.join(draft, MARKER))) return undefined;
     rmSync(home, { recursive: true, force: true });
     renameSync(draft, home);
+    const { at, folder } = readMarker(cacheDir, key) ?? {};
+    // It names its own path in its files: elsewhere it is another one.
+    if (at !== undefined && at !== path.join(home, folder ?? '')) removeEnvironment(cacheDir, key);
   } finally {
     rmSync(draft, { recursive: true, force: true });
   }

@@ -1,65 +1,25 @@
 // Finds uv and the interpreter that uv would take.
-import { existsSync, realpathSync } from 'node:fs';
+import { realpathSync } from 'node:fs';
 import path from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { limits } from '#schemas/limits.ts';
 import { type Interpreter, interpreter } from '#schemas/runner-files.ts';
 import { callTool } from '../tool.ts';
 import { EnvironmentFailed } from './failed.ts';
+import { findTool, type Tool } from './find-tool.ts';
 import { recall, remember, searched, wishesOf } from './interpreter-memory.ts';
 import type { Tools } from './kind.ts';
 
-export interface Uv {
-  readonly program: string;
-  readonly version: string;
-}
+export type Uv = Tool;
 
-const found = new Map<string, Promise<Uv>>();
+const UV = {
+  name: 'uv',
+  variable: 'MILLRACE_UV',
+  install: 'pip install uv',
+  version: /^uv (\S+)/,
+};
 
-/** $MILLRACE_UV, then PATH, then the one beside this installation. Asked once. */
 export function findUv(tools: Tools): Promise<Uv> {
-  const program = candidates(tools.host).find((file) => existsSync(file));
-  if (program === undefined)
-    throw new EnvironmentFailed(
-      'uv is not installed: not in $MILLRACE_UV, not on PATH, not in .tools/bin; install it with: pip install uv',
-    );
-  const known = found.get(program) ?? askVersion(program, tools);
-  found.set(program, known);
-  return known;
-}
-
-function candidates(host: NodeJS.ProcessEnv): string[] {
-  const given = host['MILLRACE_UV'];
-  const onPath = (host['PATH'] ?? '').split(path.delimiter).filter(Boolean);
-  return [
-    ...(given === undefined || given === '' ? [] : [given]),
-    ...onPath.map((folder) => path.join(folder, 'uv')),
-    ...besideUs().map((folder) => path.join(folder, '.tools/bin/uv')),
-  ];
-}
-
-/** The folders above this file: the checkout from the sources, the installation from a bundle. */
-function besideUs(): string[] {
-  const folders: string[] = [];
-  let at = path.dirname(fileURLToPath(import.meta.url));
-  while (path.dirname(at) !== at && folders.length < 5) {
-    folders.push(at);
-    at = path.dirname(at);
-  }
-  return folders;
-}
-
-async function askVersion(program: string, tools: Tools): Promise<Uv> {
-  const end = await callTool({
-    program,
-    args: ['--version'],
-    environment: tools.host,
-    timeout: limits.gitTimeout,
-  });
-  const version = /^uv (\S+)/.exec(end.stdout)?.[1];
-  if (version === undefined)
-    throw new EnvironmentFailed(`${program} does not answer as uv: ${end.stderr.trim()}`);
-  return { program, version };
+  return findTool(UV, tools);
 }
 
 const ASK =

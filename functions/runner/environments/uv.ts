@@ -14,7 +14,11 @@ import { findInterpreter, findUv } from './uv-tool.ts';
 
 type UvEnvironment = Extract<Environment, { kind: 'uv' }>;
 
-export const uv: EnvironmentKind<UvEnvironment> = { validate, key, build, activate };
+export const uv: EnvironmentKind<UvEnvironment> = {
+  relocatable: true,
+  fixed: true,
+  ...{ validate, key, build, activate },
+};
 
 function validate(environment: UvEnvironment, source: Source): void {
   const file = path.join(source.folder, environment.project);
@@ -121,12 +125,12 @@ async function keepLock(project: string, folder: string): Promise<void> {
   );
 }
 
-function activate(environment: UvEnvironment, folder: string, inherited: Variables): Variables {
+function activate(_: UvEnvironment, folder: string, inherited: Variables): Variables {
   const env = path.join(folder, 'env');
   return {
     VIRTUAL_ENV: env,
     PATH: [path.join(env, 'bin'), inherited['PATH'] ?? '/usr/bin:/bin'].join(path.delimiter),
-    UV_ENV_ACTIVATED: environment.name ?? 'true',
+    UV_ENV_ACTIVATED: 'true',
   };
 }
 

@@ -159,7 +159,7 @@ test('executors and environments of later versions are named problems', () => {
         'id: a, spark: { script: x }',
         'id: b, needs: [a], env: { X: "{{ a.rows }}" }',
         'id: c, docetl: {}',
-        'id: d, steps: [{ command: x, operator: { path: d }, environment: { conda: e.tar.zst } }]',
+        'id: d, steps: [{ command: x, operator: { path: d }, environment: { container: x } }]',
         'id: e, spark: {}, steps: [{ command: x }]',
       ),
     ),

@@ -121,13 +121,11 @@ test('an operator in no node, one in two nodes and an unknown one are problems',
   ).toMatchObject({ code: 'unknown_operator', suggestion: 'clean' });
 });
 
-test('unknown keys are warnings, environments of later versions problems', () => {
+test('unknown keys are warnings, unknown kinds of environment problems', () => {
   const text = source([{ id: 'a', more: ', retries: 3' }], ['node_id: n, operator_ids: [a]']);
   expect(problemsOf(text)).toMatchObject([{ code: 'unknown_key', severity: 'warning' }]);
   expect(compiled(text).ok).toBe(true);
-  for (const kind of ['pixi_project', 'conda_project']) {
-    expect(codes(text.replace('uv_project', kind))).toContain('environment_missing');
-  }
+  expect(codes(text.replace('uv_project', 'nix_project'))).toEqual(['wrong_value', 'unknown_key']);
 });
 
 const inner = (text: string, at = 0) => {

@@ -200,7 +200,7 @@ const BROKEN: Readonly<Record<string, Told>> = {
     place: '12:15',
     subject: '"env_type" of operator "clean"',
     found: 'is "uv_projekt"',
-    wanted: 'one of uv_project, host, pixi_project, conda_project',
+    wanted: 'one of uv_project, pixi_project, conda_project, poetry_project, host',
   },
   '26-keys-of-two-environments.yaml': {
     code: 'wrong_value',

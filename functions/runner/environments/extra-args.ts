@@ -1,0 +1,55 @@
+// Arguments that a pipeline adds to those of a tool: only those pass that cannot move what is built, where it is built from, or its lock.
+import { EnvironmentFailed } from './failed.ts';
+
+export interface Allowed {
+  /** As one types it: `pixi install`. */
+  readonly tool: string;
+  /** Options that take no value. */
+  readonly flags: ReadonlySet<string>;
+  /** Options that take one, as the next argument or after `=`, and what it may be. */
+  readonly values: Readonly<Record<string, RegExp>>;
+}
+
+/** Throws EnvironmentFailed, naming the first argument that may not pass. */
+export function checkArguments(args: readonly string[], allowed: Allowed): void {
+  for (let index = 0; index < args.length; index += 1) {
+    const arg = args[index] ?? '';
+    if (allowed.flags.has(arg)) continue;
+    const [name = '', joined] = arg.split(/=(.*)/s);
+    const form = Object.hasOwn(allowed.values, name) ? allowed.values[name] : undefined;
+    if (form === undefined) refuse(arg, allowed);
+    if (joined === undefined) index += 1;
+    const value = joined ?? args[index];
+    if (value === undefined || value.startsWith('-')) refuse(arg, allowed, ' without its value');
+    if (!form.test(value)) refuse(`${name}=${value}`, allowed);
+  }
+}
+
+/** The value of an option, as it was given last; undefined where it was not. */
+export function optionOf(args: readonly string[], ...names: readonly string[]): string | undefined {
+  let found: string | undefined;
+  args.forEach((arg, index) => {
+    const [name = '', joined] = arg.split(/=(.*)/s);
+    if (names.includes(name)) found = joined ?? args[index + 1];
+  });
+  return found;
+}
+
+/** The arguments without these options and their values. */
+export function withoutOptions(args: readonly string[], ...names: readonly string[]): string[] {
+  const kept: string[] = [];
+  for (let index = 0; index < args.length; index += 1) {
+    const arg = args[index] ?? '';
+    const [name = '', joined] = arg.split(/=(.*)/s);
+    if (!names.includes(name)) kept.push(arg);
+    else if (joined === undefined) index += 1;
+  }
+  return kept;
+}
+
+function refuse(arg: string, { tool, flags, values }: Allowed, why = ''): never {
+  const known = [...flags, ...Object.keys(values)].filter((name) => name.startsWith('--')).sort();
+  throw new EnvironmentFailed(
+    `argument ${JSON.stringify(arg)}${why} may not be given to ${tool}; wanted are of ${known.join(', ')}`,
+  );
+}
