@@ -9,6 +9,7 @@ import type { Control } from '#service/control.ts';
 import type { Endpoint } from './endpoints.ts';
 import { errorResponse } from './error-answer.ts';
 import { packed, textOf } from './packing.ts';
+import { readJson } from './read-json.ts';
 
 export interface ApplicationOptions<C = Control> {
   /** Whether the caller may do it. On a socket that only its owner can open, everybody who gets here may. */
@@ -105,14 +106,7 @@ async function controlFor<C>(context: Context, { controlOf }: Serving<C>): Promi
 
 async function jsonOf(context: Context): Promise<unknown> {
   const text = await textOf(context.req.raw);
-  if (text === '') return {};
-  try {
-    const parsed: unknown = JSON.parse(text);
-    return parsed;
-  } catch (error) {
-    const why = error instanceof Error ? error.message : String(error);
-    throw new Rejected('invalid', `the request's body is no JSON: ${why}`);
-  }
+  return text === '' ? {} : readJson(text);
 }
 
 function tooLarge(): Rejected {

@@ -7,6 +7,7 @@ import { answerAttempt, isAttemptVerb } from '#service/attempt-calls.ts';
 import type { Attempt, AttemptTokens } from '#service/attempt-token.ts';
 import type { Service } from '#service/service.ts';
 import { errorResponse } from './error-answer.ts';
+import { readJson } from './read-json.ts';
 
 export interface AttemptsOptions {
   readonly service: Service;
@@ -71,8 +72,12 @@ async function jsonOf(request: Request): Promise<unknown> {
   const bytes = new Uint8Array(await request.arrayBuffer());
   if (bytes.length > limits.jobRequestBytes)
     throw new Rejected('too_large', `the request is larger than ${limits.jobRequestBytes} bytes`);
+  return readJson(textOf(bytes));
+}
+
+function textOf(bytes: Uint8Array): string {
   try {
-    return JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(bytes));
+    return new TextDecoder('utf-8', { fatal: true }).decode(bytes);
   } catch {
     throw new Rejected('invalid', "the request's body is no JSON");
   }
