@@ -240,9 +240,10 @@ function drafts(nodes: readonly NodeRead[]): readonly Draft[] {
   const ids = new Map(nodes.map(({ spelling }) => [spelling, freshId(spelling, taken)]));
   const home = homesOf(nodes);
   const fallbacks = nodeFallbacks(nodes, home, ids);
+  const goOn = thoseThatGoOn(nodes);
   return nodes.map((node) => {
     const id = ids.get(node.spelling) ?? node.spelling;
-    const steps = stepsOf(node);
+    const steps = stepsOf(node, goOn);
     const waits = needsOf(node, home, ids);
     const names = waits.map(({ name }) => name);
     const start = startOf(id, names, fallbacks);
@@ -254,7 +255,7 @@ function drafts(nodes: readonly NodeRead[]): readonly Draft[] {
       ...(node.resources === undefined ? {} : { resources: node.resources }),
       ...(node.priority === undefined ? {} : { priority: node.priority }),
       // Where only some of them do, the attempt tells whether it was one of these.
-      ...(node.runs.every(({ operator: read }) => goesOn(read))
+      ...(node.runs.every(({ operator: read }) => goOn.has(read.spelling))
         ? { failFast: false as const }
         : {}),
       executor: { kind: 'steps', plan: innerPlan(id, 'operators', steps, node.runners) },
@@ -306,7 +307,7 @@ function placesTaken(
 }
 
 /** The operators of a node as steps; those of the same node that one waits for become its needs, or its condition where one has a fallback. */
-function stepsOf(node: NodeRead): readonly PlanNode[] {
+function stepsOf(node: NodeRead, goOn: ReadonlySet<string>): readonly PlanNode[] {
   const taken = new Set<string>();
   const ids = new Map(
     node.runs.map(({ operator: { spelling } }) => [spelling, freshId(spelling, taken)]),
@@ -322,14 +323,26 @@ function stepsOf(node: NodeRead): readonly PlanNode[] {
       id,
       ...(id === read.spelling ? {} : { label: read.spelling }),
       ...read.step,
-      ...(goesOn(read) ? { failFast: false as const } : {}),
+      ...(goOn.has(read.spelling) ? { failFast: false as const } : {}),
       ...(start === undefined ? (needs.length === 0 ? {} : { needs }) : { start }),
     };
   });
 }
 
-function goesOn({ onFailure: then }: OperatorRead): boolean {
-  return then?.kind === 'continue';
+/** Operators whose failure lets the others go on; where one has a fallback, what the last of these says counts. */
+function thoseThatGoOn(nodes: readonly NodeRead[]): ReadonlySet<string> {
+  const all = nodes.flatMap(({ runs }) => runs.map(({ operator: read }) => read));
+  const after = new Map(all.map(({ spelling, onFailure: then }) => [spelling, then]));
+  const goesOn = (spelling: string): boolean => {
+    const seen = new Set([spelling]);
+    for (const each of seen) {
+      const then = after.get(each);
+      if (then?.kind === 'fallback') seen.add(then.name);
+      else return then?.kind === 'continue';
+    }
+    return false;
+  };
+  return new Set(all.flatMap(({ spelling }) => (goesOn(spelling) ? [spelling] : [])));
 }
 
 /** By id of a step: the one that takes its place when it fails. */
