@@ -169,6 +169,24 @@ test('a program over its limit of memory is killed, and its peak told', async ()
   });
 });
 
+test('of the steps of a node only the one that was killed for its memory is told so, and each counts its own time', async () => {
+  const burns = 'python3 -I -S -c "import time\nwhile time.process_time() < 0.3: pass"';
+  const order = anOrder(
+    [
+      { command: 'python3 -I -S -c "x = bytearray(2 << 30); print(len(x))"', id: 'eats' },
+      { command: `${burns}; exit 3`, id: 'instead', start: 'event:eats.failed' },
+    ],
+    { resources: { limits: { memory: 2 ** 30 } } },
+  );
+  const { result, steps } = await engine.run(order);
+  expect(result).toMatchObject({ result: 'failed', step: 'eats', reason: 'out_of_memory' });
+  expect(steps?.[1]).toMatchObject({ reason: 'exit', exitCode: 3 });
+  const again = await engine.run(
+    anOrder([burns, burns], { resources: { limits: { memory: 2 ** 30 } } }),
+  );
+  for (const { peaks } of again.steps ?? []) expect(peaks?.cpuSeconds).toBeLessThan(0.55);
+});
+
 test('a fork bomb is bounded and ended', async () => {
   const order = anOrder(['bomb() { bomb | bomb & }; bomb; sleep 0.5; exit 7'], {
     resources: { limits: { memory: 2 ** 30 } },
