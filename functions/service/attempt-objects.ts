@@ -3,6 +3,7 @@ import { keptKeys } from '#core/attempt-names.ts';
 import { Rejected } from '#errors/families.ts';
 import type { Presigned } from '#ports/objects.ts';
 import type { AttemptAnswer, AttemptBody } from '#schemas/attempts.ts';
+import type { Namespace } from '#schemas/ids.ts';
 import { limits } from '#schemas/limits.ts';
 import { objectKey } from '#schemas/object-key.ts';
 import type { AttemptName } from '#schemas/work-order.ts';
@@ -69,11 +70,16 @@ export async function addressesToWrite(
 
 const partOf = (key: string): string => key.split('/')[2] ?? '';
 
+/** Whether an object is among what all jobs of a namespace may read, whatever names it. */
+export function isCommon(namespace: Namespace, key: string): boolean {
+  const [, of, part = ''] = key.split('/');
+  return objectKey.safeParse(key).success && of === namespace && READABLE.has(part);
+}
+
 function mayRead({ namespace, run }: AttemptName, key: string): boolean {
-  if (!objectKey.safeParse(key).success) return false;
-  const [, of, part = '', first, ...rest] = key.split('/');
-  if (of !== namespace) return false;
-  return READABLE.has(part) || (part === 'orders' && first === run && rest.length > 0);
+  const [, of, part, first, ...rest] = key.split('/');
+  const isOrder = of === namespace && part === 'orders' && first === run && rest.length > 0;
+  return isCommon(namespace, key) || (isOrder && objectKey.safeParse(key).success);
 }
 
 function refuseWrite(name: Writer, { key, size, mediaType }: Wanted): void {

@@ -3,6 +3,7 @@ import { message, problemOf } from '#core/messages.ts';
 import { limits } from '#schemas/limits.ts';
 import type { Problem } from '#schemas/problems.ts';
 import { type FileValue, fileValue, type Json } from '#schemas/values.ts';
+import { isCommon } from './attempt-objects.ts';
 import type { FilePlace, GivenFile } from './control.ts';
 import type { Service } from './service.ts';
 
@@ -76,7 +77,7 @@ async function fileProblem(
       message('wrong_input', 'file_elsewhere', { name, path: path ?? '' }),
       pathOf(name),
     );
-  const info = key.startsWith(`NS/${namespace}/`) ? await service.objects.info(key) : undefined;
+  const info = isCommon(namespace, key) ? await service.objects.info(key) : undefined;
   if (info?.size === size && info.sha256 === sha256) return undefined;
   return problemOf(message('input_file_missing', 'object', { name, key }), pathOf(name));
 }

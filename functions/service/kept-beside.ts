@@ -6,6 +6,7 @@ import { Defect } from '#errors/families.ts';
 import type { Namespace } from '#schemas/ids.ts';
 import { limits } from '#schemas/limits.ts';
 import { fileValue, type Json, refValue } from '#schemas/values.ts';
+import { isCommon } from './attempt-objects.ts';
 import { inParallel } from './in-parallel.ts';
 import type { Service } from './service.ts';
 
@@ -48,8 +49,11 @@ export async function keptBeside(
 }
 
 function demandOwn(namespace: Namespace, key: string): void {
-  if (key.startsWith(`NS/${namespace}/`)) return;
-  throw new StepFailure('start_failed', `the object ${key} is none of namespace ${namespace}`);
+  if (isCommon(namespace, key)) return;
+  throw new StepFailure(
+    'start_failed',
+    `the object ${key} is none that nodes of namespace ${namespace} hand over`,
+  );
 }
 
 interface Found {
