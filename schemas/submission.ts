@@ -40,5 +40,7 @@ export const submission = z.strictObject({
   orders: orderPlace,
   resources: resources.optional(),
   timeout: duration.optional(),
+  /** Another message of the same may have come before: whoever submits it looks first. */
+  again: z.literal(true).exactOptional(),
 });
 export type Submission = z.infer<typeof submission>;

@@ -21,8 +21,12 @@ export interface Jobs {
    * has it tells of the time.
    */
   readonly waits?: (kind: WorkOrder['work']['kind']) => number;
-  /** Submits the work; returns when it will not be forgotten by a restart of this process alone, or rejects with Transient. */
-  start(orders: readonly WorkOrder[]): Promise<void>;
+  /**
+   * Submits the work; returns when it will not be forgotten by a restart of this process alone, or rejects with Transient.
+   *
+   * @param how.again it may have been submitted before, and be on its way still, where `adopt` does not see it
+   */
+  start(orders: readonly WorkOrder[], how?: { readonly again: boolean }): Promise<void>;
   /** Asks for the end of what runs under these names. Unknown ones are ignored. */
   stop(stops: readonly StopOrder[]): Promise<void>;
   /** Which of these are known (waiting or running), so that only absent ones are submitted again. */

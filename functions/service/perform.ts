@@ -135,7 +135,7 @@ export async function startAttempts(
   const orders: WorkOrder[] = [];
   const shared: SharedScopes = new Map();
   for (const offer of left) orders.push(await buildOrder(held, state, offer, shared));
-  if (orders.length > 0) await service.jobs.start(orders);
+  if (orders.length > 0) await service.jobs.start(orders, how);
 }
 
 async function openOffers(

@@ -29,7 +29,7 @@ export interface Delivery {
  * Submits a job, or an array of them, or begins the call of a function.
  *
  * What was stopped while its message waited is not submitted: that costs one look at each attempt, a job that begins only to be told
- * so costs its machine for a minute. A message that comes again is looked up first. One that is doubled unseen makes a second job,
+ * so costs its machine for a minute. A message that comes again, or was sent again, is looked up first. One that is doubled unseen makes a second job,
  * whose claim is refused: that is rare, and a look-up for each job would be slower than all jobs may be submitted.
  *
  * @returns `submitted` or `called`; `known` where a job of it is there already; `over` where nobody waits for it any more; `refused` where no machine
@@ -47,7 +47,8 @@ export async function submitWork(
   if (submission.kind === 'function')
     return await callFunction(submitter, submission, { id: delivery.id, until });
   if ((await openAttempts(service, submission)).length === 0) return 'over';
-  if (delivery.again && (await known(machines, submission))) return 'known';
+  const again = delivery.again || submission.again === true;
+  if (again && (await known(machines, submission))) return 'known';
   try {
     const token = await submitter.tokens.issue(attemptOf(submission), until);
     await machines.submit({ submission, token });

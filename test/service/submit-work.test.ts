@@ -142,6 +142,17 @@ describe('a job', () => {
     expect(submitted).toHaveLength(1);
   });
 
+  test('that is sent again by who does not know whether it was sent is looked for first', async () => {
+    run = await here.start(ONE);
+    const message = { ...messageOf(here.ports.jobs.orders), again: true } as const;
+    known = true;
+    const fresh = { id: 'message-2', again: false };
+    expect(await submitWork(submitter, message, fresh)).toBe('known');
+    expect(submitted).toEqual([]);
+    known = false;
+    expect(await submitWork(submitter, message, fresh)).toBe('submitted');
+  });
+
   test('that no machine will take fails its node, and says why', async () => {
     run = await here.start(EACH);
     refusal = new Rejected('invalid', 'the node asks for 8 graphics processors');
@@ -330,7 +341,7 @@ describe('a function', () => {
     const beatAt = here.ports.clock.now() + limits.functionTime + limits.functionMargin;
     expect(await itemOf()).toMatchObject({ beatAt });
     const token = { ...run, address: 'first', attempt: 1 };
-    const body = { v: FORMAT, job: 'lambda:message-1' } as const;
+    const body = { v: FORMAT, job: 'lambda:message-1', counter: 1 } as const;
     expect(await answerAttempt(here.service, 'beat', { token, body })).toEqual({ gone: false });
     expect(await itemOf()).toMatchObject({ beatAt, beat: 1 });
   });

@@ -445,6 +445,14 @@ describe('a sweep', () => {
 
   test('submits again what nobody has claimed and no queue knows, once in a while', async () => {
     await here.start(two);
+    const hows: unknown[] = [];
+    const start = here.ports.jobs.start.bind(here.ports.jobs);
+    Object.assign(here.service.jobs, {
+      start: async (...given: Parameters<typeof start>) => {
+        hows.push(given[1]);
+        await start(...given);
+      },
+    });
     await here.ports.jobs.lose().catch(() => {});
     later(limits.offerSilence - MINUTE);
     expect((await here.sweep()).attempts).toBe(0);
@@ -454,6 +462,8 @@ describe('a sweep', () => {
     later(limits.sweepEvery);
     expect((await here.sweep()).attempts).toBe(0);
     later(limits.offerSilence);
+    // Whoever submits it looks whether the first message was only late.
+    expect(hows).toEqual([{ again: true }]);
     // Now it waits in a queue.
     expect((await here.sweep()).attempts).toBe(0);
     expect(here.ports.jobs.orders).toHaveLength(2);

@@ -40,8 +40,8 @@ export function createJobs(options: JobsOptions): Jobs {
   return {
     direct: NOTHING,
     waits: (kind) => (kind === 'function' ? limits.functionMargin : limits.jobQueued),
-    start: async (orders) => {
-      if (orders.length > 0) await sendOrders({ client: queue, queueUrl, objects }, orders);
+    start: async (orders, how) => {
+      if (orders.length > 0) await sendOrders({ client: queue, queueUrl, objects }, orders, how);
     },
     stop: async (stops) => {
       const wanted = byNode(stops, ({ name }) => name);

@@ -30,11 +30,16 @@ interface Message {
 }
 
 /** Puts orders into the queue. Returns when all of them will be submitted; rejected, some of them may be. */
-export async function sendOrders(queue: SubmitQueue, orders: readonly WorkOrder[]): Promise<void> {
+export async function sendOrders(
+  queue: SubmitQueue,
+  orders: readonly WorkOrder[],
+  { again }: { readonly again: boolean } = { again: false },
+): Promise<void> {
   const messages = await Promise.all(
     groupOrders(orders).map(async (group): Promise<Message> => {
       const submitted = await submissionOf(queue.objects, group);
-      return { namespace: submitted.namespace, body: JSON.stringify(submitted) };
+      const body = JSON.stringify(again ? { ...submitted, again } : submitted);
+      return { namespace: submitted.namespace, body };
     }),
   );
   await Promise.all(batchesOf(messages).map((batch) => sendBatch(queue, batch)));

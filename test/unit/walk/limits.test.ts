@@ -184,7 +184,7 @@ test('a group over its time stops what runs in it, and nothing else', () => {
 });
 
 test('all external events that a run may be told of fit into its head, whatever keys they have', () => {
-  const run = walkOf(aPlan().node('a', { startWhen: 'event:external.go' }));
+  const run = walkOf(aPlan().node('a', { start: 'event:external.go' }));
   const keys = Array.from({ length: limits.externalEvents }, (_, n) => {
     const text = digestOf(n);
     return (text + text).slice(0, limits.idLength);
@@ -196,7 +196,7 @@ test('all external events that a run may be told of fit into its head, whatever 
 });
 
 test('a long key is known again, and so is one that an earlier version remembered', () => {
-  const run = walkOf(aPlan().node('a', { startWhen: 'event:external.go' }));
+  const run = walkOf(aPlan().node('a', { start: 'event:external.go' }));
   const event = { event: 'external', name: 'external.some', key: 'k'.repeat(100) } as const;
   const { head } = run.state;
   run.state = { ...run.state, head: { ...head, keys: ['o'.repeat(100)] } };
