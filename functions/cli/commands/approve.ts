@@ -80,7 +80,7 @@ function answer(context: Context, decided: Decided): void {
   const decision = decided.approve ? 'approved' : 'rejected';
   if (context.json)
     context.sayJson({ run, node, decision, by, ...(comment === undefined ? {} : { comment }) });
-  else if (!context.quiet) context.say(`${node} of run ${run} ${decision} by ${by}`);
+  else if (!context.quiet) context.say(plain(`${node} of run ${run} ${decision} by ${by}`));
   if (decided.parked)
     context.note(`millrace: no engine is at work; \`millrace resume ${run}\` goes on with the run`);
 }

@@ -4,6 +4,7 @@ import type { Context } from '../context.ts';
 import { EXIT, type ExitCode } from '../exit-codes.ts';
 import { readValues } from '../read-values.ts';
 import { reading } from '../reading.ts';
+import { plainLines } from '../render/words.ts';
 
 /** The same of a run as it is now. */
 export async function evaluateInRun(
@@ -31,7 +32,7 @@ function told(context: Context, text: string, judged: Judged): ExitCode {
       return EXIT.done;
     case 'open':
       context.sayJson(judged.truth);
-      if (judged.because !== undefined) context.note(judged.because);
+      if (judged.because !== undefined) context.note(plainLines(judged.because));
       return EXIT.done;
     case 'wrong':
       printWrong(context, text, judged);
@@ -50,9 +51,9 @@ function printWrong(
     context.sayJson({ error: { code: 'expression', message, ...place, ...hint } });
   }
   const { red, cyan } = context.paintError;
-  const lines = [`${red('millrace:')} ${message}`];
+  const lines = [`${red('millrace:')} ${plainLines(message)}`];
   if (at !== undefined) lines.push(...excerpt(text, at).map((line) => `    ${line}`));
-  if (suggestion !== undefined) lines.push(`    ${cyan('try:')} ${suggestion}`);
+  if (suggestion !== undefined) lines.push(`    ${cyan('try:')} ${plainLines(suggestion)}`);
   context.host.stderr.write(`${lines.join('\n')}\n`);
 }
 

@@ -354,3 +354,20 @@ test('events -f goes on behind an engine that ends, and repeats nothing', async 
     .map((line) => JSON.parse(line).event);
   expect(events).toEqual(['a.started', 'a.completed', 'pipeline.completed']);
 });
+
+test('what a server says does not steer the terminal', async () => {
+  const steering = '\u001b]0;mine\u0007\u001b[2J';
+  const command = aCommand(undefined, {});
+  const { control } = command;
+  control.evaluate = async () => ({ is: 'wrong', message: `no${steering}`, suggestion: steering });
+  const wrong = await command.run('eval', 'a.n', '--run', RUN);
+  control.evaluate = async () => ({ is: 'open', truth: 'never', because: `as${steering}` });
+  const open = await command.run('eval', 'a.n', '--run', RUN);
+  control.decide = async () => ({ by: steering });
+  const decided = await command.run('approve', RUN, 'review', '--by', 'ana');
+  for (const { out, err } of [wrong, open, decided]) {
+    expect(out + err).not.toBe('');
+    // biome-ignore lint/suspicious/noControlCharactersInRegex: these are what it is about
+    expect(out + err).not.toMatch(/[\u001b\u0007]/);
+  }
+});
