@@ -112,11 +112,15 @@ function requestOf(event: Read<typeof httpEvent>): Request {
   // The gateway has decoded it once: what ends a path must not begin a query now, nor may it become another path than IAM has judged.
   const path = rawPath.replaceAll(/[?#\\\p{Cc}]/gu, encodeURIComponent);
   if (LEADS_ELSEWHERE.test(path)) throw new NotFound(`${method} ${path}: no such route`);
-  return new Request(`https://api.internal${path}${query}`, {
-    method,
-    headers,
-    body: method === 'GET' || method === 'HEAD' ? null : bytes,
-  });
+  try {
+    return new Request(`https://api.internal${path}${query}`, {
+      method,
+      headers,
+      body: method === 'GET' || method === 'HEAD' ? null : bytes,
+    });
+  } catch (error) {
+    throw new Rejected('invalid', `this is no request: ${textOf(error)}`);
+  }
 }
 
 /** One line for each call, whatever comes of it. */

@@ -34,6 +34,15 @@ describe('a path that a URL would read as another one is refused', () => {
   });
 });
 
+test('what is no request is the fault of who sends it', async () => {
+  const handler = onRequest('api', async () => Response.json({}));
+  const statusOf = async (method: string, headers: Record<string, string> = {}) =>
+    (await handler({ rawPath: '/', headers, requestContext: { http: { method } } }, {})).statusCode;
+  expect(await statusOf('GET', { 'x-name': '日本' })).toBe(400);
+  expect(await statusOf('CONNECT')).toBe(400);
+  expect(await statusOf('GET', { 'x-name': 'é' })).toBe(200);
+});
+
 test('other paths come as they are', async () => {
   for (const path of ['/v1/a/runs', '/v1/a/runs/R/nodes/x..y/explanation', '/v1/a/runs/...'])
     expect(await asked(path)).toEqual({ path, status: 200 });
