@@ -174,6 +174,8 @@ export const limits = {
   /** Orders a runner holds from which on it is busy: then what it says waits so many milliseconds for company. */
   busyOrders: 8,
   frameWait: 2,
+  /** Cores of one machine. */
+  cores: 4_096,
   /** Graphics processors of one machine. */
   gpus: 1_024,
   /** Programs at once for each core of the machine, when they ask for no resources. */

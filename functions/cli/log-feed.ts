@@ -5,7 +5,13 @@ import { limits } from '#schemas/limits.ts';
 import type { EventLine, RunReport } from '#schemas/report.ts';
 import { LOG_LEVELS, type LogLevel } from '#schemas/work-dir.ts';
 import type { Control } from '#service/control.ts';
-import { entryLine, eventLines, namesInReport, type ShownLine } from './render/log-line.ts';
+import {
+  type Entered,
+  entryLine,
+  eventLines,
+  namesInReport,
+  type ShownLine,
+} from './render/log-line.ts';
 
 /** Of a production line: which lines are shown, and how its nodes are called. */
 export interface LineLog {
@@ -80,7 +86,8 @@ export class LogFeed {
       const settled = Date.now() - limits.logSettle;
       const { lines, cursor, last } = await control().logs(run, { after: this.#after });
       this.#after = cursor;
-      const printed = lines.map((line) => entryLine(log.names, line));
+      const printed: Entered[] = [];
+      for (const line of lines) printed.push(entryLine(log.names, line, printed.at(-1)));
       const more = !last && lines.length >= limits.page;
       const over = last || (this.#ended && !more);
       const newest = over
@@ -95,7 +102,7 @@ export class LogFeed {
 
   #show(lines: readonly ShownLine[]): void {
     const shown = lines.filter(({ level }) => LOG_LEVELS.indexOf(level) >= this.#least);
-    if (shown.length > 0) this.#feed.show(shown.toSorted((left, right) => left.at - right.at));
+    if (shown.length > 0) this.#feed.show(shown.sort((left, right) => left.at - right.at));
   }
 }
 

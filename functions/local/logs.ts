@@ -9,8 +9,15 @@ import type { RunRef } from '#service/keys.ts';
 import { type LogQuery as AnyLogQuery, mergeLogs } from '#service/logs.ts';
 import type { Service } from '#service/service.ts';
 
-/** Where to begin in an attempt's log for lines of a time: found out by an earlier page. */
-export type LogHints = Map<string, { at: number; n: number }>;
+/** What earlier pages found out of an attempt's log. */
+export interface LogHint {
+  /** The number of a line, and its time: what is later stands behind it. */
+  at: number;
+  n: number;
+  /** Of the page that was read last: the numbers of the first lines of its milliseconds. */
+  readonly firsts: ReadonlyMap<number, number>;
+}
+export type LogHints = Map<string, LogHint>;
 
 const MOST_HINTS = 10_000;
 
@@ -26,8 +33,9 @@ export const readLogs = (
   { hints, ...query }: LogQuery,
 ): Promise<LogPage> =>
   mergeLogs(service, ref, query, {
-    linesOf: (attempt, at) => folderLines({ dataDir, ref, attempt, at, hints }),
+    linesOf: (attempt, at, skip = 0) => folderLines({ dataDir, ref, attempt, at, skip, hints }),
     settle: limits.logSettle,
+    skips: true,
   });
 
 interface Reading {
@@ -35,6 +43,7 @@ interface Reading {
   readonly ref: RunRef;
   readonly attempt: AttemptItem;
   readonly at: number;
+  readonly skip: number;
   readonly hints: LogHints;
 }
 
@@ -45,20 +54,40 @@ async function* folderLines(reading: Reading): AsyncGenerator<LogLine> {
     address: attempt.address,
     attempt: attempt.attempt,
   });
-  const hint = hints.get(folder);
-  let after = hint !== undefined && hint.at <= at ? hint.n : 0;
+  const { first, ...begin } = beginning(reading, hints.get(folder));
+  let { after, left, last } = begin;
+  const firsts = new Map(first === undefined ? [] : [[at, first]]);
+  const hint: LogHint = { at: 0, n: 0, ...hints.get(folder), firsts };
+  if (hints.size >= MOST_HINTS) hints.clear();
+  hints.set(folder, hint);
   for (;;) {
     const page = await readLog(folder, { after, limit: limits.page });
     for (const line of page.lines) {
-      if (line.at < at) remember(hints, folder, line);
-      yield line;
+      if (line.at < at) Object.assign(hint, { at: line.at, n: line.n });
+      else if (line.at !== last) firsts.set(line.at, line.n);
+      last = line.at;
+      if (line.at === at && left > 0) left -= 1;
+      else yield line;
     }
     after = page.after;
     if (!page.more) return;
   }
 }
 
-function remember(hints: LogHints, folder: string, line: { at: number; n: number }): void {
-  if (hints.size >= MOST_HINTS) hints.clear();
-  hints.set(folder, { at: line.at, n: line.n });
+interface Beginning {
+  /** The line behind which reading begins. */
+  readonly after: number;
+  /** Lines of the wanted millisecond that are to be left out. */
+  readonly left: number;
+  /** The time of the line before: the next one of another time is the first of its own. */
+  readonly last: number;
+  /** The first line of the wanted millisecond, where that is known. */
+  readonly first: number | undefined;
+}
+
+function beginning({ at, skip }: Reading, hint: LogHint | undefined): Beginning {
+  const first = hint?.firsts.get(at);
+  if (first !== undefined) return { after: first - 1 + skip, left: 0, last: at, first };
+  if (hint === undefined || hint.at >= at) return { after: 0, left: skip, last: -1, first };
+  return { after: hint.n, left: skip, last: hint.at, first };
 }

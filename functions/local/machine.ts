@@ -1,9 +1,10 @@
 // What this machine can give to programs at once.
 import { readdirSync, readFileSync } from 'node:fs';
 import { availableParallelism, totalmem } from 'node:os';
+import { parseSize } from '#core/compile/units.ts';
 import { Rejected } from '#errors/families.ts';
 import { limits } from '#schemas/limits.ts';
-import { gpuSettings } from './settings.ts';
+import { gpuSettings, roomSettings } from './settings.ts';
 
 export interface Machine {
   /** Cores. */
@@ -20,16 +21,36 @@ const CGROUP_LIMITS = ['/sys/fs/cgroup/memory.max', '/sys/fs/cgroup/memory/memor
 /**
  * The machine, or the part of it that a container may use.
  *
- * @throws Rejected when `MILLRACE_GPUS` is no number
+ * @throws Rejected when `MILLRACE_CPUS`, `MILLRACE_MEMORY` or `MILLRACE_GPUS` is none
  */
 export function thisMachine(): Machine {
   const gpus = gpuNames();
   return {
-    cpu: availableParallelism(),
-    memory: Math.min(totalmem(), containerMemory()),
+    cpu: declaredCores() ?? availableParallelism(),
+    memory: declaredMemory() ?? Math.min(totalmem(), containerMemory()),
     gpu: gpus.length,
     gpus,
   };
+}
+
+/** What is declared is believed: less leaves room for others, more lets programs share what they do not use. */
+function declaredCores(): number | undefined {
+  const { cpus } = roomSettings();
+  if (cpus === undefined) return undefined;
+  const count = /^\d+(\.\d+)?$/.test(cpus) ? Number(cpus) : Number.NaN;
+  if (count > 0 && count <= limits.cores) return count;
+  throw new Rejected(
+    'invalid',
+    `MILLRACE_CPUS is "${cpus}"; wanted is a number of cores from 0.1 to ${limits.cores}`,
+  );
+}
+
+function declaredMemory(): number | undefined {
+  const { memory } = roomSettings();
+  if (memory === undefined) return undefined;
+  const size = parseSize(memory);
+  if (size.ok && size.value > 0) return size.value;
+  throw new Rejected('invalid', `MILLRACE_MEMORY is "${memory}"; wanted is a size such as 64GiB`);
 }
 
 function containerMemory(): number {

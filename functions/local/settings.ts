@@ -13,6 +13,15 @@ export function cacheDirectory(): string {
 /** What tools like git see: the user's own proxies, certificates, credential helpers. */
 export const hostEnvironment = (): NodeJS.ProcessEnv => process.env;
 
+/** What there is to be given out, where it is not what the machine has: cores (`MILLRACE_CPUS`), and memory (`MILLRACE_MEMORY`). */
+export const roomSettings = (): {
+  readonly cpus: string | undefined;
+  readonly memory: string | undefined;
+} => ({
+  cpus: process.env['MILLRACE_CPUS'] || undefined,
+  memory: process.env['MILLRACE_MEMORY'] || undefined,
+});
+
 /** How many graphics processors there are to be (`MILLRACE_GPUS`), and which of them this process may use. */
 export const gpuSettings = (): {
   readonly declared: string | undefined;

@@ -22,13 +22,18 @@ export interface LogQuery {
   readonly ended: boolean;
 }
 
-/** Lines of one attempt in their order. What is earlier than `at` may be left out. */
-export type LinesOf = (attempt: AttemptItem, at: number) => AsyncIterable<LogLine>;
+/**
+ * Lines of one attempt in their order. What is earlier than `at` may be left out; of those of that millisecond the first `skip` are,
+ * where it is given.
+ */
+export type LinesOf = (attempt: AttemptItem, at: number, skip?: number) => AsyncIterable<LogLine>;
 
 export interface LogSource {
   readonly linesOf: LinesOf;
   /** Milliseconds after which no line with an earlier time is expected any more. */
   readonly settle: number;
+  /** It leaves out what it is told to. */
+  readonly skips?: boolean;
 }
 
 /** One page of a run's logs, oldest line first, where jobs sent them: each part is an object. */
@@ -60,12 +65,15 @@ export async function mergeLogs(
   const settled =
     query.ended || alone ? Number.POSITIVE_INFINITY : service.clock.now() - source.settle;
   const telling = begun.filter((attempt) => mayHaveLines(attempt, place, source.settle));
+  // Alone it has printed all lines of that millisecond. A program may print thousands in one.
+  const skip = source.skips === true && telling.length === 1 ? place.count : 0;
+  const read = place.count - skip;
   const found = await inParallel(telling, limits.callsAtOnce, (attempt) =>
-    linesOf(source, attempt, { place, settled, most: most + place.count + 1 }),
+    linesOf(source, attempt, { place, settled, most: most + read + 1, skip }),
   );
-  const more = found.some((lines) => lines.length > most + place.count);
-  const all = found.flat().sort(byTime);
-  const fresh = all.slice(all[0]?.at === place.at ? place.count : 0);
+  const more = found.some((lines) => lines.length > most + read);
+  const all = found.length === 1 ? (found[0] ?? []) : found.flat().sort(byTime);
+  const fresh = all.slice(all[0]?.at === place.at ? read : 0);
   const lines = fresh.slice(0, most);
   return {
     lines,
@@ -98,10 +106,10 @@ function mayHaveLines(attempt: AttemptItem, place: Place, settle: number): boole
 async function linesOf(
   source: LogSource,
   attempt: AttemptItem,
-  { place, settled, most }: { place: Place; settled: number; most: number },
+  { place, settled, most, skip }: { place: Place; settled: number; most: number; skip: number },
 ): Promise<LogEntry[]> {
   const lines: LogEntry[] = [];
-  for await (const line of source.linesOf(attempt, place.at)) {
+  for await (const line of source.linesOf(attempt, place.at, skip)) {
     if (line.at > settled || lines.length >= most) break;
     if (line.at >= place.at)
       lines.push({ ...line, node: attempt.address, attempt: attempt.attempt });

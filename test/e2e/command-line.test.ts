@@ -118,7 +118,7 @@ test('following events and logs outlasts the engine, and ends with the run', asy
   const events = place.start('events', run, '-f', '--json');
   const logs = place.start('logs', run, '-f');
   await events.line((text) => text.includes('held.started'));
-  await logs.line((text) => text.endsWith('held waiting'));
+  await logs.line((text) => / held\S* stdout \| waiting$/.test(text));
   running.child.kill('SIGKILL');
   await running.ended;
   go();

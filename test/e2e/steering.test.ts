@@ -148,9 +148,9 @@ test('what a second process follows is the same stream, line by line, and logs c
   const events = place.start('events', run, '-f', '--json');
   const logs = place.start('logs', run, '-f');
   const json = place.start('logs', run, 'talks', '-f', '--json');
-  await logs.line((text) => /talks one$/.test(text));
+  await logs.line((text) => text.endsWith(' stdout | one'));
   go(place, 'more');
-  await logs.line((text) => /talks two$/.test(text));
+  await logs.line((text) => text.endsWith(' stderr | two'));
   await json.line((text) => text.includes('"two"'));
   go(place);
   const [own, followed, told, lines] = await Promise.all([
@@ -168,8 +168,13 @@ test('what a second process follows is the same stream, line by line, and logs c
     told.stdout
       .trim()
       .split('\n')
-      .map((line) => line.slice(9)),
-  ).toEqual(['talks one', 'talks two', 'talks three', 'next four']);
+      .map((line) => line.replace(/^\S+ /, '').replace(/\/\S+#/, '#')),
+  ).toEqual([
+    'INFO talks#1 stdout | one',
+    'INFO talks#1 stderr | two',
+    'INFO talks#1 stdout | three',
+    'INFO next#1 stdout | four',
+  ]);
   const parsed = lines.stdout
     .trim()
     .split('\n')

@@ -2,6 +2,7 @@ import path from 'node:path';
 import { digestOf } from '#core/compile/canonical.ts';
 import { Rejected } from '#errors/families.ts';
 import type { Prepared, PrepareOptions } from '#local/prepare-run.ts';
+import { cacheDirectory } from '#local/settings.ts';
 import { inherited } from '#runner/host-environment.ts';
 import type { Plan } from '#schemas/plan.ts';
 import type { RunRequest } from '#service/control.ts';
@@ -12,6 +13,7 @@ import { EXIT, type ExitCode } from '../exit-codes.ts';
 import { findPipeline } from '../find-pipeline.ts';
 import { functionsNote } from '../functions-note.ts';
 import { prepareOptions } from '../given.ts';
+import { hostPaths, lastBuild, plannedCode, sourceText } from '../plan-details.ts';
 import {
   inOrder,
   nameOf,
@@ -33,12 +35,17 @@ export async function plan(
     printProblems(context, prepared.problems, file);
     return EXIT.rejected;
   }
+  const { workDir, sources } = prepared.request;
+  // Asked first: looking for environments fetches code.
+  const code = workDir === undefined ? [] : plannedCode(prepared.plan, workDir, sources);
   const planned: Planned = {
     plan: prepared.plan,
     digest: digestOf(prepared.plan),
     below: new Map(prepared.below?.map((each) => [each.digest, each.plan])),
     environments: await allEnvironments(context, prepared, given),
     inherited: Object.keys(inherited({ ...context.host.env }, given.allowEnv)).sort(),
+    code,
+    hostPaths: hostPaths(prepared.plan, prepared.request.folder ?? path.dirname(file)),
   };
   if (context.json) context.sayJson(asJson(planned, prepared));
   else {
@@ -58,11 +65,14 @@ function nodesOf(compiled: Plan): readonly unknown[] {
     ...(needs === undefined ? {} : { needs: needs.map((index) => nameOf(compiled, index)) }),
     ...(start === undefined ? {} : { startWhen: start }),
     ...(executor.kind === 'pipeline' ? { pipeline: executor.id, digest: executor.digest } : {}),
+    ...(executor.kind === 'steps' && compiled.dialect === 'operators'
+      ? { operators: nodesOf(executor.plan) }
+      : {}),
   }));
 }
 
 function asJson(
-  { plan: compiled, digest, below = new Map(), environments, inherited: variables }: Planned,
+  { plan: compiled, digest, below = new Map(), inherited: variables, ...found }: Planned,
   { request, warnings }: { request: RunRequest; warnings: readonly unknown[] },
 ): unknown {
   return {
@@ -74,7 +84,7 @@ function asJson(
       digest: subDigest,
       nodes: nodesOf(sub),
     })),
-    environments,
+    ...found,
     inherited: variables,
     inputs: request.inputs,
     warnings,
@@ -120,12 +130,17 @@ async function environmentsOf(
       context.note(`${name}: ${error.message}`);
       return undefined;
     });
+    const lastSeconds =
+      executor.environment.kind === 'host'
+        ? undefined
+        : lastBuild(cacheDirectory(), executor.operator);
     found.push({
       name,
       kind: executor.environment.kind,
-      operator: from,
+      operator: sourceText(executor.operator),
       ...(commit === undefined ? {} : { commit }),
       ...(built === undefined ? {} : { built }),
+      ...(lastSeconds === undefined ? {} : { lastSeconds }),
     });
   }
   return found;

@@ -18,10 +18,20 @@ export interface ShownLine extends LineHead {
   readonly text: string;
 }
 
-export function entryLine(names: Names, entry: LogEntry): ShownLine {
+/** `last` is the line before, of the same names: what is the same is taken from it. */
+export function entryLine(names: Names, entry: LogEntry, last?: Entered): Entered {
   const { at, node: address, attempt, step, stream, text } = entry;
-  const speaker = speakerAt(names, { address, attempt, step });
-  return { at, level: levelOf(address, stream), speaker, stream, text };
+  const of = last?.entry;
+  const same = of?.node === address && of.attempt === attempt && of.step === step;
+  const speaker = same ? last?.speaker : undefined;
+  return {
+    ...{ at, level: levelOf(address, stream), stream, text, entry },
+    speaker: speaker ?? speakerAt(names, { address, attempt, step }),
+  };
+}
+
+export interface Entered extends ShownLine {
+  readonly entry: LogEntry;
 }
 
 /** An event, one line for each line of what it says. */
@@ -40,7 +50,23 @@ export interface LogPaint {
 
 export function renderLogLine(line: ShownLine, { paint, isTerminal }: LogPaint): string {
   const text = isTerminal ? plain(line.text) : line.text;
-  return `${paint.dim(lineHead(line))}${coloured(line, text, paint)}`;
+  return `${paint.dim(headOf(line))}${coloured(line, text, paint)}`;
+}
+
+let before: ShownLine | undefined;
+let head = '';
+
+/** Lines of one program come by the thousand with the same time. */
+function headOf(line: ShownLine): string {
+  const { at, level, speaker, stream } = line;
+  const same =
+    before?.at === at &&
+    before.level === level &&
+    before.speaker === speaker &&
+    before.stream === stream;
+  if (!same) head = lineHead(line);
+  before = line;
+  return head;
 }
 
 function coloured({ level, stream }: ShownLine, text: string, paint: Palette): string {

@@ -3,9 +3,10 @@ import { formatDuration, formatSize } from '#core/compile/units.ts';
 import { parseCondition } from '#core/expression/parse.ts';
 import { references } from '#core/expression/references.ts';
 import type { Plan, PlanNode } from '#schemas/plan.ts';
+import type { HostPath, PlannedCode } from '../plan-details.ts';
 import type { Palette } from './palette.ts';
 import { renderTable } from './table.ts';
-import { shorten } from './words.ts';
+import { shorten, spell } from './words.ts';
 
 export interface Planned {
   readonly plan: Plan;
@@ -14,6 +15,9 @@ export interface Planned {
   readonly below?: ReadonlyMap<string, Plan>;
   readonly environments: readonly PlannedEnvironment[];
   readonly inherited: readonly string[];
+  /** Of a production line: the code of its operators. */
+  readonly code?: readonly PlannedCode[];
+  readonly hostPaths?: readonly HostPath[];
 }
 
 export interface PlannedEnvironment {
@@ -24,6 +28,8 @@ export interface PlannedEnvironment {
   readonly commit?: string;
   /** Whether it is there already; absent where nobody could tell. */
   readonly built?: boolean;
+  /** Seconds that it took when it was built last. */
+  readonly lastSeconds?: number;
 }
 
 export function renderPlan(planned: Planned, paint: Palette): string {
@@ -35,7 +41,9 @@ export function renderPlan(planned: Planned, paint: Palette): string {
     '',
     renderTable(nodes),
     '',
+    ...codeLines(planned.code ?? [], paint),
     ...(environments.length === 0 ? [] : [...environmentLines(environments, paint), '']),
+    ...pathLines(planned.hostPaths ?? [], paint),
     `programs inherit ${planned.inherited.length === 0 ? 'nothing' : planned.inherited.join(' ')}`,
   ].join('\n');
 }
@@ -54,11 +62,23 @@ function rows(plan: Plan, within: Below, paint: Palette): readonly (readonly str
     const own = row(plan, node, { index, depth }, paint);
     const { executor } = node;
     const sub = executor.kind === 'pipeline' ? below.get(executor.digest) : undefined;
+    if (executor.kind === 'steps' && plan.dialect === 'operators')
+      return [own, ...operatorRows(executor.plan, depth + 1, paint)];
     if (sub === undefined || executor.kind !== 'pipeline' || told.has(executor.digest))
       return [own];
     told.add(executor.digest);
     return [own, ...rows(sub, { below, told, depth: depth + 1 }, paint)];
   });
+}
+
+/** What a node of a production line runs. */
+function operatorRows(inner: Plan, depth: number, paint: Palette): readonly (readonly string[])[] {
+  return inOrder(inner).map((step) => [
+    '   ',
+    `${'  '.repeat(depth)}${step.label ?? step.id}`,
+    step.start === undefined && (step.needs ?? []).length === 0 ? '' : waitsFor(inner, step),
+    paint.dim(limitsOf(step).join(', ')),
+  ]);
 }
 
 /** The user's nodes, each behind those it waits for by name, otherwise as they were written. */
@@ -133,7 +153,7 @@ export function nameOf(plan: Plan, index: number): string {
 }
 
 function details(node: PlanNode): string {
-  const { executor, retry, timeout, resources } = node;
+  const { executor, resources } = node;
   const asked = [
     resources?.cpu === undefined ? '' : `${resources.cpu} cpu`,
     resources?.memory === undefined ? '' : formatSize(resources.memory),
@@ -143,12 +163,18 @@ function details(node: PlanNode): string {
   return [
     workOf(executor),
     node.forEach === undefined ? '' : 'for each',
-    retry === undefined ? '' : `up to ${retry.maxAttempts} attempts`,
-    timeout === undefined ? '' : `within ${formatDuration(timeout)}`,
+    ...limitsOf(node),
     ...asked,
   ]
     .filter((part) => part !== '')
     .join(', ');
+}
+
+function limitsOf({ retry, timeout }: PlanNode): readonly string[] {
+  return [
+    ...(retry === undefined ? [] : [`up to ${retry.maxAttempts} attempts`]),
+    ...(timeout === undefined ? [] : [`within ${formatDuration(timeout)}`]),
+  ];
 }
 
 function workOf(executor: PlanNode['executor']): string {
@@ -167,12 +193,39 @@ function environmentLines(
   environments: readonly PlannedEnvironment[],
   paint: Palette,
 ): readonly string[] {
-  const rows = environments.map(({ name, kind, operator, commit, built }) => [
+  const rows = environments.map(({ name, kind, operator, commit, built, lastSeconds }) => [
     `  ${name}`,
     kind,
     operator,
     paint.dim(commit === undefined ? '' : commit.slice(0, 12)),
     built === undefined ? '' : built ? paint.green('reused') : paint.yellow('to build'),
+    paint.dim(lastSeconds === undefined ? '' : `took ${spell(lastSeconds * 1000)} last time`),
   ]);
   return ['environments', renderTable(rows)];
+}
+
+function codeLines(code: readonly PlannedCode[], paint: Palette): readonly string[] {
+  if (code.length === 0) return [];
+  const rows = code.map(({ operator, from, commit, folder, there }) => [
+    `  ${operator}`,
+    from,
+    paint.dim(commit?.slice(0, 12) ?? ''),
+    folder === undefined
+      ? paint.yellow('used where it lies')
+      : there
+        ? paint.green('there')
+        : paint.yellow('to clone'),
+    paint.dim(folder ?? ''),
+  ]);
+  return ['code', renderTable(rows), ''];
+}
+
+function pathLines(paths: readonly HostPath[], paint: Palette): readonly string[] {
+  if (paths.length === 0) return [];
+  const rows = paths.map(({ path, where, there }) => [
+    `  ${path}`,
+    where,
+    there ? '' : paint.yellow('not there'),
+  ]);
+  return ['paths that other machines may not have', renderTable(rows), ''];
 }

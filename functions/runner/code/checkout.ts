@@ -51,7 +51,7 @@ export async function checkOutAt(
 }
 
 /** The commit a clone stands at; undefined on a branch, or where there is none. */
-function headOf(folder: string): string | undefined {
+export function headOf(folder: string): string | undefined {
   try {
     const head = readFileSync(path.join(folder, '.git', 'HEAD'), 'utf8').trim();
     return /^[0-9a-f]{40,64}$/.test(head) ? head : undefined;

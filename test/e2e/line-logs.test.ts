@@ -1,0 +1,178 @@
+// A production line as its user sees it: the log in the terminal and in files, the working folder, and what a plan says of it.
+import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { afterEach, beforeEach, expect, test } from 'vitest';
+import { Place } from '#support/millrace.ts';
+import { aRepository, git } from '../runner/sources.ts';
+
+let place: Place;
+let commit: string;
+beforeEach(() => {
+  place = new Place();
+  place.env['MILLRACE_CACHE_DIR'] = join(place.folder, 'cache');
+  commit = aRepository(join(place.folder, 'code'), {
+    'main.py': 'import sys\nprint("printed")\nprint("complained", file=sys.stderr)\n',
+  });
+});
+afterEach(() => place.remove());
+
+const at = (...names: string[]): string => join(place.folder, ...names);
+const linesOf = (...names: string[]): string[] =>
+  readFileSync(at(...names), 'utf8')
+    .split('\n')
+    .slice(0, -1);
+
+function line(operators: readonly string[], more = ''): void {
+  const ids = operators.map((each) => /operator_id: ([^,}]+)/.exec(each)?.[1] ?? '');
+  const nodes = ids.map((id) => `  - { node_id: "node of ${id}", operator_ids: [${id}] }\n`);
+  const entries = operators.map((each) => {
+    const repository = each.includes('git_repo') ? '' : 'git_repo: ./code, ';
+    return `  - { ${repository}git_tag: v1.0.0, ${each} }\n`;
+  });
+  writeFileSync(
+    at('line.yaml'),
+    `pipeline_id: line\nwork_dir: ./ws\n${more}operators:\n${entries.join('')}nodes:\n${nodes.join('')}`,
+  );
+}
+
+const TIME = String.raw`\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}[+-]\d\d:\d\d`;
+const shape = new RegExp(String.raw`^${TIME} [A-Z]+ \S.*? (stdout|stderr|millrace) \| `);
+const withoutTime = (text: string): string =>
+  text.replace(/^\S+ /, '').replace(/run \S{26}/, 'run R');
+
+test('terminal, file and `millrace logs` show the same lines in one shape, in the order in which things happened', async () => {
+  line([
+    'operator_id: clean-op, start_command: python3 -u main.py',
+    'operator_id: 特征, upstream_dependencies: [clean-op], start_command: "echo $ANSWER; exit 3", extra_env_vars: { ANSWER: 42 }',
+  ]);
+  const ended = await place.run('run', 'line.yaml');
+
+  expect(ended.code).toBe(1);
+  const file = linesOf('ws/logs/pipeline.log');
+  for (const each of file) expect(each).toMatch(shape);
+  expect(file.map(withoutTime)).toEqual([
+    'INFO line millrace | run R started',
+    'INFO prepare/clean_op#1 millrace | started',
+    'SUCCESS prepare/clean_op#1 millrace | completed',
+    'INFO node of clean-op#1 millrace | started',
+    'INFO node of clean-op/clean-op#1 stdout | printed',
+    'INFO node of clean-op/clean-op#1 stderr | complained',
+    'SUCCESS node of clean-op#1 millrace | completed',
+    'INFO node of 特征#1 millrace | started',
+    'INFO node of 特征/特征#1 stdout | 42',
+    expect.stringMatching(/^ERROR node of 特征#1 millrace \| failed: .*exited with code 3/),
+    expect.stringMatching(/^ERROR line millrace \| run R failed: /),
+  ]);
+  expect(ended.stdout.split('\n').slice(0, file.length).toSorted()).toEqual(file.toSorted());
+  const logs = (await place.run('logs', 'latest')).stdout.split('\n').slice(0, -1);
+  expect(logs).toEqual(file.filter((each) => !each.includes(' millrace | ')));
+  const objects = linesOf('ws/logs/pipeline.log.jsonl').map((each) => JSON.parse(each));
+  expect(objects.map(({ level, text }) => `${level} ${text}`)).toEqual(
+    file.map((each) => `${/^\S+ (\S+)/.exec(each)?.[1]} ${each.replace(shape, '')}`),
+  );
+});
+
+test('the level leaves lines out of file and terminal, never out of the run itself; files are rotated', async () => {
+  line(
+    [
+      'operator_id: talks, start_command: "for n in 1 2 3; do echo line $n; done; seq 2000; exit 1"',
+    ],
+    'log_config: { level: ERROR, log_path: "./own/line.log", rotation: 1 KB, retention: 1 }\n',
+  );
+  const quiet = await place.run('run', 'line.yaml');
+  expect(linesOf('own/line.log').map(withoutTime)).toEqual([
+    expect.stringMatching(/^ERROR node of talks#1 millrace \| failed/),
+    expect.stringMatching(/^ERROR line millrace \| run R failed/),
+  ]);
+  expect(quiet.stdout).not.toMatch(/stdout \| line 1/);
+  expect((await place.run('logs', 'latest')).stdout.split('\n')).toHaveLength(2004);
+
+  place.env['MI_PIPELINE_CONF_LOG_CONFIG__LEVEL'] = 'INFO';
+  await place.run('run', 'line.yaml');
+  expect(readdirSync(at('own')).filter((name) => name.startsWith('line'))).toEqual([
+    'line.log',
+    'line.log.1',
+    'line.log.jsonl',
+    'line.log.jsonl.1',
+  ]);
+});
+
+test('200,000 lines at once reach the log of the run, both files and the terminal', async () => {
+  line(['operator_id: floods, start_command: "seq 200000"']);
+  const { stdout } = await place.run('run', 'line.yaml');
+  const numbers = (text: string): string[] =>
+    text.split('\n').flatMap((each) => / stdout \| (\d+)$/.exec(each)?.[1] ?? []);
+  const wanted = Array.from({ length: 200_000 }, (_, index) => String(index + 1));
+
+  const same = (found: readonly string[]): boolean =>
+    found.length === wanted.length && found.every((each, index) => each === wanted[index]);
+  expect(same(numbers(readFileSync(at('ws/logs/pipeline.log'), 'utf8')))).toBe(true);
+  expect(same(numbers(stdout))).toBe(true);
+  const objects = linesOf('ws/logs/pipeline.log.jsonl').flatMap((each) => {
+    const { stream, text } = JSON.parse(each);
+    return stream === 'stdout' ? [text] : [];
+  });
+  expect(same(objects)).toBe(true);
+  const own = (await place.run('logs', 'latest')).stdout;
+  expect(same(numbers(own))).toBe(true);
+});
+
+test('a plan says what will be cloned, what is built or reused and how long that took, the order, and paths of this machine', async () => {
+  aRepository(at('built'), {
+    'pyproject.toml': '[project]\nname = "built"\nversion = "0.1.0"\nrequires-python = ">=3.10"\n',
+  });
+  line([
+    'operator_id: last, upstream_dependencies: [built], start_command: "cat /data/cleaned/x", retry: { max_attempts: 2 }',
+    'operator_id: built, git_repo: ./built, start_command: "true", extra_env_vars: { IN: /data/input }, env_config: { pyproject_path: ./pyproject.toml }',
+  ]);
+
+  const before = JSON.parse((await place.run('plan', 'line.yaml', '--json')).stdout);
+  expect(before.nodes).toMatchObject([
+    { label: 'node of built', operators: [{ id: 'built' }] },
+    { label: 'node of last', needs: ['node of built'], operators: [{ id: 'last' }] },
+  ]);
+  expect(before.code).toMatchObject([
+    { operator: 'built', there: false, folder: at('ws/operators/built') },
+    { operator: 'last', there: false, commit, folder: at('ws/operators/last') },
+  ]);
+  expect(before.environments).toContainEqual(
+    expect.objectContaining({ name: 'built', kind: 'uv', built: false }),
+  );
+  expect(before.hostPaths).toMatchObject([
+    { path: '/data/input', where: 'built: IN', there: false },
+    { path: '/data/cleaned/x', where: 'last: command', there: false },
+  ]);
+  expect(existsSync(at('ws'))).toBe(false);
+
+  await place.run('run', 'line.yaml');
+  const after = JSON.parse((await place.run('plan', 'line.yaml', '--json')).stdout);
+  expect(after.code).toMatchObject([{ there: true }, { there: true }]);
+  expect(after.environments).toContainEqual(
+    expect.objectContaining({ name: 'built', built: true, lastSeconds: expect.any(Number) }),
+  );
+  const shown = (await place.run('plan', 'line.yaml')).stdout;
+  expect(shown).toMatch(/built +uv .*reused +took \d+\.\d s last time/);
+  expect(shown).toContain('paths that other machines may not have');
+  expect(existsSync(at('ws/envs/built/bin/python'))).toBe(true);
+  expect(git(at('ws/operators/last'), 'rev-parse', 'HEAD').trim()).toBe(commit);
+});
+
+test('what can never fit is said by plan and refused by run', async () => {
+  line(['operator_id: large, start_command: "true"']);
+  const text = readFileSync(at('line.yaml'), 'utf8');
+  const resource =
+    'resource: { cpu_request: 4, cpu_limit: 8, memory_request: 16, memory_limit: 32, gpu_request: 1 }';
+  writeFileSync(at('line.yaml'), text.replace('[large] }', `[large], ${resource} }`));
+  mkdirSync(at('none'), { recursive: true });
+  Object.assign(place.env, { MILLRACE_CPUS: '2', MILLRACE_MEMORY: '8GiB', MILLRACE_GPUS: '0' });
+  for (const command of ['plan', 'run']) {
+    const { code, stderr } = await place.run(command, 'line.yaml');
+    expect(code).toBe(2);
+    expect(stderr).toContain('asks for 4 cores; this machine has 2');
+    expect(stderr).toContain('asks for 16.0 GiB of memory; this machine has 8.0 GiB');
+    expect(stderr).toContain('asks for 1 GPU; this machine has 0');
+  }
+  expect(existsSync(at('ws'))).toBe(false);
+  Object.assign(place.env, { MILLRACE_CPUS: '4', MILLRACE_MEMORY: '16GiB', MILLRACE_GPUS: '1' });
+  expect((await place.run('run', 'line.yaml')).code).toBe(0);
+});
