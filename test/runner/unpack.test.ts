@@ -1,0 +1,186 @@
+// Archives that others made: what is in them lands in its folder or nowhere.
+import { createHash } from 'node:crypto';
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs';
+import { createServer, type Server } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import path from 'node:path';
+import { buffer } from 'node:stream/consumers';
+import { constants, createZstdCompress, gzipSync, zstdCompressSync } from 'node:zlib';
+import { Header, type HeaderData } from 'tar';
+import { afterEach, beforeEach, expect, test } from 'vitest';
+import { ArchiveObject } from '#runner/environments/archive-store.ts';
+import { unpack } from '#runner/environments/unpack.ts';
+import { temporaryFolder } from './engine.ts';
+
+let folder: string;
+let target: string;
+let server: Server | undefined;
+beforeEach(() => {
+  folder = temporaryFolder();
+  target = path.join(folder, 'env');
+  mkdirSync(target);
+});
+afterEach(() => {
+  server?.close();
+  server = undefined;
+  rmSync(folder, { recursive: true, force: true });
+});
+
+interface Entry extends HeaderData {
+  readonly content?: string;
+}
+
+function tarOf(entries: readonly Entry[]): Buffer {
+  const blocks = entries.flatMap(({ content = '', ...entry }) => {
+    const size = entry.size ?? Buffer.byteLength(content);
+    const header = new Header({ mode: 0o644, type: 'File', mtime: new Date(0), ...entry, size });
+    const block = Buffer.alloc(512);
+    header.encode(block);
+    const body = Buffer.alloc(Math.ceil(Buffer.byteLength(content) / 512) * 512);
+    body.write(content);
+    return [block, body];
+  });
+  return Buffer.concat([...blocks, Buffer.alloc(1024)]);
+}
+
+const file = (name: string, content = 'x'): Entry => ({ path: name, content });
+const link = (name: string, linkpath: string): Entry => ({
+  ...{ path: name, linkpath, type: 'SymbolicLink' },
+});
+const packed = (...entries: readonly Entry[]) => zstdCompressSync(tarOf(entries));
+const taken = (bytes: Buffer, name = 's3://b/env.zst') =>
+  unpack(chunks(bytes), target, { name, size: bytes.length });
+
+async function* chunks(bytes: Buffer): AsyncGenerator<Buffer> {
+  for (let at = 0; at < bytes.length; at += 1000) yield bytes.subarray(at, at + 1000);
+}
+
+test('files, folders, links within and modes come as they were', async () => {
+  await taken(
+    packed(
+      { path: 'bin/', type: 'Directory', mode: 0o755 },
+      { ...file('bin/python3', 'program'), mode: 0o755 },
+      link('bin/python', 'python3'),
+      { path: 'bin/same', linkpath: 'bin/python3', type: 'Link' },
+    ),
+  );
+  expect(readFileSync(path.join(target, 'bin/python'), 'utf8')).toBe('program');
+  expect(readFileSync(path.join(target, 'bin/same'), 'utf8')).toBe('program');
+  expect(statSync(path.join(target, 'bin/python3')).mode & 0o777).toBe(0o755);
+});
+
+const long = 'a'.repeat(100_000);
+const cases: readonly [string, () => Buffer, RegExp][] = [
+  ['gzip', () => gzipSync(tarOf([file('a')])), /not packed by zstd/],
+  ['nothing', () => Buffer.alloc(0), /cut short/],
+  ['what is no tar', () => zstdCompressSync(Buffer.alloc(4096, 'x')), /holds no tar/],
+  ['gzip within', () => zstdCompressSync(gzipSync(tarOf([file('a', long)]))), /no tar|cut short/],
+  ['half of it', () => packed(file('a', long), file('b')).subarray(0, 60), /cut short|refused/],
+  [
+    'two frames',
+    () => Buffer.concat([packed(file('a')), packed(file('b'))]),
+    /more than one zstd frame/,
+  ],
+  ['an absolute path', () => packed(file('/tmp/millrace-escaped')), /refused/],
+  ['a path upwards', () => packed(file('../escaped')), /refused/],
+  ['a path upwards within', () => packed(file('a/../../escaped')), /refused/],
+  ['a link upwards', () => packed(link('a', '../..')), /refused/],
+  ['an absolute link', () => packed(link('a', '/etc')), /refused/],
+  ['a file through a link', () => packed(link('a', '..'), file('a/escaped')), /refused/],
+  [
+    'a hard link outwards',
+    () => packed({ path: 'a', linkpath: '../../etc/passwd', type: 'Link' }),
+    /refused/,
+  ],
+  ['a set-id file', () => packed({ ...file('a'), mode: 0o4755 }), /set-id/],
+  ['a set-group-id file', () => packed({ ...file('a'), mode: 0o2755 }), /set-id/],
+  [
+    'a device',
+    () => packed({ path: 'a', type: 'CharacterDevice', devmaj: 1, devmin: 3 }),
+    /Device/,
+  ],
+  ['a pipe', () => packed({ path: 'a', type: 'FIFO' }), /FIFO/],
+  ['more than there may be', () => packed({ ...file('a'), size: 2 ** 37 }), /more than \d+ bytes/],
+];
+
+test.each(cases)('%s is refused, and nothing lands outside', async (_, bytes, why) => {
+  await expect(taken(bytes())).rejects.toThrow(why);
+  expect(existsSync('/tmp/millrace-escaped')).toBe(false);
+  expect(readdirSync(folder)).toEqual(['env']);
+  expect(existsSync(path.join(path.dirname(folder), 'escaped'))).toBe(false);
+});
+
+test('a window that is larger than usual is refused unless the pipeline says so', async () => {
+  const params = {
+    [constants.ZSTD_c_windowLog]: 28,
+    [constants.ZSTD_c_enableLongDistanceMatching]: 1,
+  };
+  // Packed as a stream it does not know how small it will be.
+  const zstd = createZstdCompress({ params });
+  zstd.end(tarOf([file('a', long)]));
+  const bytes = await buffer(zstd);
+  await expect(taken(bytes)).rejects.toThrow(/its window is larger/);
+  await unpack(chunks(bytes), target, { name: 'a', size: bytes.length, windowLog: 28 });
+  expect(readFileSync(path.join(target, 'a'), 'utf8')).toBe(long);
+});
+
+/** A store that breaks off after every so many bytes, and that says what it was asked. */
+async function aBreakingStore(content: Buffer, step: number, tagOf: (turn: number) => string) {
+  const asked: string[] = [];
+  let turn = 0;
+  server = createServer((request, response) => {
+    const tag = tagOf(turn);
+    const from = Number(/bytes=(\d+)-/.exec(request.headers.range ?? '')?.[1] ?? 0);
+    asked.push(`${request.method} ${from} ${request.headers['if-match'] ?? ''}`);
+    if (request.headers['if-match'] !== undefined && request.headers['if-match'] !== tag) {
+      response.writeHead(412).end();
+      return;
+    }
+    response.writeHead(from === 0 ? 200 : 206, {
+      etag: tag,
+      'content-length': content.length - from,
+    });
+    if (request.method === 'HEAD') {
+      response.end();
+      return;
+    }
+    turn += 1;
+    response.write(content.subarray(from, from + step), () =>
+      from + step >= content.length ? response.end() : response.destroy(),
+    );
+  });
+  await new Promise<void>((resolve) => server?.listen(0, '127.0.0.1', resolve));
+  const { port } = server.address() as AddressInfo;
+  const host = { AWS_ACCESS_KEY_ID: 'a', AWS_SECRET_ACCESS_KEY: 'b' };
+  const store = { endpoint: `http://127.0.0.1:${port}`, region: 'r', bucket: 'b', pathStyle: true };
+  const environment = { kind: 'conda', key: 'k', store, update: false } as const;
+  return { object: await ArchiveObject.at(environment, { cacheDir: folder, host }), asked };
+}
+
+async function readAll(object: ArchiveObject): Promise<Buffer> {
+  const all: Uint8Array[] = [];
+  for await (const chunk of object.read(await object.look())) all.push(chunk);
+  return Buffer.concat(all);
+}
+
+test('what breaks off goes on where it was, as long as it is the same', async () => {
+  const content = Buffer.alloc(300_000, 'abc');
+  const { object, asked } = await aBreakingStore(content, 100_000, () => '"one"');
+  const read = await readAll(object);
+  expect(createHash('sha256').update(read).digest('hex')).toBe(
+    createHash('sha256').update(content).digest('hex'),
+  );
+  expect(asked.filter((each) => each.startsWith('GET')).length).toBeGreaterThan(1);
+});
+
+test('what is replaced meanwhile is not joined with what came before', async () => {
+  const content = Buffer.alloc(300_000, 'abc');
+  const { object } = await aBreakingStore(content, 100_000, (turn) => (turn === 0 ? '"a"' : '"b"'));
+  await expect(readAll(object)).rejects.toThrow(/replaced while it was read/);
+});
+
+test('a store that always breaks off is given up', async () => {
+  const content = Buffer.alloc(3_000_000, 'abc');
+  const { object } = await aBreakingStore(content, 100_000, () => '"one"');
+  await expect(readAll(object)).rejects.toThrow(/broke off after \d+ of 3000000 bytes/);
+});
