@@ -10,6 +10,7 @@ import { compiledOf, compileSource, plansOf } from './compile-source.ts';
 import type { RunRequest, Source, StartRequest, Validation } from './control.ts';
 import { secretsOf } from './dependencies.ts';
 import { foreignValues } from './given-files.ts';
+import { shapeProblem } from './plan-shape.ts';
 import { loadStored, type Shelf } from './stored-pipelines.ts';
 import { travels } from './travels.ts';
 
@@ -91,8 +92,8 @@ async function fromElsewhere(place: Place, request: RunRequest): Promise<RunRequ
 
 function planOf(json: Json): Plan {
   const parsed = planSchema.safeParse(json);
-  if (parsed.success) return parsed.data;
-  const why = parsed.error.issues[0]?.message ?? '';
+  const why = parsed.success ? shapeProblem(parsed.data) : (parsed.error.issues[0]?.message ?? '');
+  if (parsed.success && why === undefined) return parsed.data;
   throw new Rejected('invalid', `this is no plan that this version reads: ${why}`);
 }
 
