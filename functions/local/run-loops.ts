@@ -203,7 +203,8 @@ export class RunLoops {
         return true;
       }
       const bell = await service.bells.read(loop.ref);
-      await sleep(FIRST_PAUSE * 2 ** Math.min(bell?.failed ?? 0, 6));
+      const failures = (bell?.failed ?? 0) + (bell?.unanswered ?? 0);
+      await sleep(FIRST_PAUSE * 2 ** Math.min(failures, 6));
       loop.rung = true;
       return true;
     } catch (second) {

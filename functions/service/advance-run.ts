@@ -5,7 +5,7 @@ import { view } from '#core/walk/view.ts';
 import { Conflict, MillraceError } from '#errors/families.ts';
 import { limits } from '#schemas/limits.ts';
 import type { Command } from '#schemas/run.ts';
-import type { Bell } from './bell.ts';
+import { type Bell, hasFailed } from './bell.ts';
 import { INBOX, quarantineKey, type RunRef, runKey } from './keys.ts';
 import { hold, type LoadedRun, loadRun } from './load-run.ts';
 import { performOutbox } from './perform.ts';
@@ -185,7 +185,7 @@ interface Parking {
 async function park(held: Held, parking: Parking): Promise<Advanced | undefined> {
   const { service, ref } = held;
   const { bell, options } = parking;
-  if (bell.failed > 0) await service.bells.clear(ref);
+  if (hasFailed(bell)) await service.bells.clear(ref);
   const answer = await service.bells.park(ref, {
     rings: bell.rings,
     gen: options.gen,
@@ -216,9 +216,11 @@ export async function advanceFailed(
   const ours = !(error instanceof MillraceError) || error.family === 'defect';
   if (ours && batchOf(service, bell) === 1) await quarantine(service, ref, message);
   const unanswered = error instanceof MillraceError && error.family === 'transient';
-  const most = unanswered ? limits.unansweredAdvances : limits.failedAdvances;
-  const halt = bell.failed + 1 >= most;
-  await service.bells.fail(ref, halt ? message.slice(0, limits.messageLength) : undefined);
+  const halt = unanswered
+    ? bell.unanswered + 1 >= limits.unansweredAdvances
+    : bell.failed + 1 >= limits.failedAdvances;
+  const halted = message.slice(0, limits.messageLength);
+  await service.bells.fail(ref, { unanswered, ...(halt ? { halted } : {}) });
   return halt ? 'halted' : 'again';
 }
 

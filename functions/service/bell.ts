@@ -15,18 +15,30 @@ export interface Bell {
   readonly wanted: Wanted;
   /** Stop without a grace period. */
   readonly force: boolean;
-  /** Failed advances in a row. */
+  /** Failed advances in a row, without those that failed because something did not answer; and those. */
   readonly failed: number;
+  readonly unanswered: number;
   /** Why the run is halted; absent when it is not. */
   readonly halted?: string;
   /** The time of the alarm that rang last. It has come, also where a clock is behind the one that the alarm rang by. */
   readonly alarm?: number;
 }
 
+/** Advances failed since the last one that parked. */
+export const hasFailed = ({ failed, unanswered }: Bell): boolean => failed + unanswered > 0;
+
 export type Parked = 'parked' | 'rung' | 'later';
 
 /** Wakes whoever sleeps on a token: SendTaskSuccess on AWS, the doorbell's loop here. A stale token means that it is awake already. */
 export type SendToken = (ref: RunRef, token: string) => Promise<void>;
+
+/** How an advance failed. */
+export interface Failing {
+  /** Something that it needs did not answer. */
+  readonly unanswered: boolean;
+  /** Why the run is halted by it. */
+  readonly halted?: string;
+}
 
 /** The bells of all runs. */
 export interface Bells {
@@ -48,8 +60,8 @@ export interface Bells {
   ): Promise<Parked>;
   /** The walk goes on in another call: notes how far commands were performed, and sees to it that whoever parks looks again. */
   leave(ref: RunRef, leave: { gen: number; performed: number }): Promise<'left' | 'later'>;
-  /** An advance failed; answers how often in a row. */
-  fail(ref: RunRef, halted?: string): Promise<number>;
+  /** An advance failed. */
+  fail(ref: RunRef, how: Failing): Promise<void>;
   /** An advance went well, or someone resumed a halted run. */
   clear(ref: RunRef): Promise<void>;
   /** The run is over, or nobody here walks it: what is only remembered of its bell may go. */
@@ -58,7 +70,9 @@ export interface Bells {
 
 type Changing = { -readonly [Name in keyof Bell]: Bell[Name] };
 
-const initial = { rings: 0, performed: 0, wanted: 'run', force: false, failed: 0 } as const;
+const initial = {
+  ...{ rings: 0, performed: 0, wanted: 'run', force: false, failed: 0, unanswered: 0 },
+} as const;
 
 /** The item a run is created with. */
 export const newBell = (
@@ -129,6 +143,7 @@ export function tableBells(table: Table, send: SendToken, clock?: Clock): Bells 
         wanted: wantedOf(item['wanted']),
         force: item['force'] === true,
         failed: count(item['failed']),
+        unanswered: count(item['unanswered']),
         ...(typeof item['halted'] === 'string' ? { halted: item['halted'] } : {}),
         ...(typeof item['alarm'] === 'number' ? { alarm: item['alarm'] } : {}),
       };
@@ -173,14 +188,15 @@ export function tableBells(table: Table, send: SendToken, clock?: Clock): Bells 
         return 'later';
       }
     },
-    async fail(ref, halted) {
+    async fail(ref, { unanswered, halted }) {
       // A walk ends with its run's halt; whoever goes on with the run begins another one.
       const set = { ...at('failedAt'), ...(halted === undefined ? {} : { halted, over: true }) };
-      const item = await demand(ref, table.update(bellKey(ref), { add: { failed: 1 }, set }));
-      return count(item['failed']);
+      const add = { [unanswered ? 'unanswered' : 'failed']: 1 };
+      await demand(ref, table.update(bellKey(ref), { add, set }));
     },
     async clear(ref) {
-      await demand(ref, table.update(bellKey(ref), { set: { failed: 0 }, remove: ['halted'] }));
+      const set = { failed: 0, unanswered: 0 };
+      await demand(ref, table.update(bellKey(ref), { set, remove: ['halted'] }));
     },
     // All of it is on the table.
     forget: () => {},
@@ -232,6 +248,7 @@ export function memoryBells(table: Table, wake: (ref: RunRef) => void): Bells {
       wanted: stored.wanted,
       force: stored.force,
       failed: stored.failed,
+      unanswered: stored.unanswered,
       performed: -1,
       ...(stored.halted === undefined ? {} : { halted: stored.halted }),
     };
@@ -270,19 +287,20 @@ export function memoryBells(table: Table, wake: (ref: RunRef) => void): Bells {
       await ring(ref);
       return 'left';
     },
-    async fail(ref, halted) {
+    async fail(ref, how) {
       const bell = await load(ref);
       if (bell === undefined) throw missing(ref);
-      bell.failed = await durable.fail(ref, halted);
-      if (halted !== undefined) bell.halted = halted;
-      return bell.failed;
+      await durable.fail(ref, how);
+      bell[how.unanswered ? 'unanswered' : 'failed'] += 1;
+      if (how.halted !== undefined) bell.halted = how.halted;
     },
     async clear(ref) {
       const bell = await load(ref);
       if (bell === undefined) throw missing(ref);
-      if (bell.failed === 0 && bell.halted === undefined) return;
+      if (!hasFailed(bell) && bell.halted === undefined) return;
       await durable.clear(ref);
       bell.failed = 0;
+      bell.unanswered = 0;
       delete bell.halted;
     },
     forget: (ref) => void bells.delete(runKey(ref)),

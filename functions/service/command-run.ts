@@ -1,11 +1,11 @@
 // What people ask of a run: events from outside, pause, resume, cancel. Answered when durable.
 import { holdsReference } from '#core/by-reference.ts';
-import { Rejected } from '#errors/families.ts';
+import { Conflict, Rejected } from '#errors/families.ts';
 import { FORMAT } from '#schemas/ids.ts';
 import { limits } from '#schemas/limits.ts';
 import type { RunStatus } from '#schemas/run.ts';
 import type { Json } from '#schemas/values.ts';
-import { externalKey, INBOX, type RunRef, runKey } from './keys.ts';
+import { externalKey, INBOX, QUARANTINE, type RunRef, runKey } from './keys.ts';
 import { hold, loadRun } from './load-run.ts';
 import { stopAgain } from './perform.ts';
 import type { Service } from './service.ts';
@@ -97,12 +97,34 @@ export async function pauseRun(service: Service, ref: RunRef): Promise<void> {
 /** Goes on with a paused or halted run. */
 export async function resumeRun(service: Service, ref: RunRef): Promise<void> {
   await demandUnfinished(service, ref, 'resumed');
+  if ((await service.bells.read(ref))?.halted !== undefined) await takeBack(service, ref);
   await service.bells.clear(ref);
   await service.bells.want(ref, 'run');
   // The walk of one that was halted is over.
   await service.takeUp(ref, 'adopt');
   for (const child of await standingBelow(service, ref)) await resumeBelow(service, child);
   await followPause(service, ref);
+}
+
+/**
+ * Puts back what was set aside before the run was halted: what stood in its way may not have been to blame, and may be mended by now. What
+ * is to blame is set aside again.
+ */
+async function takeBack({ table }: Service, ref: RunRef): Promise<void> {
+  const { items } = await table.query({ pk: runKey(ref), prefix: QUARANTINE });
+  for (const item of items) {
+    const { message: _, ...kept } = item;
+    const sk = item.sk.slice(QUARANTINE.length);
+    try {
+      await table.transact([
+        { write: 'delete', key: item, if: { exists: true } },
+        { write: 'put', item: { ...kept, sk, v: FORMAT } },
+      ]);
+    } catch (error) {
+      // Somebody else resumes it as well.
+      if (!(error instanceof Conflict)) throw error;
+    }
+  }
 }
 
 /** Somebody paused it again, while those below were still being told to go on: they are paused as well, however deep. */

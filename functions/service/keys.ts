@@ -41,9 +41,10 @@ export const externalKey = (ref: RunRef, key: string): Key => ({
   sk: `${INBOX}x#${key}`,
 });
 /** Inbox items that no advance could take in. */
+export const QUARANTINE = 'BAD#';
 export const quarantineKey = (ref: RunRef, inboxSk: string): Key => ({
   pk: runKey(ref),
-  sk: `BAD#${inboxSk}`,
+  sk: QUARANTINE + inboxSk,
 });
 
 export const ATTEMPT = 'ATT#';

@@ -74,7 +74,7 @@ async function failed(
     return { came: 'halted', error };
   }
   // Whoever does not answer is given time; waiting makes nothing else better.
-  const waits = error instanceof Transient ? ((await service.bells.read(ref))?.failed ?? 1) : 1;
+  const waits = error instanceof Transient ? ((await service.bells.read(ref))?.unanswered ?? 1) : 1;
   const pause = Math.min(limits.tickPauseMax, limits.tickPause * 4 ** Math.min(waits - 1, 8));
   await sleep(Math.max(0, Math.min(pause, remaining() - limits.tickReserve)));
   await walks.answer(token, { next: 'tick' });

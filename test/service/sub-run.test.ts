@@ -387,7 +387,7 @@ test('a sub-run can be retried as a run of its own', async () => {
 
 test('a sub-run that was halted goes on when its parent is resumed', async () => {
   const { parent, child } = await started();
-  await here.service.bells.fail(child, 'it failed again and again');
+  await here.service.bells.fail(child, { unanswered: false, halted: 'it failed again and again' });
   expect((await here.report(parent)).nodes['publish']?.progressText).toBe('0 of 2 nodes, halted');
   await resumeRun(here.service, parent);
   await here.settle();

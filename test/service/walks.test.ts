@@ -159,6 +159,20 @@ describe('a tick that fails', () => {
     expect(here.ports.jobs.held).toEqual(['a']);
   });
 
+  test('though what has come is not to blame loses nothing of it: who resumes the run puts back what was set aside', async () => {
+    const run = await here.start(
+      `id: p\nnodes:\n  - { id: a, startWhen: "event:external.go", ${step} }`,
+    );
+    await emitEvent(here.service, run, 'external.go');
+    const mend = breakPlans(new Defect('no permission'));
+    await here.settle();
+    expect((await signsOf(run)).halted).toBe(true);
+    mend();
+    await resumeRun(here.service, run);
+    await here.settle();
+    expect(here.ports.jobs.held).toEqual(['a']);
+  });
+
   test('because something does not answer is tried for long, with pauses that grow', async () => {
     const pauses: number[] = [];
     here.meanwhile = async (milliseconds) => void pauses.push(milliseconds);
@@ -175,6 +189,29 @@ describe('a tick that fails', () => {
     expect(Math.max(...pauses)).toBe(limits.tickPauseMax);
     expect(here.ports.jobs.held).toEqual(['a']);
     expect((await signsOf(run)).halted).toBe(false);
+  });
+
+  test('now and then for another reason, while something does not answer, is not halted for that', async () => {
+    const run = await here.start(
+      `id: p\nnodes:\n  - { id: a, startWhen: "event:external.go", ${step} }`,
+    );
+    await emitEvent(here.service, run, 'external.go');
+    const { objects } = here.ports;
+    const errors = [
+      ...Array.from({ length: 6 }, () => new Transient('unavailable', 'no answer')),
+      new Defect('the stream ended too soon'),
+    ];
+    const get = objects.get.bind(objects);
+    objects.get = (key) => {
+      const error = errors.shift();
+      return error === undefined ? get(key) : Promise.reject(error);
+    };
+    here.service.plans.clear();
+    here.service.runs.clear();
+    await here.settle();
+    expect((await signsOf(run)).halted).toBe(false);
+    expect(here.ports.jobs.held).toEqual(['a']);
+    expect(await here.service.bells.read(run)).toMatchObject({ failed: 0, unanswered: 0 });
   });
 
   test('by one item of its inbox sets that aside and goes on with the others', async () => {
