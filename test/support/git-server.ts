@@ -1,7 +1,9 @@
-// Git repositories of a folder, served over http by git's own backend, on the loopback only.
+// Git repositories of a folder, served over http or https by git's own backend, on the loopback only.
 import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
+import { readFileSync } from 'node:fs';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
+import { createServer as createSecureServer } from 'node:https';
 import path from 'node:path';
 
 export interface GitServer {
@@ -31,6 +33,42 @@ export async function serveGit(folder: string): Promise<GitServer> {
 interface Exchange {
   readonly asked: IncomingMessage;
   readonly answer: ServerResponse;
+}
+
+export interface SecureGitServer extends GitServer {
+  /** The file that git is to trust: `GIT_SSL_CAINFO`. */
+  readonly certificate: string;
+}
+
+/** The same as `https://localhost:port`, with a certificate of its own that is kept in `own`. */
+export async function serveGitSecurely(folder: string, own: string): Promise<SecureGitServer> {
+  const { stdout } = spawnSync('git', ['--exec-path'], { encoding: 'utf8' });
+  const backend = path.join(stdout.trim(), 'git-http-backend');
+  const [key, certificate] = [path.join(own, 'key.pem'), path.join(own, 'cert.pem')];
+  const made = spawnSync(
+    'openssl',
+    ['req', '-x509', '-newkey', 'rsa:2048', '-nodes', '-days', '1']
+      .concat(['-keyout', key, '-out', certificate])
+      .concat(['-subj', '/CN=localhost', '-addext', 'subjectAltName=DNS:localhost']),
+  );
+  if (made.status !== 0) throw new Error(`openssl cannot make a certificate: ${made.stderr}`);
+  const server = createSecureServer(
+    { key: readFileSync(key), cert: readFileSync(certificate) },
+    (asked, answer) => serve(backend, folder, { asked, answer }),
+  );
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const address = server.address();
+  if (address === null || typeof address === 'string') throw new Error('no port is free');
+  return {
+    url: `https://localhost:${address.port}`,
+    certificate,
+    close: async () => {
+      server.closeAllConnections();
+      server.close();
+      await once(server, 'close');
+    },
+  };
 }
 
 /** One request through the backend, which speaks CGI. */

@@ -103,7 +103,9 @@ async function allEnvironments(
   const folder = request.folder ?? path.dirname(file);
   for (const each of [{ plan: main, folder }, ...below]) {
     const lies = 'file' in each ? path.dirname(each.file) : each.folder;
-    const around = { folder: lies, offline, sources: request.sources };
+    const values = request.decoded?.['digest' in each ? each.digest : digestOf(each.plan)] ?? {};
+    const decoded = new Map(Object.entries<string>(values));
+    const around = { folder: lies, offline, sources: request.sources, decoded };
     for (const environment of await environmentsOf(context, each.plan, around)) {
       const { name, operator, kind } = environment;
       const known = found.some(
