@@ -14,6 +14,7 @@ const BENCHES: Readonly<Record<string, () => Promise<{ rows(): Promise<readonly 
   functions: () => import('./functions.ts'),
   startup: () => import('./startup.ts'),
   runner: () => import('./runner.ts'),
+  line: () => import('./line.ts'),
   sql: () => import('./sql.ts'),
   approve: () => import('./approve.ts'),
   coldstart: () => import('./coldstart.ts'),

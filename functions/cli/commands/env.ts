@@ -7,7 +7,7 @@ import type { Context } from '../context.ts';
 import { build, type Preparation, preparationsOf, type Surroundings } from '../environments.ts';
 import { EXIT, type ExitCode } from '../exit-codes.ts';
 import { findPipeline } from '../find-pipeline.ts';
-import { durationOf } from '../given.ts';
+import { durationOf, sizeOf } from '../given.ts';
 import { printProblems } from '../render/print-problems.ts';
 import { renderTable } from '../render/table.ts';
 import { dayAndClock, spell, spellBytes } from '../render/words.ts';
@@ -47,10 +47,12 @@ export async function buildEnvironments(
     printProblems(context, compiled.problems, file);
     return EXIT.rejected;
   }
-  const main = { plan: compiled.plan, file: compiled.file };
+  const { plan, file: first, decoded } = compiled;
+  const main = { plan, file: first, decoded };
   let failed = 0;
   for (const each of [main, ...compiled.below]) {
-    const around = { folder: path.dirname(each.file), offline, sources: {} };
+    const own = { folder: path.dirname(each.file), decoded: each.decoded };
+    const around = { ...own, offline, sources: {} };
     for (const preparation of preparationsOf(each.plan))
       if (!(await buildOne(context, preparation, around))) failed += 1;
   }
@@ -93,9 +95,13 @@ function told(ensured: Awaited<ReturnType<typeof build>>): string {
     : `${key} is there already`;
 }
 
-export async function pruneEnvironments(context: Context, age: string): Promise<ExitCode> {
+export async function pruneEnvironments(
+  context: Context,
+  { age, size }: { readonly age: string; readonly size?: string | undefined },
+): Promise<ExitCode> {
   const before = context.host.now() - durationOf('--older-than', age);
-  const removed = await manage.pruneEnvironments(cacheDirectory(), { before });
+  const most = size === undefined ? undefined : sizeOf('--max-size', size);
+  const removed = await manage.pruneEnvironments(cacheDirectory(), { before, most });
   let bytes = 0;
   for (const environment of removed) {
     bytes += environment.bytes;
