@@ -222,6 +222,8 @@ export const limits = {
   gitTimeout: 10 * MINUTE,
   /** Milliseconds a build of an environment may take. */
   environmentTimeout: HOUR,
+  /** Times a program finds its environment, and finds it taken away before it could begin. */
+  environmentTurns: 3,
   /** Bytes of a failed build's log that its message shows. */
   buildLogTail: 4 * KIB,
 

@@ -1,6 +1,6 @@
 // What was given with `run` and `plan`, as the engine wants it.
 import path from 'node:path';
-import { parseDuration } from '#core/compile/units.ts';
+import { parseDuration, parseSize } from '#core/compile/units.ts';
 import { Rejected } from '#errors/families.ts';
 import type { PrepareOptions } from '#local/prepare-run.ts';
 import type { Context } from './context.ts';
@@ -39,6 +39,13 @@ function workingTrees(pairs: readonly string[], cwd: string): Readonly<Record<st
 /** Milliseconds of a duration that was given as an option. */
 export function durationOf(option: string, text: string): number {
   const parsed = parseDuration(text);
+  if (!parsed.ok) throw new Rejected('invalid', parsed.said.about(option).text);
+  return parsed.value;
+}
+
+/** Bytes of a size that was given as an option. */
+export function sizeOf(option: string, text: string): number {
+  const parsed = parseSize(text);
   if (!parsed.ok) throw new Rejected('invalid', parsed.said.about(option).text);
   return parsed.value;
 }

@@ -21,7 +21,7 @@ import {
 } from './render.ts';
 import { runStep, type StepEnd, stepReport } from './run-step.ts';
 import { startQuery } from './sql-step.ts';
-import { stepRoot } from './step-root.ts';
+import { type StepRoot, stepRoot } from './step-root.ts';
 import type { Places } from './workspaces.ts';
 import type { World } from './world.ts';
 
@@ -132,6 +132,19 @@ async function startStep(
     turn,
     inherited: prepared.inherited,
   });
+  try {
+    return await runIn(root, world, { ...node, halter }, { prepared, step, turn });
+  } finally {
+    root.release?.();
+  }
+}
+
+async function runIn(
+  root: StepRoot,
+  world: World,
+  node: StepsOrder,
+  { prepared, step, turn }: { prepared: Prepared; step: PlanNode; turn: number },
+): Promise<StepEnd> {
   const files = stepFiles(node.places, turn);
   const environment: Variables = {
     ...prepared.inherited,

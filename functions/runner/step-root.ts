@@ -6,7 +6,7 @@ import { StepFailure } from '#core/failures.ts';
 import { Defect } from '#errors/families.ts';
 import type { PlanNode } from '#schemas/plan.ts';
 import { operatorCode } from './code/operator-code.ts';
-import { activation, ensureEnvironment } from './environments/build.ts';
+import { activation, useEnvironment } from './environments/build.ts';
 import type { Variables } from './host-environment.ts';
 import { LogStream } from './log-writer.ts';
 import { toolsOf } from './prepare.ts';
@@ -17,6 +17,8 @@ export interface StepRoot {
   readonly command: string;
   readonly folder: string;
   readonly activation: Variables;
+  /** To be called when the program has ended. */
+  release?(): void;
 }
 
 /** With an operator: in a copy of its tree, which is this step's own. Without: in the workspace that all steps share. */
@@ -41,17 +43,21 @@ export async function stepRoot(
   }
   const stream = new LogStream(node.log, { step: step.node.id, stream: 'stderr', mask: node.mask });
   const tools = toolsOf(world, { ...node, onOutput: (chunk) => stream.push(chunk) });
+  let release: (() => void) | undefined;
   try {
     const code = await operatorCode(tools, { ...node.order, operator });
-    const ensured = await ensureEnvironment(environment, code, tools, { look: false });
+    const used = await useEnvironment(environment, code, tools);
+    release = used.release;
     const root = node.places.tree(step.turn);
     await code.copy(root);
     return {
       command,
       folder: inside(root, cwd),
-      activation: activation(environment, ensured, step.inherited),
+      activation: activation(environment, used.ensured, step.inherited),
+      release,
     };
   } catch (error) {
+    release?.();
     if (error instanceof StepFailure) throw error;
     throw new StepFailure(
       'environment_failed',

@@ -1,10 +1,10 @@
 import { execFileSync } from 'node:child_process';
-import { existsSync, readdirSync, rmSync } from 'node:fs';
+import { existsSync, readdirSync, rmSync, utimesSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { operatorCode } from '#runner/code/operator-code.ts';
-import { activation, ensureEnvironment } from '#runner/environments/build.ts';
+import { activation, ensureEnvironment, useEnvironment } from '#runner/environments/build.ts';
 import { listEnvironments, pruneEnvironments, why } from '#runner/environments/manage.ts';
 import { checkExtraArgs } from '#runner/environments/uv-args.ts';
 import { Engine, RunnerProcess, temporaryFolder } from './engine.ts';
@@ -141,6 +141,44 @@ test('prune takes away what was not used, and why says what made a new one neces
   await pruneEnvironments(context.cacheDir, { before: Date.now() + 1_000 });
   expect(await listEnvironments(context.cacheDir)).toEqual([]);
   expect(first?.key).not.toBe(second?.key);
+});
+
+test('a size limit takes away those not used for longest, and never one that a program runs in', async () => {
+  const variants = [[], ['--compile-bytecode'], ['--no-build']];
+  const built = [];
+  for (const extraArgs of variants)
+    built.push(await ensureEnvironment({ ...uv, extraArgs }, await code(), context));
+  const [first, second, third] = built.map((each) => each?.key ?? '');
+  for (const [at, key] of [first, second, third].entries()) {
+    const marker = path.join(context.cacheDir, 'environments', key ?? '', 'ready.json');
+    utimesSync(marker, 1_000_000 + at, 1_000_000 + at);
+  }
+  const listed = await listEnvironments(context.cacheDir);
+  const largest = Math.max(...listed.map(({ bytes }) => bytes));
+  const used = await useEnvironment({ ...uv, extraArgs: [] }, await code(), context);
+  utimesSync(path.join(context.cacheDir, 'environments', first ?? '', 'ready.json'), 1, 1);
+  const prune = async (most: number) =>
+    (await pruneEnvironments(context.cacheDir, { before: 0, most })).map(({ key }) => key);
+  expect(await prune(largest * 2 + 1)).toEqual([second]);
+  expect(await prune(0)).toEqual([third]);
+  used.release();
+  expect(await prune(0)).toEqual([first]);
+});
+
+test('an environment that another process runs a program in is not taken away', async () => {
+  const runner = new RunnerProcess({ cacheDir: context.cacheDir, dataDir: path.join(folder, 'a') });
+  const engine = await Engine.connect(runner);
+  const go = path.join(folder, 'go');
+  const command = `python -c 'print(1)'; touch ${path.join(folder, 'runs')}; while [ ! -e ${go} ]; do sleep 0.02; done; python -c 'print(2)'`;
+  const running = engine.run(anOrder([{ command, operator, environment: uv }], { folder }));
+  while (!existsSync(path.join(folder, 'runs'))) await new Promise((done) => setTimeout(done, 10));
+  expect(await pruneEnvironments(context.cacheDir, { before: Date.now() + 60_000 })).toEqual([]);
+  writeFileSync(go, '');
+  expect((await running).result).toMatchObject({ result: 'completed' });
+  await runner.remove();
+  expect(await pruneEnvironments(context.cacheDir, { before: Date.now() + 60_000 })).toHaveLength(
+    1,
+  );
 });
 
 test.each([

@@ -127,16 +127,20 @@ function defineEnv(program: Command, act: Act): void {
     .command('prune')
     .description('remove environments that were not used for long')
     .option('--older-than <duration>', 'not used for so long', '30d')
+    .option('--max-size <size>', 'until the rest takes no more, those not used for longest first')
     .option('--all', 'all of them')
-    .action((options: { olderThan: string; all?: boolean }) =>
+    .action((options: { olderThan: string; maxSize?: string; all?: boolean }) =>
       act(async (context) =>
-        (await import('../commands/env.ts')).pruneEnvironments(
-          context,
-          options.all === true ? '0s' : options.olderThan,
-        ),
+        (await import('../commands/env.ts')).pruneEnvironments(context, {
+          age: options.all === true ? '0s' : options.olderThan,
+          size: options.maxSize,
+        }),
       ),
     );
-  examples(prune, [['millrace env prune --older-than 7d', '']]);
+  examples(prune, [
+    ['millrace env prune --older-than 7d', ''],
+    ['millrace env prune --max-size 20GiB', ''],
+  ]);
   const why = env
     .command('why')
     .description('what an environment was built from')

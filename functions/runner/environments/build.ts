@@ -9,6 +9,7 @@ import type { Variables } from '../host-environment.ts';
 import { withLease } from '../lease.ts';
 import { callTool, type ToolEnd } from '../tool.ts';
 import { EnvironmentFailed } from './failed.ts';
+import { holdInUse } from './in-use.ts';
 import type { BuildPlace, CommandOptions, KeyParts, Tools } from './kind.ts';
 import { type Buildable, kindOf } from './kinds.ts';
 import {
@@ -66,6 +67,32 @@ export async function ensureEnvironment(
   if (question !== undefined) index(tools.cacheDir, question, key);
   touch(tools.cacheDir, key);
   return { ...result, seconds: seconds() };
+}
+
+export interface UsedEnvironment {
+  readonly ensured: Ensured | undefined;
+  /** To be called when the program has ended: until then nobody takes the environment away. */
+  release(): void;
+}
+
+/** For a program: as it was found when the run was prepared, and kept from being taken away. Throws EnvironmentFailed. */
+export async function useEnvironment(
+  environment: Environment,
+  code: OperatorCode,
+  tools: Tools,
+): Promise<UsedEnvironment> {
+  for (let left = limits.environmentTurns; ; left -= 1) {
+    const ensured = await ensureEnvironment(environment, code, tools, { look: false });
+    if (ensured === undefined) return { ensured, release: () => undefined };
+    const release = holdInUse(tools.cacheDir, ensured.key);
+    // It may have been taken away between the two.
+    if (readyEnvironment(tools.cacheDir, ensured.key) !== undefined) return { ensured, release };
+    release();
+    if (left <= 1)
+      throw new EnvironmentFailed(
+        `environment ${ensured.key.slice(0, 12)} is taken away as often as it is built`,
+      );
+  }
 }
 
 /** Variables for a program that runs in it. */

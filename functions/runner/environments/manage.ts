@@ -2,6 +2,7 @@
 import { readdir, stat } from 'node:fs/promises';
 import path from 'node:path';
 import { withLease } from '../lease.ts';
+import { unlessInUse } from './in-use.ts';
 import {
   environmentsFolder,
   keysOf,
@@ -38,19 +39,29 @@ export async function listEnvironments(cacheDir: string): Promise<ListedEnvironm
   return listed.sort((a, b) => b.lastUse - a.lastUse);
 }
 
-/** Removes those not used since `before` (milliseconds since the epoch), and what interrupted builds left. Answers what went. */
+export interface Pruning {
+  /** Those not used since (milliseconds since the epoch) go. */
+  readonly before: number;
+  /** Bytes that all together may take: those not used for longest go until it is enough. */
+  readonly most?: number | undefined;
+}
+
+/** Removes what has to go, and what interrupted builds left, but nothing that a program runs in. Answers what went. */
 export async function pruneEnvironments(
   cacheDir: string,
-  options: { before: number },
+  { before, most = Number.POSITIVE_INFINITY }: Pruning,
 ): Promise<ListedEnvironment[]> {
   const removed: ListedEnvironment[] = [];
-  for (const environment of await listEnvironments(cacheDir)) {
+  const listed = await listEnvironments(cacheDir);
+  let bytes = listed.reduce((sum, each) => sum + each.bytes, 0);
+  for (const environment of listed.reverse()) {
     const { key } = environment;
     // Under the lease, so that nothing is taken away under a build.
     await withLease({ folder: cacheDir, name: `environment-${key}` }, async () => {
-      if (readMarker(cacheDir, key) !== undefined && lastUse(cacheDir, key) >= options.before)
-        return;
-      removeEnvironment(cacheDir, key);
+      const isReady = readMarker(cacheDir, key) !== undefined;
+      if (isReady && lastUse(cacheDir, key) >= before && bytes <= most) return;
+      if (!unlessInUse(cacheDir, key, () => removeEnvironment(cacheDir, key))) return;
+      bytes -= environment.bytes;
       removed.push(environment);
     });
   }
