@@ -1,6 +1,6 @@
 // One bare mirror for each repository, shared by all projects of the user.
 import { createHash } from 'node:crypto';
-import { existsSync, mkdirSync, renameSync, rmSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, renameSync, rmSync } from 'node:fs';
 import path from 'node:path';
 import { message } from '#core/messages.ts';
 import { withLease } from '../lease.ts';
@@ -32,7 +32,9 @@ export async function fetchTag(
   checkTag(tag);
   const mirror = mirrorPath(context.cacheDir, address.url);
   if (context.offline === true && !address.local) return knownTag(context, address, tag);
-  const commit = await askRemote(context, address, tag);
+  const { commit, object } = await askRemote(context, address, tag);
+  // The same tag as before: git need not be asked what it means.
+  if (object === tagIn(mirror, tag)) return { commit };
   const known = await commitOfTag(context, mirror, tag);
   if (known !== commit) await fetch(context, { address, tag, mirror });
   if (known === undefined || known === commit) return { commit };
@@ -103,7 +105,7 @@ async function askRemote(
   context: GitContext,
   address: RepositoryAddress,
   tag: string,
-): Promise<string> {
+): Promise<Told> {
   const end = await git(context, ['ls-remote', '--tags', '--heads', '--', address.url]);
   const repository = shown(address.url);
   if (end.code !== 0) {
@@ -111,8 +113,8 @@ async function askRemote(
     throw new SourceProblem(message('repository_missing', 'unreadable', { repository, why }));
   }
   const tags = parseTags(end.stdout);
-  const commit = tags.get(tag);
-  if (commit !== undefined) return commit;
+  const told = tags.get(tag);
+  if (told !== undefined) return told;
   const close = nearest(tag, [...tags.keys()]);
   const names = close.map((name) => `"${name}"`).join(', ');
   const other = noTag(end.stdout, { repository, tag, names });
@@ -136,15 +138,33 @@ function noTag(
   return undefined;
 }
 
-/** Tag → commit. Of an annotated tag the line that ends in `^{}` names the commit. */
-function parseTags(text: string): Map<string, string> {
-  const tags = new Map<string, string>();
+/** What a tag is in its repository: an object of its own when it is annotated, else the commit. */
+interface Told {
+  readonly object: string;
+  readonly commit: string;
+}
+
+/** By tag. Of an annotated one the line that ends in `^{}` names the commit. */
+function parseTags(text: string): Map<string, Told> {
+  const tags = new Map<string, Told>();
   for (const line of text.split('\n')) {
-    const found = /^([0-9a-f]{40,64})\trefs\/tags\/(.+?)(\^\{\})?$/.exec(line);
-    if (found?.[1] === undefined || found[2] === undefined) continue;
-    if (found[3] !== undefined || !tags.has(found[2])) tags.set(found[2], found[1]);
+    const [, object, name, peeled] =
+      /^([0-9a-f]{40,64})\trefs\/tags\/(.+?)(\^\{\})?$/.exec(line) ?? [];
+    if (object === undefined || name === undefined) continue;
+    const before = tags.get(name);
+    if (peeled === undefined) tags.set(name, before ?? { object, commit: object });
+    else tags.set(name, { object: before?.object ?? object, commit: object });
   }
   return tags;
+}
+
+/** What a tag is in the mirror, as far as that can be told without git: it stands there only once all that it means is there. */
+function tagIn(mirror: string, tag: string): string | undefined {
+  try {
+    return readFileSync(path.join(mirror, 'refs/tags', tag), 'utf8').trim();
+  } catch {
+    return undefined;
+  }
 }
 
 interface Fetch {

@@ -68,7 +68,9 @@ async function lookUp(operator: OperatorSource, options: ResolveOptions): Promis
   if (!existsSync(treePath(options.cacheDir, commit)))
     await fetchSubmodules(options, { address, commit });
   const project = projectOf(options.environment);
-  if (project !== undefined) {
+  // A tree that is there answers without git.
+  const tree = treePath(options.cacheDir, commit);
+  if (project !== undefined && !existsSync(path.join(tree, project))) {
     const mirror = mirrorPath(options.cacheDir, address.url);
     await checkProject(options, {
       mirror,
