@@ -4,7 +4,7 @@
 // The runner gives every `report` a number and keeps it in its spool until that number is acknowledged. An engine that
 // connects (the first, or one that takes over) says hello, learns what the runner holds, and gets what was never acknowledged again.
 import * as z from 'zod';
-import { format, instant } from './ids.ts';
+import { format, instant, namespace, runId } from './ids.ts';
 import { reason } from './reasons.ts';
 import { attemptReport, lacking } from './run.ts';
 import { attemptName, workOrder } from './work-order.ts';
@@ -37,6 +37,8 @@ export const engineFrame = z.discriminatedUnion('frame', [
       z.strictObject({ name: attemptName, grace: z.int().nonnegative(), message: z.string() }),
     ),
   }),
+  /** Of a paused run nothing new begins: neither what waits for room, nor further operators of a node. What runs goes on. */
+  z.strictObject({ frame: z.literal('pause'), namespace, run: runId, paused: z.boolean() }),
   /** Values of secrets, in memory only. Answers `secrets`. */
   z.strictObject({
     frame: z.literal('secrets'),

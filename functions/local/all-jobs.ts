@@ -18,6 +18,7 @@ export function joinJobs(programs: Jobs, functions: Jobs): Jobs {
       await functions.stop(stops);
       await programs.stop(stops);
     },
+    pause: async (run, paused) => programs.pause?.(run, paused),
     adopt: async (names) => [...(await functions.adopt(names)), ...(await programs.adopt(names))],
   };
 }

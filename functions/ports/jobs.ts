@@ -29,6 +29,8 @@ export interface Jobs {
   start(orders: readonly WorkOrder[], how?: { readonly again: boolean }): Promise<void>;
   /** Asks for the end of what runs under these names. Unknown ones are ignored. */
   stop(stops: readonly StopOrder[]): Promise<void>;
+  /** Whether nothing new may begin of what was started for a run. Where this is not there, what was started begins. */
+  pause?(run: JobRun, paused: boolean): Promise<void>;
   /** Which of these are known (waiting or running), so that only absent ones are submitted again. */
   adopt(names: readonly AttemptName[]): Promise<readonly AttemptName[]>;
 }
@@ -39,6 +41,12 @@ export interface DirectDesk {
   done(name: AttemptName, report: AttemptReport): Promise<void>;
   /** These wait for something that this process lacks, and must outlive it: from now on they are offered. Answers those that are. */
   offer(names: readonly AttemptName[]): Promise<readonly AttemptName[]>;
+}
+
+/** A run, as jobs are told of it. */
+export interface JobRun {
+  readonly namespace: string;
+  readonly run: string;
 }
 
 /** What a runner says while it works; answered by the service. Calls come in batches and may come twice. */

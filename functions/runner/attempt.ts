@@ -11,6 +11,7 @@ import { checkSize } from './keep.ts';
 import { LogWriter } from './log-writer.ts';
 import { Mask } from './mask.ts';
 import { logFolder } from './names.ts';
+import { Pauser } from './pauser.ts';
 import { pipelineLogOf } from './pipeline-log.ts';
 import { runPrepare } from './prepare.ts';
 import { signal } from './processes.ts';
@@ -24,6 +25,8 @@ export interface Given {
   readonly mark: string;
   /** Its graphics processors, none among them; undefined where the machine itself is all its own. */
   readonly gpus?: readonly string[] | undefined;
+  /** Whether nothing new may begin in it yet. */
+  readonly paused?: boolean;
 }
 
 export class Attempt {
@@ -31,19 +34,26 @@ export class Attempt {
   /** Marks every process of this attempt. */
   readonly mark: string;
   readonly #gpus: readonly string[] | undefined;
+  readonly #pauser: Pauser;
   readonly #world: World;
   readonly #halter = new Halter();
   #mask = new Mask([]);
 
-  constructor(order: WorkOrder, { mark, gpus }: Given, world: World) {
+  constructor(order: WorkOrder, { mark, gpus, paused }: Given, world: World) {
     this.order = order;
     this.mark = mark;
     this.#gpus = gpus;
+    this.#pauser = new Pauser(paused);
     this.#world = world;
   }
 
   stop(grace: number, message: string): void {
     this.#halter.now({ kind: 'cancelled', grace, message });
+  }
+
+  /** What runs goes on. */
+  pause(paused: boolean): void {
+    this.#pauser.set(paused);
   }
 
   /** Never rejects: whatever goes wrong is in the report. */
@@ -97,6 +107,7 @@ export class Attempt {
         mask: this.#mask,
         mark: this.mark,
         gpus: this.#gpus,
+        pauser: this.#pauser,
         halter: this.#halter,
       });
       turns = outcome.turns;

@@ -1,7 +1,7 @@
 // The orders a runner holds: waiting for room, asking for the claim, working.
 import { limits } from '#schemas/limits.ts';
 import type { Lacking } from '#schemas/run.ts';
-import type { WorkOrder } from '#schemas/work-order.ts';
+import type { AttemptName, WorkOrder } from '#schemas/work-order.ts';
 import type { Attempt } from './attempt.ts';
 import { attemptKey } from './names.ts';
 import { POLICIES } from './policies.ts';
@@ -23,6 +23,8 @@ export interface Held {
   gpus: readonly string[];
 }
 
+type RunName = Pick<AttemptName, 'namespace' | 'run'>;
+
 /** Why an order does not start. */
 export interface WaitingNotice {
   readonly held: Held;
@@ -39,6 +41,7 @@ export class Queue {
   #turns = 0;
   /** All that wait as their turn comes, where it was worked out and nothing has come since. */
   #sorted: Set<Held> | undefined;
+  readonly #paused = new Set<string>();
   readonly #room: Room;
 
   constructor(room: Room) {
@@ -55,6 +58,16 @@ export class Queue {
 
   find(key: string): Held | undefined {
     return this.#held.get(key);
+  }
+
+  /** Of a run that is paused nobody is let on. */
+  pause(run: RunName, paused: boolean): void {
+    if (paused) this.#paused.add(keyOf(run));
+    else this.#paused.delete(keyOf(run));
+  }
+
+  isPaused(run: RunName): boolean {
+    return this.#paused.size > 0 && this.#paused.has(keyOf(run));
   }
 
   /** The same order twice is held once. */
@@ -84,6 +97,7 @@ export class Queue {
     const admitted: Held[] = [];
     const passed: Held[] = [];
     for (const held of this.#inTurn()) {
+      if (this.isPaused(held.order.name)) continue;
       if (this.#room.fits(held.share)) {
         held.gpus = this.#room.take(held.share);
         this.#leaveLine(held);
@@ -101,10 +115,16 @@ export class Queue {
   #count(held: Held, passed: readonly Held[]): void {
     for (const one of passed) one.overtaken += 1;
     if (this.#turns === 0) return;
-    const [oldest] = this.#waiting;
+    const oldest = this.#oldest();
     if (oldest === undefined) return;
     if (oldest.arrival < held.arrival && !passed.includes(oldest)) oldest.overtaken += 1;
     if (oldest.overtaken >= limits.overtakings) this.#sorted = undefined;
+  }
+
+  /** Of those that may begin. */
+  #oldest(): Held | undefined {
+    for (const held of this.#waiting) if (!this.isPaused(held.order.name)) return held;
+    return undefined;
   }
 
   /**
@@ -122,7 +142,7 @@ export class Queue {
     const runs = new Map<string, number[]>();
     for (const [place, { order }] of places.entries()) {
       if (order.turn === undefined) continue;
-      const run = `${order.name.namespace}/${order.name.run}`;
+      const run = keyOf(order.name);
       const known = runs.get(run);
       if (known === undefined) runs.set(run, [place]);
       else known.push(place);
@@ -137,7 +157,7 @@ export class Queue {
         if (member !== undefined) sorted[place] = member;
       }
     }
-    const [oldest] = places;
+    const oldest = this.#oldest();
     const first = oldest !== undefined && oldest.overtaken >= limits.overtakings ? [oldest] : [];
     return new Set([...first, ...sorted]);
   }
@@ -156,7 +176,7 @@ export class Queue {
     for (const held of this.#inTurn()) {
       looked += 1;
       if (looked > limits.overtakings) break;
-      if (held.share.programs > 0) continue;
+      if (held.share.programs > 0 || this.isPaused(held.order.name)) continue;
       // Where there is room it waits for one that has waited too long.
       const message = this.#room.explain(held.share) || 'waits until those before it have begun';
       if (message === held.said) continue;
@@ -172,6 +192,8 @@ export class Queue {
     if (!this.#leaveLine(held)) this.#room.give(held.share, held.gpus);
   }
 }
+
+const keyOf = ({ namespace, run }: RunName): string => `${namespace}/${run}`;
 
 /** Orders of one run have one policy. */
 function compare(one: Held, other: Held, machine: Machine): number {

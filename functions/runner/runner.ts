@@ -109,6 +109,9 @@ export class Runner {
       case 'stop':
         for (const stop of frame.stops) this.#stop(stop);
         return;
+      case 'pause':
+        this.#onPause(frame);
+        return;
       case 'secrets':
         this.#secrets.answer(frame);
         return;
@@ -145,6 +148,13 @@ export class Runner {
     this.#secrets.askAgain();
     this.#pumpSoon();
     this.#prepare();
+  }
+
+  #onPause({ namespace, run, paused }: Extract<EngineFrame, { frame: 'pause' }>): void {
+    this.#queue.pause({ namespace, run }, paused);
+    for (const { order, attempt } of this.#queue.all)
+      if (order.name.run === run && order.name.namespace === namespace) attempt?.pause(paused);
+    this.#pumpSoon();
   }
 
   #onLost(): void {
@@ -191,7 +201,11 @@ export class Runner {
     held.state = 'claimed';
     this.#attempts += 1;
     const mark = `${this.#job}:${this.#attempts}`;
-    const attempt = new Attempt(held.order, { mark, gpus: held.gpus }, this.#world);
+    const attempt = new Attempt(
+      held.order,
+      { mark, gpus: held.gpus, paused: this.#queue.isPaused(held.order.name) },
+      this.#world,
+    );
     held.attempt = attempt;
     this.#sweeper.begin(mark);
     if (held.said !== '') this.#notice(held.order.name, {});

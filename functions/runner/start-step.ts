@@ -11,6 +11,7 @@ import type { Halt, Halter } from './halt.ts';
 import { inherited, type Variables } from './host-environment.ts';
 import type { LogWriter } from './log-writer.ts';
 import type { Mask } from './mask.ts';
+import type { Pauser } from './pauser.ts';
 import {
   type Inputs,
   plainInputs,
@@ -38,6 +39,7 @@ export interface StepsOrder {
   readonly mark: string;
   /** Its graphics processors; undefined where the machine itself is all its own. */
   readonly gpus: readonly string[] | undefined;
+  readonly pauser: Pauser;
   readonly halter: Halter;
 }
 

@@ -76,9 +76,17 @@ class StepsWalk {
       this.#halted ??= { result: halt.kind, message: halt.message };
       this.#tell({ event: 'wanted', wanted: 'cancel' });
     });
+    // Operators are told apart by whoever pauses their run; other steps are one piece of work with their node.
+    const goOn =
+      this.#node.work.plan.dialect === 'operators'
+        ? this.#node.pauser.listen((paused) =>
+            this.#tell({ event: 'wanted', wanted: paused ? 'pause' : 'run' }),
+          )
+        : undefined;
     this.#go();
     await this.#ended.promise;
     silence();
+    goOn?.();
     this.#cancelAlarm();
     clearImmediate(this.#soon);
     return this.#outcome();

@@ -1,6 +1,7 @@
 // Takes over a run that another process left: every live attempt is either still being worked on, or offered again, or interrupted.
 import { type LiveAttempt, liveAttempts } from '#core/walk/queries.ts';
 import { nextDeadline } from '#core/walk/timers.ts';
+import { view } from '#core/walk/view.ts';
 import type { Item } from '#ports/table.ts';
 import type { AttemptName } from '#schemas/work-order.ts';
 import { isDirect, reportLost } from './direct.ts';
@@ -52,6 +53,8 @@ export async function adoptRun(
   // Told to stop, and perhaps never heard: fenced where nobody has claimed it, asked again where it runs.
   const stops = live.filter((attempt) => attempt.stopping).map((attempt) => stopOf(held, attempt));
   if (stops.length > 0) await stopAttempts(service, ref, stops);
+  // Another runner does not know of it.
+  if (view(graph, state).status === 'paused') await service.jobs.pause?.(ref, true);
   await startAttempts(held, state, offered, { again: true });
   // Alarms do not outlive the process that set them; what is overdue is seen by the advance that follows.
   const now = service.clock.now();

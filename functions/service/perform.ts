@@ -89,7 +89,10 @@ export async function performOutbox(
   if (stops.length > 0) await stopAttempts(service, ref, stops);
   if (offers.length > 0) await startAttempts(held, state, offers, how);
   for (const command of commands) {
-    if (command.command === 'tell-runs') await tellSubRuns(held, state);
+    if (command.command === 'tell-runs') {
+      await tellSubRuns(held, state);
+      await tellJobs(held);
+    }
     if (command.command === 'wake-at')
       await service.alarms.wake(ref.namespace, ref.run, command.at);
     // It was noted together with the walk that decided it.
@@ -98,6 +101,13 @@ export async function performOutbox(
     }
     if (command.command === 'finish-run') await tellParent(held, state, command.status);
   }
+}
+
+/** What is asked of the run now: a command that is performed late must not undo a later one. */
+async function tellJobs({ service, ref }: Held): Promise<void> {
+  if (service.jobs.pause === undefined) return;
+  const bell = await service.bells.read(ref);
+  await service.jobs.pause(ref, bell?.wanted === 'pause');
 }
 
 const offersOf = (start: Start): Offer[] =>

@@ -3,6 +3,7 @@
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
+import { setTimeout } from 'node:timers/promises';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import type { RunReport } from '#schemas/report.ts';
 import { jsonLines, Place, ROOT } from '#support/millrace.ts';
@@ -340,4 +341,35 @@ test('a retry from an operator does it and what hangs on it again, and from a no
     expect((await place.run('retry', first, '--from', from)).code).toBe(1);
     expect(told()).toEqual(expected);
   }
+});
+
+test('of a paused run no further operator begins, neither in a node that runs nor in one that waits for room; then all of them do', async () => {
+  const holds = `${tell('first')}; until test -e "$MILLRACE_PIPELINE_DIR/go"; do sleep 0.05; done`;
+  const cpu = availableParallelism();
+  write(
+    [
+      { id: 'first', run: holds },
+      { id: 'second', run: tell('second'), after: ['first'] },
+      { id: 'other', run: tell('other') },
+    ],
+    [
+      `node_id: n, operator_ids: [first, second], resource: { cpu_request: ${cpu} }, priority: 1`,
+      `node_id: m, operator_ids: [other], resource: { cpu_request: ${cpu} }`,
+    ],
+  );
+  const running = place.start('run', 'line.yaml', '--json');
+  await running.line((text) => text.includes('"m.queued"'));
+  await expect.poll(() => existsSync(join(place.folder, 'told'))).toBe(true);
+  expect((await place.run('pause', 'latest')).code).toBe(0);
+  await running.line((text) => text.includes('"pipeline.paused"'));
+  writeFileSync(join(place.folder, 'go'), '');
+  // What must not happen has time to: the first one ends at once.
+  await setTimeout(1_500);
+  expect(told()).toEqual(['first']);
+
+  expect((await place.run('resume', 'latest')).code).toBe(0);
+
+  const { report } = jsonLines((await running.ended).stdout);
+  expect(report.status).toBe('completed');
+  expect(told()).toEqual(['first', 'second', 'other']);
 });

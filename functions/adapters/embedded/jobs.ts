@@ -2,7 +2,7 @@
 // the runner goes on, and the next engine finds it, or what it left.
 import { availableParallelism, totalmem } from 'node:os';
 import { setTimeout as pause } from 'node:timers/promises';
-import type { AttemptDesk, Jobs } from '#ports/jobs.ts';
+import type { AttemptDesk, JobRun, Jobs } from '#ports/jobs.ts';
 import { FORMAT } from '#schemas/ids.ts';
 import { limits } from '#schemas/limits.ts';
 import type { AttemptReport } from '#schemas/run.ts';
@@ -77,6 +77,8 @@ export function createJobs(options: JobsOptions): LocalJobs {
   const feeder = createFeeder(book, problem);
   // Runners that this engine has lost and not yet told the desk about.
   const gone = new Set<string>();
+  /** Runs of which nothing new begins, for the next runner. */
+  const paused = new Map<string, JobRun>();
   let office: RunnerOffice | undefined;
   const keeper = createRunnerKeeper({
     socket: directory.runnerSocket,
@@ -93,6 +95,8 @@ export function createJobs(options: JobsOptions): LocalJobs {
         takeOver(link, { book, heir, spools, again: gone.delete(link.hello.job) });
       }
       office = openOffice(link, { desk: options.desk, book, feeder, problem });
+      for (const run of paused.values())
+        void link.send({ frame: 'pause', ...run, paused: true }).catch(problem);
       feeder.renew(link);
     },
     unlinked: async (link) => {
@@ -129,6 +133,12 @@ export function createJobs(options: JobsOptions): LocalJobs {
       const given = new Set(feeder.drop(stops.map(({ name }) => name)).map(keyOf));
       const known = stops.filter(({ name }) => given.has(keyOf(name)) && book.has(name));
       if (known.length > 0) await keeper.link?.send({ frame: 'stop', stops: known });
+    },
+    pause: async ({ namespace, run }, isPaused) => {
+      const key = `${namespace}/${run}`;
+      if (isPaused) paused.set(key, { namespace, run });
+      else paused.delete(key);
+      await keeper.link?.send({ frame: 'pause', namespace, run, paused: isPaused });
     },
     adopt: async (names) => {
       await keeper.settle();

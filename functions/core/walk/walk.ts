@@ -91,10 +91,15 @@ function takeWanted(walking: Walking, wanted: 'run' | 'pause' | 'cancel'): void 
   }
 }
 
-/** What is asked of a run goes down to the runs that its nodes wait for. */
+/** What is asked of a run goes down to the runs that its nodes wait for, and to those who work on several steps for it. */
 function tellRuns({ graph, draft, commands }: Walking, wanted: 'run' | 'pause'): void {
-  if (draft.head.live === 0) return;
-  if (graph.plan.nodes.some(({ executor }) => executor.kind === 'pipeline'))
+  // Who was told to pause is told to go on, though all that ran has ended meanwhile.
+  if (wanted === 'pause' && draft.head.live === 0) return;
+  if (
+    graph.plan.nodes.some(
+      ({ executor }) => executor.kind === 'pipeline' || executor.kind === 'steps',
+    )
+  )
     commands.push({ command: 'tell-runs', wanted });
 }
 
