@@ -139,7 +139,11 @@ test('fail-fast waits for a handler that may still complete, and does not kill i
 
 test('a failure that says that others go on makes no group fail fast, also after a reload', () => {
   const failed = { result: 'failed', reason: 'exit', message: 'no', goesOn: true } as const;
-  const plan = aPlan().pipeline({ failFast: true }).node('a').node('b').node('c', { needs: ['a'] });
+  const plan = aPlan()
+    .pipeline({ failFast: true })
+    .node('a')
+    .node('b')
+    .node('c', { needs: ['a'] });
   const run = walkOf(plan);
   run.walk(run.outcome('a', failed)).reload();
   expect(run.status('b', 'c')).toEqual(['running', 'skipped']);
