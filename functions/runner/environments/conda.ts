@@ -6,12 +6,11 @@ import path from 'node:path';
 import type { Environment } from '#schemas/plan.ts';
 import type { Variables } from '../host-environment.ts';
 import { activated, activationScripts, BASE_PATH, keepActivation } from './activation.ts';
-import { ArchiveObject } from './archive-store.ts';
+import type { ArchiveObject } from './archive-store.ts';
 import { type Allowed, checkArguments, optionOf } from './extra-args.ts';
 import { EnvironmentFailed } from './failed.ts';
 import { programOf } from './find-tool.ts';
 import type { BuildPlace, EnvironmentKind, KeyParts, Source, Tools } from './kind.ts';
-import { unpack } from './unpack.ts';
 
 type CondaEnvironment = Extract<Environment, { kind: 'conda' }>;
 
@@ -48,7 +47,7 @@ function validate({ extraArgs = [] }: CondaEnvironment): void {
 }
 
 async function key(environment: CondaEnvironment, source: Source, tools: Tools): Promise<KeyParts> {
-  const archive = await ArchiveObject.at(environment, tools);
+  const archive = await archiveOf(environment, tools);
   const { tag, size } = await archive.look();
   const file = environmentFile(environment, source);
   return {
@@ -61,17 +60,24 @@ async function key(environment: CondaEnvironment, source: Source, tools: Tools):
   };
 }
 
+/** What signs and unpacks is loaded by those who need it: a runner starts without. */
+async function archiveOf(environment: CondaEnvironment, tools: Tools): Promise<ArchiveObject> {
+  const store = await import('./archive-store.ts');
+  return store.ArchiveObject.at(environment, tools);
+}
+
 async function build(
   environment: CondaEnvironment,
   source: Source,
   place: BuildPlace,
   tools: Tools,
 ): Promise<void> {
-  const archive = await ArchiveObject.at(environment, tools);
+  const archive = await archiveOf(environment, tools);
   const target = path.join(place.folder, 'env');
   await mkdir(target, { recursive: true });
   const object = await archive.look();
   place.say(`unpacking ${archive.name}, ${object.size} bytes`);
+  const { unpack } = await import('./unpack.ts');
   await unpack(archive.read(object), target, {
     ...{ name: archive.name, size: object.size, signal: tools.signal },
     windowLog: windowOf(environment.extraArgs ?? []),
