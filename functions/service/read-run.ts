@@ -1,5 +1,6 @@
 // Reads a run as people see it: the report. Statuses come from the state, times and reasons from the log, outputs from the attempts.
 
+import { shownAddress } from '#core/shown-address.ts';
 import type { State } from '#core/walk/state.ts';
 import { nodeView, view } from '#core/walk/view.ts';
 import { limits } from '#schemas/limits.ts';
@@ -70,7 +71,9 @@ export async function readReport(
     nodes,
     ...operatorsOf(memory.linked.plan, { nodes, environments, attempts: all }),
     environments,
-    sources: memory.start.sources,
+    sources: Object.fromEntries(
+      Object.entries(memory.start.sources).map(([name, source]) => [shownAddress(name), source]),
+    ),
   };
 }
 
@@ -323,7 +326,7 @@ function environmentOf(sources: Sources, node: PlanNode): RunReport['environment
       operator === undefined
         ? node.id
         : 'git' in operator
-          ? `${operator.git}#${operator.tag}`
+          ? `${shownAddress(operator.git)}#${operator.tag}`
           : operator.path,
     kind: executor.kind === 'prepare' ? executor.environment.kind : 'host',
     ...(prepared?.commit === undefined ? {} : { commit: prepared.commit }),

@@ -2,6 +2,7 @@
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
+import { shownAddress } from '#core/shown-address.ts';
 import { operatorCode } from '#runner/code/operator-code.ts';
 import { resolve } from '#runner/code/resolve.ts';
 import { type GitServer, serveGit } from '#support/git-server.ts';
@@ -145,4 +146,13 @@ test('a branch and a commit are no tags; lightweight and annotated ones are', as
     ok: false,
     message: expect.stringMatching(/is no tag of .* looks like a commit; wanted a tag/),
   });
+});
+
+test.each([
+  ['https://me:secret@host/a.git#v1', 'https://host/a.git#v1'],
+  ['ssh://git:secret@host/a.git', 'ssh://git@host/a.git'],
+  ['git@host:a.git', 'git@host:a.git'],
+  ['./code', './code'],
+])('%s is shown without its password', (address, without) => {
+  expect(shownAddress(address)).toBe(without);
 });

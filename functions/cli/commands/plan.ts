@@ -3,6 +3,7 @@ import { digestOf } from '#core/compile/canonical.ts';
 import { Rejected } from '#errors/families.ts';
 import type { Prepared, PrepareOptions } from '#local/prepare-run.ts';
 import { cacheDirectory } from '#local/settings.ts';
+import { shown } from '#runner/code/address.ts';
 import { inherited } from '#runner/host-environment.ts';
 import type { Plan } from '#schemas/plan.ts';
 import type { RunRequest } from '#service/control.ts';
@@ -88,8 +89,15 @@ function asJson(
     inherited: variables,
     inputs: request.inputs,
     warnings,
-    plan: compiled,
+    plan: withoutPasswords(compiled),
   };
+}
+
+/** A plan for people; what runs has the addresses as they were written. */
+function withoutPasswords(compiled: Plan): unknown {
+  return JSON.parse(JSON.stringify(compiled), (key, value) =>
+    key === 'git' && typeof value === 'string' ? shown(value) : value,
+  );
 }
 
 /** Those of the pipelines below as well; each is looked for from the folder of its file. */

@@ -2,6 +2,7 @@
 
 import path from 'node:path';
 import { message } from '#core/messages.ts';
+import { shownAddress } from '#core/shown-address.ts';
 import { SourceProblem } from './problem.ts';
 
 export interface RepositoryAddress {
@@ -35,11 +36,8 @@ function withScheme(git: string, scheme: string): RepositoryAddress {
   return { url: git, local: scheme === 'file' };
 }
 
-/** As shown to people: without a password. The user of an ssh address is no secret, and part of how one gets there. */
-export function shown(url: string): string {
-  if (/^(git\+)?ssh:/i.test(url)) return url.replace(/^([a-z+]+:\/\/[^/@:]*):[^/@]*@/i, '$1@');
-  return url.replace(/^([a-z+]+:\/\/)[^/@]*@/i, '$1');
-}
+/** As shown to people: without a password. */
+export const shown = shownAddress;
 
 /** A tag that git accepts as one and that cannot be taken for anything else. */
 export function checkTag(tag: string): void {

@@ -60,6 +60,9 @@ export async function fetchCommit(
   throw new SourceProblem(message('repository_missing', 'gone', { ...filling, tag: wanted.tag }));
 }
 
+/** All branches and tags. */
+const EVERYTHING = ['+refs/heads*:refs/heads*', '+refs/tags*:refs/tags*'];
+
 /** Makes sure that a commit which a submodule names is in the mirror of its repository. Throws SourceProblem. */
 export async function fetchAny(
   context: GitContext,
@@ -72,7 +75,7 @@ export async function fetchAny(
   if (context.offline === true && !address.local)
     throw new SourceProblem(message('repository_missing', 'offline', filling));
   // Not every server gives a commit that is asked for by its name: then all branches and tags are fetched.
-  for (const refspecs of [[commit], ['+refs/heads/*:refs/heads/*', '+refs/tags/*:refs/tags/*']]) {
+  for (const refspecs of [[commit], EVERYTHING]) {
     const last = refspecs.length > 1;
     const fetched = fetchByName(context, { address, mirror, refspecs });
     if (!last) await fetched.catch((error: unknown) => refuseUnlessSource(error));
