@@ -1,6 +1,6 @@
 // Environments of conda, from archives that the real conda-pack made, fetched from a store that speaks S3.
 import { execFileSync } from 'node:child_process';
-import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { PutObjectCommand } from '@aws-sdk/client-s3';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
@@ -8,21 +8,10 @@ import { operatorCode } from '#runner/code/operator-code.ts';
 import { activation, type Ensured, ensureEnvironment } from '#runner/environments/build.ts';
 import { type FreshBucket, freshBucket } from '#support/aws/buckets.ts';
 import { ministack } from '#support/aws/clients.ts';
+import { packedEnvironment } from '#support/conda-archive.ts';
 import { temporaryFolder } from '../runner/engine.ts';
-import { channel, condaPython, condaStandIn, pixiProgram } from '../runner/environment-tools.ts';
-import { aRepository, writeFiles } from '../runner/sources.ts';
-
-const MANIFEST = `
-[project]
-name = "demo"
-version = "0.1.0"
-channels = ["${channel()}"]
-platforms = ["linux-64"]
-
-[dependencies]
-python = "*"
-hello-tool = "<2"
-`;
+import { channel, condaPython, condaStandIn } from '../runner/environment-tools.ts';
+import { aRepository } from '../runner/sources.ts';
 
 describe.skipIf(ministack === '')('conda', () => {
   let shared: string;
@@ -35,7 +24,7 @@ describe.skipIf(ministack === '')('conda', () => {
   beforeAll(async () => {
     bucket = await freshBucket(ministack);
     shared = temporaryFolder();
-    archive = packed(shared);
+    ({ archive } = packedEnvironment(shared));
     await put('envs/feature v1+.zst', archive);
   }, 120_000);
   afterAll(async () => {
@@ -176,21 +165,6 @@ describe.skipIf(ministack === '')('conda', () => {
     expect(said).toContain('warning: the environment is as it was packed');
   });
 });
-
-/** conda-pack's archive of a prefix that pixi made. */
-function packed(folder: string): Buffer {
-  const env = { ...process.env, PIXI_CACHE_DIR: path.join(folder, 'cache') };
-  writeFiles(folder, { 'pixi.toml': MANIFEST });
-  execFileSync(pixiProgram(), ['install'], { cwd: folder, env, stdio: 'ignore' });
-  const prefix = path.join(folder, '.pixi/envs/default');
-  // conda writes it, pixi does not.
-  writeFileSync(path.join(prefix, 'conda-meta/history'), '');
-  const file = path.join(folder, 'env.tar.zst');
-  const tool = path.join(path.dirname(condaPython()), 'conda-pack');
-  execFileSync(tool, ['-q', '-p', prefix, '-o', file], { stdio: 'ignore' });
-  rmSync(path.join(folder, '.pixi'), { recursive: true });
-  return readFileSync(file);
-}
 
 /** The stand-in, run by the Python that has its library. */
 function standIn(folder: string): string {
