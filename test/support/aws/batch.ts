@@ -51,8 +51,9 @@ export interface PlayedBatchOptions {
 
 export class PlayedBatch {
   readonly faults: BatchFaults = {};
-  /** Names of what was submitted, in order. */
+  /** Names of what was submitted, in order, and when, in the clock of `performance`. */
   readonly submitted: string[] = [];
+  readonly submittedAt: number[] = [];
   /** What was asked, by the name of the operation. */
   readonly asked: Record<string, number> = {};
   readonly #options: PlayedBatchOptions;
@@ -178,6 +179,7 @@ export class PlayedBatch {
     this.#check(asked);
     const job = new Job(asked);
     this.submitted.push(asked.jobName);
+    this.submittedAt.push(performance.now());
     this.#jobs.set(job.id, job);
     const size = asked.arrayProperties?.size ?? 0;
     for (let index = 0; index < size; index += 1) {

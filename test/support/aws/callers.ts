@@ -1,5 +1,6 @@
 // Which function of the emulator speaks on a connection: its process is found by the port.
 import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
+import type { Socket } from 'node:net';
 import { variableOf } from '#runner/processes.ts';
 
 export interface Caller {
@@ -10,10 +11,10 @@ export interface Caller {
 
 const NAME = 'AWS_LAMBDA_FUNCTION_NAME';
 
-/** Undefined where it is no function's. */
-export function callerOf(port: number | undefined): Caller | undefined {
-  if (port === undefined) return undefined;
-  const inode = socketOf(port);
+/** Who is at the other end of a connection that came in. Undefined where it is no function. */
+export function callerOf({ remotePort, localPort }: Socket): Caller | undefined {
+  if (remotePort === undefined || localPort === undefined) return undefined;
+  const inode = socketOf(remotePort, localPort);
   if (inode === undefined) return undefined;
   for (const pid of readdirSync('/proc')
     .filter((name) => /^\d+$/.test(name))
@@ -25,12 +26,12 @@ export function callerOf(port: number | undefined): Caller | undefined {
   return undefined;
 }
 
-/** Connections over IPv4 of this machine, one a line: `sl local remote state …  inode`. */
-function socketOf(port: number): string | undefined {
-  const wanted = `:${port.toString(16).toUpperCase().padStart(4, '0')}`;
+/** Connections over IPv4 of this machine, one a line: `sl local remote state …  inode`. Those that are closing have no inode. */
+function socketOf(from: number, to: number): string | undefined {
+  const end = (port: number): string => `:${port.toString(16).toUpperCase().padStart(4, '0')}`;
   for (const line of readFileSync('/proc/net/tcp', 'utf8').split('\n').slice(1)) {
-    const words = line.trim().split(/\s+/);
-    if (words[1]?.endsWith(wanted) === true) return words[9];
+    const [, local = '', remote = '', , , , , , , inode = '0'] = line.trim().split(/\s+/);
+    if (inode !== '0' && local.endsWith(end(from)) && remote.endsWith(end(to))) return inode;
   }
   return undefined;
 }

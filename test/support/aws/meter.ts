@@ -82,7 +82,7 @@ export class Meter {
     // Objects may be large; they are passed on as they come.
     if (service === 's3') return await this.#flow(asked, answer);
     const body = await bytesOf(asked);
-    const caller = () => callerOf(asked.socket.remotePort);
+    const caller = () => callerOf(asked.socket);
     const fault = this.fault?.({ service, operation, body, caller });
     if (fault === 'refused') {
       answer.writeHead(503, { 'content-type': 'application/x-amz-json-1.0' });

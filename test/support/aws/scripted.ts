@@ -7,6 +7,7 @@ import {
   type AttemptVerb,
   attemptVerbs,
   jobVariables,
+  type LogPart,
 } from '#schemas/attempts.ts';
 import type { AttemptResult } from '#schemas/run.ts';
 import type { AttemptName } from '#schemas/work-order.ts';
@@ -19,6 +20,8 @@ export interface ScriptedOptions {
   readonly script: Script;
   /** Requests under way at the same time. */
   readonly atOnce?: number;
+  /** What each program printed: one line of its log, sent along with the report. */
+  readonly printed?: string;
 }
 
 const TRIES = 8;
@@ -30,6 +33,8 @@ export class Scripted implements Containers {
   #room: number;
   /** Attempts that were claimed, in order: `address attempt`. What is here twice was done twice. */
   readonly claimed: string[] = [];
+  /** When the report of an attempt was begun to be sent, in the clock of `performance`. */
+  readonly reportedAt = new Map<string, number>();
   /** What went wrong between job and API. */
   readonly failures: string[] = [];
 
@@ -81,8 +86,16 @@ export class Scripted implements Containers {
     const result = await Promise.race([this.#options.script(claim.name), stopped]);
     if (gone.aborted) return { exitCode: 137 };
     const report = { result, startedAt, endedAt: Date.now() };
-    await this.#ask(container, 'report', { ...job, report }, gone);
+    this.reportedAt.set(claim.name.address, performance.now());
+    await this.#ask(container, 'report', { ...job, report, ...this.#log(startedAt) }, gone);
     return { exitCode: result.result === 'completed' ? 0 : 1 };
+  }
+
+  #log(at: number): { log?: LogPart } {
+    const { printed } = this.#options;
+    if (printed === undefined) return {};
+    const line = { n: 1, at, step: 'step_1', stream: 'stdout', text: printed };
+    return { log: { first: 1, text: `${JSON.stringify(line)}\n` } };
   }
 
   async #ask<V extends AttemptVerb>(
