@@ -7,6 +7,7 @@ import { operatorCode } from '#runner/code/operator-code.ts';
 import { activation, ensureEnvironment, useEnvironment } from '#runner/environments/build.ts';
 import { listEnvironments, pruneEnvironments, why } from '#runner/environments/manage.ts';
 import { checkExtraArgs } from '#runner/environments/uv-args.ts';
+import { seemsToFit } from '#runner/environments/uv-lock.ts';
 import { Engine, RunnerProcess, temporaryFolder } from './engine.ts';
 import { anOrder } from './orders.ts';
 import { aCommit, aProject, aRepository, writeFiles } from './sources.ts';
@@ -23,6 +24,11 @@ beforeEach(() => {
 });
 
 afterEach(() => rmSync(folder, { recursive: true, force: true }));
+
+function aProjectWithoutLock(): Record<string, string> {
+  const { 'uv.lock': _, ...files } = aProject();
+  return files;
+}
 
 const code = (tag = 'v1.0.0') =>
   operatorCode(context, { operator: { git: './clean', tag }, folder, sources: {} });
@@ -121,6 +127,37 @@ test('a build that was killed is never used', async () => {
   expect(built).toMatchObject({ built: true });
   const python = path.join(built?.folder ?? '', 'env/bin/python');
   expect(execFileSync(python, ['-c', 'print(1)'], { encoding: 'utf8' })).toBe('1\n');
+});
+
+test('a lock that no longer fits is a warning with the command that mends it; without one what was resolved is kept, and said', async () => {
+  let said = '';
+  const onOutput = (chunk: Buffer) => {
+    said += String(chunk);
+  };
+  const told = { ...context, onOutput };
+  await ensureEnvironment(uv, await code(), told);
+  expect(said).not.toMatch(/warning|note/);
+  // `six` is wanted, and the lock knows nothing of it.
+  const wants = aProject()['pyproject.toml']?.replace('[]', '["six"]') ?? '';
+  aCommit(path.join(folder, 'clean'), { 'pyproject.toml': wants }, 'v2.0.0');
+  await ensureEnvironment(uv, await code('v2.0.0'), told);
+  expect(said).toContain('warning: uv.lock no longer fits pyproject.toml');
+  execFileSync('git', ['rm', '-q', 'uv.lock'], { cwd: path.join(folder, 'clean') });
+  aCommit(path.join(folder, 'clean'), aProjectWithoutLock(), 'v3.0.0');
+  const resolved = await ensureEnvironment(uv, await code('v3.0.0'), told);
+  expect(said).toContain('note: there is no uv.lock');
+  expect(existsSync(path.join(resolved?.folder ?? '', 'uv.lock'))).toBe(true);
+});
+
+test('what a lock was made for is compared as names and versions are written', () => {
+  const project = (...wants: string[]) =>
+    `[project]\nname = "A_b"\ndependencies = ${JSON.stringify(wants)}\n`;
+  const lock =
+    '[[package]]\nname = "a-b"\nsource = { virtual = "." }\n[package.metadata]\nrequires-dist = [{ name = "pandas", extras = ["x"], specifier = ">=2,<3" }, { name = "six" }]\n';
+  expect(seemsToFit(project('Pandas[x] >=2, <3', 'six; python_version > "3"'), lock)).toBe(true);
+  expect(seemsToFit(project('pandas>=2', 'six'), lock)).toBe(false);
+  expect(seemsToFit(project('pandas[x]>=2,<3'), lock)).toBe(false);
+  expect(seemsToFit('[', lock)).toBe(false);
 });
 
 test('activation puts its programs first on PATH', () => {

@@ -8,8 +8,16 @@ import { copyTree } from '../code/working-tree.ts';
 import type { Variables } from '../host-environment.ts';
 import { emptyEnvironment } from './empty-environment.ts';
 import { EnvironmentFailed } from './failed.ts';
-import type { BuildPlace, EnvironmentKind, KeyParts, Source, Tools } from './kind.ts';
+import type {
+  BuildPlace,
+  CommandOptions,
+  EnvironmentKind,
+  KeyParts,
+  Source,
+  Tools,
+} from './kind.ts';
 import { checkExtraArgs } from './uv-args.ts';
+import { seemsToFit } from './uv-lock.ts';
 import { findInterpreter, findUv } from './uv-tool.ts';
 
 type UvEnvironment = Extract<Environment, { kind: 'uv' }>;
@@ -66,13 +74,32 @@ async function build(
   const options = { folder: project, environment: buildVariables(target, interpreter.path, tools) };
   const run = (args: readonly string[]) => place.command(tool.program, args, options);
   await copyTree(await emptyEnvironment(tool, interpreter, place, tools), target);
-  if (!existsSync(path.join(project, 'uv.lock'))) await run(['lock']);
+  const { pyproject, lock } = readProject(environment, source);
+  if (lock === undefined) await run(['lock']);
+  else if (!seemsToFit(pyproject, lock)) await tellStaleLock(tool.program, place, options);
   await run([
     ...['sync', '--frozen', '--no-dev', '--no-editable', '--project', project],
     ...(environment.extraArgs ?? []),
   ]);
   await keepLock(project, place.folder);
+  if (lock === undefined)
+    place.say(
+      `note: there is no uv.lock: packages were resolved, and what was found is kept in ${path.join(place.folder, 'uv.lock')}; beside pyproject.toml it makes every build the same`,
+    );
   await rm(copyFolder(place), { recursive: true, force: true });
+}
+
+/** What the lock says is built all the same. */
+async function tellStaleLock(
+  program: string,
+  place: BuildPlace,
+  options: CommandOptions,
+): Promise<void> {
+  const end = await place.attempt(program, ['lock', '--check'], options);
+  if (end.code !== 0 && /needs to be updated/.test(end.stderr))
+    place.say(
+      'warning: uv.lock no longer fits pyproject.toml: what it says is installed; mend it with: uv lock',
+    );
 }
 
 const copyFolder = (place: BuildPlace): string => path.join(place.folder, 'source');
