@@ -87,6 +87,11 @@ function watchWalker(watch: Watch, { walker: { machine }, programs }: CoreStack)
     says: 'A run was halted: its ticks kept failing. It waits for a person.',
     runbook: 'a-run-is-halted',
   });
+  watch.alarm('runs-halted-by-sweep', {
+    metric: told(programs.sweep, 'RunsHalted'),
+    says: 'A run was halted: its walks died at work again and again. It waits for a person.',
+    runbook: 'a-run-is-halted',
+  });
   watch.graph(
     'Walks',
     machine.metricStarted(sum),

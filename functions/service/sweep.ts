@@ -1,9 +1,10 @@
 // Looks after all runs that are not over, every few minutes: walks that died are begun anew, attempts whose end nobody heard of are settled.
 // Everything else is awake by itself, so what a sweep costs is a read or two for each run.
-import { Conflict, NotFound } from '#errors/families.ts';
+import { Conflict, Defect, NotFound } from '#errors/families.ts';
 import type { Walks } from '#ports/small.ts';
 import type { Item, Query } from '#ports/table.ts';
 import { limits } from '#schemas/limits.ts';
+import { advanceFailed } from './advance-run.ts';
 import { inParallel } from './in-parallel.ts';
 import { activeRunsKey, bellKey, headKey, NAMESPACES, type RunRef } from './keys.ts';
 import type { Service } from './service.ts';
@@ -20,6 +21,8 @@ export interface SweepParts {
   readonly failed: (ref: RunRef, error: unknown) => void;
   /** Told of each walk that was begun. */
   readonly began: (ref: RunRef) => void;
+  /** Told of each run that is halted because its walks die again and again. */
+  readonly halted: (ref: RunRef) => void;
 }
 
 export interface Swept {
@@ -33,6 +36,9 @@ export interface Swept {
   /** Runs whose attempts were left to the next sweep. */
   left: number;
 }
+
+/** What is told of a walk that was killed. */
+const DIED = 'its walk ended at work without a word: out of memory or time, or stopped by somebody';
 
 /** Looks after every run of every namespace. What one run rejects with keeps no other from being looked after. */
 export async function sweep(parts: SweepParts): Promise<Swept> {
@@ -97,6 +103,11 @@ async function lookAfterWalk(
       await service.table.update(bellKey(ref), { set: { suspectAt: now } });
       return false;
     case 'dead':
+      // Killed at work, by its memory or its time, it could note nothing: this is where that is counted. One that slept was stopped.
+      if (!seen.asleep && (await advanceFailed(service, ref, new Defect(DIED))) === 'halted') {
+        parts.halted(ref);
+        return false;
+      }
       if (await beginNextWalk({ table: service.table, clock: service.clock, walks }, ref, seen)) {
         swept.walks += 1;
         parts.began(ref);

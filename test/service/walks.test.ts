@@ -448,6 +448,31 @@ describe('a sweep', () => {
     expect((await report(run)).status).toBe('running');
   });
 
+  test('halts a run whose walks are killed at work again and again; once parked, what was counted is forgotten', async () => {
+    const run = await here.create(two);
+    const killed = async (times: number): Promise<void> => {
+      for (let time = 0; time < times; time += 1) {
+        // The function is killed: nobody answers the machine, nothing is noted.
+        here.forgetCalls();
+        for (const execution of here.machine.running) here.machine.abort(execution);
+        later(limits.walkSilence + MINUTE);
+        await here.sweepOnly();
+      }
+    };
+    await killed(limits.failedAdvances - 1);
+    expect(here.halted).toEqual([]);
+    await here.settle();
+    expect(here.ports.jobs.held).toEqual(['a']);
+    expect((await here.service.bells.read(run))?.failed).toBe(0);
+    await here.reportAll(['a']);
+    await killed(limits.failedAdvances);
+    expect(here.halted).toEqual([run]);
+    expect((await report(run)).status).toBe('halted');
+    await resumeRun(here.service, run);
+    await here.settle();
+    expect(here.ports.jobs.held).toEqual(['b']);
+  });
+
   test('rings again where whoever rang died before the token was sent', async () => {
     await here.start(two);
     const run = await onlyRun();

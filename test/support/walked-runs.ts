@@ -43,6 +43,8 @@ export class WalkedRuns {
   /** Milliseconds that a tick has left. */
   remaining = 60_000;
   readonly ticked: Ticked[] = [];
+  /** Runs that sweeps halted. */
+  readonly halted: RunRef[] = [];
   /** What became of messages of alarms. */
   readonly rung: AlarmStep[] = [];
   sleeping: Sleeping[] = [];
@@ -141,6 +143,13 @@ export class WalkedRuns {
   }
 
   async sweep(): Promise<Swept> {
+    const swept = await this.sweepOnly();
+    await this.settle();
+    return swept;
+  }
+
+  /** Ticks that it leads to are called, and not done. */
+  async sweepOnly(): Promise<Swept> {
     const failures: unknown[] = [];
     const swept = await sweep({
       service: this.service,
@@ -148,8 +157,8 @@ export class WalkedRuns {
       remaining: () => this.remaining,
       failed: (_, error) => void failures.push(error),
       began: () => {},
+      halted: (ref) => void this.halted.push(ref),
     });
-    await this.settle();
     if (failures.length > 0) throw failures[0];
     return swept;
   }

@@ -4,7 +4,7 @@ import type { SweepParts, Swept } from '#service/sweep.ts';
 import type { Call } from './call.ts';
 import { about } from './wrap.ts';
 
-export const tellingOf = (call: Call): Pick<SweepParts, 'failed' | 'began'> => ({
+export const tellingOf = (call: Call): Pick<SweepParts, 'failed' | 'began' | 'halted'> => ({
   failed: ({ namespace, run }: RunRef, error) => {
     call.count('SweepsFailed');
     const text = error instanceof Error ? error.message : String(error);
@@ -14,6 +14,10 @@ export const tellingOf = (call: Call): Pick<SweepParts, 'failed' | 'began'> => (
   },
   began: ({ namespace, run }) =>
     call.say('warn', `the walk of run ${run} was dead: another one was begun`, { namespace, run }),
+  halted: ({ namespace, run }) => {
+    call.count('RunsHalted');
+    call.say('error', `run ${run} is halted: its walks die again and again`, { namespace, run });
+  },
 });
 
 export function saySwept({ runs, walks, rung, attempts, left }: Swept, call: Call): void {
