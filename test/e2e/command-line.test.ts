@@ -83,7 +83,7 @@ test('beside a run other commands are clients of its engine', async () => {
   // A line is shown once no earlier one can come any more.
   await expect
     .poll(async () => (await place.run('logs', 'latest', 'held')).stdout, { timeout: 10_000 })
-    .toMatch(/^..:..:.. waiting\n$/);
+    .toMatch(/^\S+ INFO held\S* stdout \| waiting\n$/);
   expect((await place.run('pause', 'latest')).code).toBe(0);
   expect(runReport.parse(JSON.parse((await place.run('show', run, '--json')).stdout)).status).toBe(
     'paused',

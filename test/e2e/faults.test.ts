@@ -58,14 +58,14 @@ describe('a program that', () => {
     expect(place.programs).toEqual([]);
   });
 
-  test('prints 100 MB completes; its log is bounded and keeps the first and the last line', async () => {
+  test('prints 100 MB completes; its log has the first and the last line', async () => {
     const { place } = await faulty({
       command:
         'echo first; head -c 100000000 /dev/zero | tr "\\0" x | fold -w 999; echo; echo last',
       wanted: { status: 'completed' },
     });
     const { stdout } = await place.run('logs', 'latest', 'bad');
-    expect(stdout).toMatch(/^..:..:.. first\n/);
+    expect(stdout).toMatch(/^\S+ INFO bad\S* stdout \| first\n/);
     expect(stdout).toMatch(/last\n$/);
     expect(stdout.length).toBeGreaterThan(10_000_000);
     expect(stdout.length).toBeLessThan(250_000_000);
