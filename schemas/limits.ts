@@ -154,7 +154,9 @@ export const limits = {
   /** Milliseconds after which no line with an earlier time is expected any more. */
   logSettle: 300,
   /** Log segments kept of one attempt; the first and the newest ones stay. */
-  logSegments: 100,
+  logSegments: 10,
+  /** The same for operators of a production line, of which all that they print is kept. */
+  lineLogSegments: 100,
   /** Older files of a pipeline's log that are kept however young they are. */
   logFiles: 1_000,
   /** Milliseconds to wait for another process that begins a new file of a log. */

@@ -39,11 +39,13 @@ export class LogWriter {
   readonly #kept: { number: number; first: number }[] = [];
   #droppedFrom: number | undefined;
   #broken: string | undefined;
+  readonly #most: number;
   #copy: LogCopy | undefined;
 
   constructor(folder: string, copy?: LogCopy) {
     this.#folder = folder;
     this.#copy = copy;
+    this.#most = copy === undefined ? limits.logSegments : limits.lineLogSegments;
   }
 
   /** Why the log stopped, when the disk refused it. The program goes on without. */
@@ -118,7 +120,7 @@ export class LogWriter {
     this.#bytes = 0;
     this.#descriptor = openSync(path.join(this.#folder, segmentName(this.#segment)), 'a', 0o600);
     this.#kept.push({ number: this.#segment, first });
-    if (this.#kept.length > limits.logSegments) this.#drop();
+    if (this.#kept.length > this.#most) this.#drop();
   }
 
   /** The second oldest goes: how a program began is worth more than its middle. */

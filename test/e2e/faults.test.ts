@@ -58,7 +58,7 @@ describe('a program that', () => {
     expect(place.programs).toEqual([]);
   });
 
-  test('prints 100 MB completes; its log has the first and the last line', async () => {
+  test('prints 100 MB completes; its log is bounded and keeps the first and the last line', async () => {
     const { place } = await faulty({
       command:
         'echo first; head -c 100000000 /dev/zero | tr "\\0" x | fold -w 999; echo; echo last',
