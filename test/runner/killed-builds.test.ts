@@ -12,7 +12,10 @@ import { pixiProgram } from './environment-tools.ts';
 import { anOrder } from './orders.ts';
 import { aProject, aRepository } from './sources.ts';
 
-const ROUNDS = 15;
+/** Kills of each kind; `MILLRACE_BUILD_KILLS=15` for as many as the page on environments tells of. */
+const ROUNDS = Number(process.env['MILLRACE_BUILD_KILLS'] ?? 5);
+/** Milliseconds of a build over which the kills are spread. */
+const SPREAD = 600;
 const operator = { git: './clean', tag: 'v1.0.0' };
 const KINDS = [
   { kind: 'uv', project: 'pyproject.toml' },
@@ -48,7 +51,7 @@ async function killedBuild(
   const runner = new RunnerProcess({ ...context, dataDir, env: host });
   const engine = await Engine.connect(runner);
   engine.start({ ...anOrder([]), folder, work: { kind: 'prepare', operator, environment: kind } });
-  await new Promise((resolve) => setTimeout(resolve, round * 40));
+  await new Promise((resolve) => setTimeout(resolve, (round * SPREAD) / ROUNDS));
   await runner.kill();
 }
 
