@@ -222,6 +222,9 @@ test.each([
   ['--project=/tmp'],
   ['--directory', '/'],
   ['--python', 'x'],
+  ['--python', '/usr/bin/python3'],
+  ['--python=../python'],
+  ['-p'],
   ['--target=/'],
   ['--extra'],
   ['requests'],
@@ -230,7 +233,26 @@ test.each([
 });
 
 test('options that choose what is installed may', () => {
-  checkExtraArgs(['--extra', 'plots', '--group=dev', '--no-build']);
+  checkExtraArgs(['--extra', 'plots', '--group=dev', '--no-build', '--no-cache']);
+  checkExtraArgs(['--python', '3.11']);
+  checkExtraArgs(['-p', 'cpython@>=3.11,<3.14', '--no-cache']);
+});
+
+test('a version of Python that is asked for is the one that the environment is made of, or is said to be missing', async () => {
+  const version = execFileSync('python3', [
+    '-c',
+    'import sys; print("%d.%d" % sys.version_info[:2])',
+  ])
+    .toString()
+    .trim();
+  const asked = { ...uv, extraArgs: ['--python', version, '--no-cache'] };
+  const ensured = await ensureEnvironment(asked, await code(), context);
+  const { parts } = why(context.cacheDir, ensured?.key ?? '')?.marker ?? { parts: {} };
+  expect(parts).toMatchObject({ python: expect.stringContaining(` ${version}.`) });
+  const missing = { ...uv, extraArgs: ['--python=3.1'] };
+  await expect(ensureEnvironment(missing, await code(), context)).rejects.toThrow(
+    /no Python .*3\.1/s,
+  );
 });
 
 test('uv of the installation is found', () => {

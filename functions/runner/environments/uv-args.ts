@@ -1,5 +1,6 @@
 // Which options of `uv sync` a pipeline may add. Those that would move the target, the project or the cache, or that undo the
 // lock, are not among them.
+import { optionOf, withoutOptions } from './extra-args.ts';
 import { EnvironmentFailed } from './failed.ts';
 
 /** Options that take no value. */
@@ -10,6 +11,7 @@ const FLAGS: ReadonlySet<string> = new Set([
   '--compile-bytecode',
   '--no-build',
   '--no-build-isolation',
+  '--no-cache',
   '--no-binary',
   '--no-default-groups',
   '--no-install-local',
@@ -21,6 +23,7 @@ const FLAGS: ReadonlySet<string> = new Set([
   '--reinstall',
   '--require-build-hashes',
   '--verbose',
+  '-n',
   '-q',
   '-v',
 ]);
@@ -45,8 +48,24 @@ const WITH_VALUE: ReadonlySet<string> = new Set([
   '--no-group',
   '--no-install-package',
   '--package',
+  '--python',
   '--reinstall-package',
+  '-p',
 ]);
+
+/** `3.11`, `>=3.11,<3.13`, `pypy@3.10`. A path would be another interpreter on another machine. */
+const VERSION =
+  /^(?:(?:cpython|pypy|graalpy)@?)?[<>=~!]{0,2}\d[\d.*+a-z]*(?:,[<>=~!]{1,2}\d[\d.*]*)*$/i;
+
+/** The interpreter that is asked for, and the arguments without it: which one is found is decided before anything is built. */
+export function pythonIn(args: readonly string[]): {
+  readonly python: string | undefined;
+  readonly others: readonly string[];
+} {
+  const python = optionOf(args, '--python', '-p');
+  if (python !== undefined && !VERSION.test(python)) refuse(`--python ${python}`);
+  return { python, others: withoutOptions(args, '--python', '-p') };
+}
 
 /** Throws EnvironmentFailed, naming the first argument that may not pass. */
 export function checkExtraArgs(args: readonly string[]): void {
@@ -60,6 +79,7 @@ export function checkExtraArgs(args: readonly string[]): void {
     const next = args[index];
     if (next === undefined || next.startsWith('-')) refuse(arg, ' without its value');
   }
+  pythonIn(args);
 }
 
 function refuse(arg: string, why = ''): never {

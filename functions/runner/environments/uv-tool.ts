@@ -22,6 +22,12 @@ export function findUv(tools: Tools): Promise<Uv> {
   return findTool(UV, tools);
 }
 
+/** Of a project, and where its arguments name one, the one that they name. */
+export interface WantedInterpreter {
+  readonly project: string;
+  readonly python: string | undefined;
+}
+
 const ASK =
   'import json,sys,platform; print(json.dumps({"path": getattr(sys, "_base_executable", None) or sys.executable, "version": platform.python_implementation() + " " + sys.version.split()[0]}))';
 
@@ -30,19 +36,31 @@ const ASK =
  * it decides by folder and variables that a build does not have. Answers are kept as long as nothing they depend on changes:
  * uv looks at every interpreter there is, which takes longer than most builds.
  */
-export async function findInterpreter(uv: Uv, project: string, tools: Tools): Promise<Interpreter> {
-  const question = JSON.stringify([uv, wishesOf(project), searched(tools.host)]);
+export async function findInterpreter(
+  uv: Uv,
+  wanted: WantedInterpreter,
+  tools: Tools,
+): Promise<Interpreter> {
+  const wishes = [...wishesOf(wanted.project), wanted.python ?? ''];
+  const question = JSON.stringify([uv, wishes, searched(tools.host)]);
   const known = recall(tools.cacheDir, question);
   if (known !== undefined) return known;
-  const found = await searchInterpreter(uv, project, tools);
+  const found = await searchInterpreter(uv, wanted, tools);
   remember(tools.cacheDir, question, found);
   return found;
 }
 
-async function searchInterpreter(uv: Uv, project: string, tools: Tools): Promise<Interpreter> {
+async function searchInterpreter(
+  uv: Uv,
+  { project, python }: WantedInterpreter,
+  tools: Tools,
+): Promise<Interpreter> {
   const asked = await callTool({
     program: uv.program,
-    args: ['python', 'find', '--no-python-downloads', '--no-progress', '--project', project],
+    args: [
+      ...['python', 'find', '--no-python-downloads', '--no-progress', '--project', project],
+      ...(python === undefined ? [] : ['--', python]),
+    ],
     folder: project,
     environment: { ...tools.host, NO_COLOR: '1' },
     timeout: limits.gitTimeout,

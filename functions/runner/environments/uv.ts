@@ -16,7 +16,7 @@ import type {
   Source,
   Tools,
 } from './kind.ts';
-import { checkExtraArgs } from './uv-args.ts';
+import { checkExtraArgs, pythonIn } from './uv-args.ts';
 import { seemsToFit } from './uv-lock.ts';
 import { findInterpreter, findUv } from './uv-tool.ts';
 
@@ -38,7 +38,8 @@ function validate(environment: UvEnvironment, source: Source): void {
 async function key(environment: UvEnvironment, source: Source, tools: Tools): Promise<KeyParts> {
   const tool = await findUv(tools);
   const { folder, pyproject, lock } = readProject(environment, source);
-  const interpreter = await findInterpreter(tool, folder, tools);
+  const { python } = pythonIn(environment.extraArgs ?? []);
+  const interpreter = await findInterpreter(tool, { project: folder, python }, tools);
   return {
     kind: 'uv',
     lock: lock === undefined ? 'none' : hash(lock),
@@ -69,7 +70,8 @@ async function build(
 ): Promise<void> {
   const tool = await findUv(tools);
   const project = await projectFor(environment, source, place);
-  const interpreter = await findInterpreter(tool, project, tools);
+  const { python, others } = pythonIn(environment.extraArgs ?? []);
+  const interpreter = await findInterpreter(tool, { project, python }, tools);
   const target = path.join(place.folder, 'env');
   const options = { folder: project, environment: buildVariables(target, interpreter.path, tools) };
   const run = (args: readonly string[]) => place.command(tool.program, args, options);
@@ -79,7 +81,7 @@ async function build(
   else if (!seemsToFit(pyproject, lock)) await tellStaleLock(tool.program, place, options);
   await run([
     ...['sync', '--frozen', '--no-dev', '--no-editable', '--project', project],
-    ...(environment.extraArgs ?? []),
+    ...others,
   ]);
   await keepLock(project, place.folder);
   if (lock === undefined)
