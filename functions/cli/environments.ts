@@ -3,7 +3,7 @@ import type { Decoded } from '#core/layers/decode.ts';
 import { cacheDirectory } from '#local/settings.ts';
 import { operatorCode } from '#runner/code/operator-code.ts';
 import { type Ensured, ensureEnvironment } from '#runner/environments/build.ts';
-import type { Tools } from '#runner/environments/kind.ts';
+import type { KeyParts, Tools } from '#runner/environments/kind.ts';
 import { kindOf } from '#runner/environments/kinds.ts';
 import { keyOf, readyEnvironment } from '#runner/environments/store.ts';
 import type { Executor, Plan } from '#schemas/plan.ts';
@@ -36,20 +36,29 @@ export function preparationsOf(plan: Plan): readonly Preparation[] {
   });
 }
 
-/** Whether a run would find it ready. Undefined where there is nothing to build. Fetches the code it depends on. */
-export async function isBuilt(
+/** What an environment would be built from. Undefined where there is nothing to build. Fetches the code it depends on. */
+export async function partsOf(
   context: Context,
   { executor }: Preparation,
   around: Surroundings,
-): Promise<boolean | undefined> {
+): Promise<KeyParts | undefined> {
   const { environment, operator } = executor;
   if (environment.kind === 'host') return undefined;
   const tools = toolsOf(context, around);
   const code = await operatorCode(tools, { operator, ...around });
   const kind = kindOf(environment);
   kind.validate(environment, code);
-  const key = keyOf(await kind.key(environment, code, tools));
-  return readyEnvironment(tools.cacheDir, key) !== undefined;
+  return await kind.key(environment, code, tools);
+}
+
+/** Whether a run would find it ready. Undefined where there is nothing to build. Fetches the code it depends on. */
+export async function isBuilt(
+  context: Context,
+  preparation: Preparation,
+  around: Surroundings,
+): Promise<boolean | undefined> {
+  const parts = await partsOf(context, preparation, around);
+  return parts && readyEnvironment(cacheDirectory(), keyOf(parts)) !== undefined;
 }
 
 /** Fetches the code and builds the environment unless it is there. Undefined where there is nothing to build. */

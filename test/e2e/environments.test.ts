@@ -141,3 +141,26 @@ test('SIGINT in the middle of a build cancels the run, and the tool does not go 
   expect(again.code, again.stderr).toBe(0);
   whole(again.stdout);
 });
+
+test('why tells of each operator of a pipeline whether a run would build, and what has changed since', async () => {
+  go();
+  const ask = (...more: string[]) => place.run('env', 'why', 'pipeline.yaml', ...more);
+  expect((await ask()).stdout).toMatch(
+    /^clean: [0-9a-f]{12} will be built: none of its kind is there\n$/,
+  );
+  expect((await place.run('env', 'build', 'pipeline.yaml')).code).toBe(0);
+  expect((await ask('clean')).stdout).toMatch(/^clean: [0-9a-f]{12} is there, built /);
+  const uv = '{ uv: pyproject.toml }';
+  const changed = PIPELINE.replaceAll(
+    uv,
+    '{ uv: { project: pyproject.toml, extraArgs: ["--compile-bytecode"] } }',
+  );
+  writeFileSync(join(place.folder, 'pipeline.yaml'), changed);
+  expect((await ask()).stdout).toMatch(
+    /^clean: [0-9a-f]{12} will be built, because these differ from [0-9a-f]{12} of .*:\n {2}extraArgs +\[\] → \["--compile-bytecode"\]\n$/,
+  );
+  expect(await ask('claen')).toMatchObject({
+    code: 2,
+    stderr: expect.stringContaining('no operator "claen"'),
+  });
+});

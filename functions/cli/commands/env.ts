@@ -1,10 +1,18 @@
+import { existsSync } from 'node:fs';
 import path from 'node:path';
 import { NotFound, Rejected } from '#errors/families.ts';
 import { cacheDirectory } from '#local/settings.ts';
 import * as manage from '#runner/environments/manage.ts';
+import { keyOf } from '#runner/environments/store.ts';
 import { compileFile } from '../compile-file.ts';
 import type { Context } from '../context.ts';
-import { build, type Preparation, preparationsOf, type Surroundings } from '../environments.ts';
+import {
+  build,
+  type Preparation,
+  partsOf,
+  preparationsOf,
+  type Surroundings,
+} from '../environments.ts';
 import { EXIT, type ExitCode } from '../exit-codes.ts';
 import { findPipeline } from '../find-pipeline.ts';
 import { durationOf, sizeOf } from '../given.ts';
@@ -113,7 +121,15 @@ export async function pruneEnvironments(
   return EXIT.done;
 }
 
-export async function whyEnvironment(context: Context, name: string): Promise<ExitCode> {
+/** Of a digest: what that environment was built from. Of a pipeline: for each operator whether a run would build, and what has changed. */
+export async function whyEnvironment(
+  context: Context,
+  name: string,
+  operator: string | undefined,
+): Promise<ExitCode> {
+  const isDigest =
+    /^[0-9a-f]{2,64}$/.test(name) && !existsSync(path.resolve(context.host.cwd, name));
+  if (!isDigest || operator !== undefined) return await whyPipeline(context, name, operator);
   const found = manage.why(cacheDirectory(), name);
   if (found === undefined)
     throw new NotFound(
@@ -132,13 +148,72 @@ export async function whyEnvironment(context: Context, name: string): Promise<Ex
   );
   if (other !== undefined) {
     context.say(`it could not be ${other.key.slice(0, SHORT)}, because these differ:`);
-    context.say(
-      renderTable(
-        other.differs.map(({ part, was, is }) => [`  ${part}`, `${brief(was)} → ${brief(is)}`]),
-      ),
-    );
+    context.say(renderTable(other.differs.map(changeRow)));
   }
   return EXIT.done;
+}
+
+const changeRow = ({ part, was, is }: manage.Likeness['differs'][number]): readonly string[] => [
+  `  ${part}`,
+  `${brief(was)} → ${brief(is)}`,
+];
+
+async function whyPipeline(
+  context: Context,
+  named: string,
+  operator: string | undefined,
+): Promise<ExitCode> {
+  const file = await findPipeline(context, named);
+  const compiled = await compileFile(context.host.cwd, file);
+  if (!compiled.ok) {
+    printProblems(context, compiled.problems, file);
+    return EXIT.rejected;
+  }
+  const { plan, file: first, decoded } = compiled;
+  const names: string[] = [];
+  let told = 0;
+  for (const each of [{ plan, file: first, decoded }, ...compiled.below]) {
+    const own = { folder: path.dirname(each.file), decoded: each.decoded };
+    for (const preparation of preparationsOf(each.plan)) {
+      names.push(preparation.name);
+      if (operator !== undefined && preparation.name !== operator) continue;
+      told += 1;
+      await whyOperator(context, preparation, { ...own, offline: false, sources: {} });
+    }
+  }
+  if (operator !== undefined && told === 0)
+    throw new NotFound(`no operator "${operator}" in ${file}; there are ${names.join(', ')}`);
+  return EXIT.done;
+}
+
+async function whyOperator(
+  context: Context,
+  preparation: Preparation,
+  around: Surroundings,
+): Promise<void> {
+  const { name } = preparation;
+  const parts = await partsOf(context, preparation, around);
+  const key = parts === undefined ? undefined : keyOf(parts);
+  const ready = key === undefined ? undefined : manage.why(cacheDirectory(), key)?.marker;
+  const other =
+    parts === undefined || ready !== undefined
+      ? undefined
+      : manage.mostLike(cacheDirectory(), parts);
+  if (context.json) {
+    context.sayJson({ name, key, ready: ready !== undefined, parts, other });
+    return;
+  }
+  const short = key?.slice(0, SHORT);
+  if (key === undefined) context.say(`${name}: runs on the host, nothing is built`);
+  else if (ready !== undefined)
+    context.say(`${name}: ${short} is there, built ${dayAndClock(ready.builtAt)}`);
+  else if (other === undefined)
+    context.say(`${name}: ${short} will be built: none of its kind is there`);
+  else {
+    const like = `${other.key.slice(0, SHORT)} of ${dayAndClock(other.marker.builtAt)}`;
+    context.say(`${name}: ${short} will be built, because these differ from ${like}:`);
+    context.say(renderTable(other.differs.map(changeRow)));
+  }
 }
 
 function brief(value: string): string {

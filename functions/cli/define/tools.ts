@@ -143,12 +143,18 @@ function defineEnv(program: Command, act: Act): void {
   ]);
   const why = env
     .command('why')
-    .description('what an environment was built from')
-    .argument('<environment>', 'its digest, or the beginning of it')
-    .action((name: string) =>
-      act(async (context) => (await import('../commands/env.ts')).whyEnvironment(context, name)),
+    .description('what an environment was built from, or why a pipeline needs another one')
+    .argument('<pipeline|environment>', 'a pipeline, or the beginning of a digest')
+    .argument('[operator]', 'of a pipeline: this one only')
+    .action((name: string, operator: string | undefined) =>
+      act(async (context) =>
+        (await import('../commands/env.ts')).whyEnvironment(context, name, operator),
+      ),
     );
-  examples(why, [['millrace env why 3f2a91', '']]);
+  examples(why, [
+    ['millrace env why flights.yaml clean', 'whether it will be built, and what has changed'],
+    ['millrace env why 3f2a91', ''],
+  ]);
   examples(env, [
     ['millrace env list', ''],
     ['millrace env build flights.yaml', ''],

@@ -68,14 +68,18 @@ export async function pruneEnvironments(
   return removed;
 }
 
+/** An environment, and the parts in which another one differs from it. */
+export interface Likeness {
+  readonly key: string;
+  readonly marker: Marker;
+  readonly differs: readonly { part: string; was: string; is: string }[];
+}
+
 export interface Why {
   readonly key: string;
   readonly marker: Marker;
-  /** The environment most like it that is older, and the parts in which they differ: why this one had to be built. */
-  readonly other?: {
-    readonly key: string;
-    readonly differs: readonly { part: string; was: string; is: string }[];
-  };
+  /** The environment most like it that is older: why this one had to be built. */
+  readonly other?: Likeness;
 }
 
 /** Why an environment is one of its own. `key` may be a beginning of it; undefined when there is none or several. */
@@ -84,17 +88,28 @@ export function why(cacheDir: string, key: string): Why | undefined {
   const [found] = keys;
   const own = found === undefined ? undefined : readMarker(cacheDir, found);
   if (keys.length !== 1 || found === undefined || own === undefined) return undefined;
-  const others = keysOf(cacheDir)
-    .filter((one) => one !== found)
-    .map((one) => ({ key: one, marker: readMarker(cacheDir, one) }))
-    .filter(({ marker }) => marker !== undefined && marker.builtAt <= own.builtAt)
-    .map(({ key: one, marker }) => ({
-      key: one,
-      differs: differences(marker?.parts ?? {}, own.parts),
-    }))
-    .sort((a, b) => a.differs.length - b.differs.length);
-  const [other] = others;
+  const other = mostLike(cacheDir, own.parts, {
+    but: found,
+    builtBefore: own.builtAt,
+  });
   return { key: found, marker: own, ...(other === undefined ? {} : { other }) };
+}
+
+/** The built environment that differs least from one of these parts; undefined where there is none of its kind. */
+export function mostLike(
+  cacheDir: string,
+  parts: Readonly<Record<string, string>>,
+  among: { readonly but?: string; readonly builtBefore?: number } = {},
+): Likeness | undefined {
+  const { but, builtBefore = Number.POSITIVE_INFINITY } = among;
+  return keysOf(cacheDir)
+    .flatMap((key): readonly Likeness[] => {
+      const marker = key === but ? undefined : readMarker(cacheDir, key);
+      if (marker === undefined || marker.builtAt > builtBefore) return [];
+      if (marker.parts['kind'] !== parts['kind']) return [];
+      return [{ key, marker, differs: differences(marker.parts, parts) }];
+    })
+    .sort((a, b) => a.differs.length - b.differs.length || b.marker.builtAt - a.marker.builtAt)[0];
 }
 
 function differences(
