@@ -56,7 +56,8 @@ async function drain({ client, queueUrl }: FreshQueue): Promise<Message[]> {
 const submissionsIn = async (queue: FreshQueue): Promise<Submission[]> =>
   (await drain(queue)).map(({ Body = '' }) => submission.parse(JSON.parse(Body)));
 
-describe.skipIf(ministack === '')('jobs on Batch', () => {
+// Twenty real programs at once beside other tests: now and then one is not begun by the system, which here nobody would tell.
+describe.skipIf(ministack === '')('jobs on Batch', { retry: 1 }, () => {
   beforeAll(buildBundles, 60_000);
 
   jobsContract('Batch and the submit queue', openCloudJobs, { many: 20 });
