@@ -18,6 +18,14 @@ const project = (
 /** Those that need the whole system share one, one after the other. */
 const CLOUD = 'test/aws/cloud-*.test.ts';
 
+/** Those that need pixi itself, which is built meanwhile where it is not there yet. */
+const PIXI = [
+  'test/runner/pixi.test.ts',
+  'test/runner/killed-builds.test.ts',
+  'test/aws/document-line.test.ts',
+  'test/aws/production-line.test.ts',
+];
+
 export default defineConfig({
   test: {
     reporters: ['default', './tools/closing-line.ts'],
@@ -36,7 +44,7 @@ export default defineConfig({
       project('aws', {
         testTimeout: 60_000,
         globalSetup: './test/support/aws/global-setup.ts',
-        exclude: [CLOUD],
+        exclude: [CLOUD, ...PIXI],
       }),
       project('cloud', {
         include: [CLOUD],
@@ -45,7 +53,12 @@ export default defineConfig({
         fileParallelism: false,
         globalSetup: './test/support/aws/cloud-setup.ts',
       }),
-      project('runner', { testTimeout: 60_000 }),
+      project('runner', { testTimeout: 60_000, exclude: PIXI }),
+      project('pixi', {
+        include: PIXI,
+        testTimeout: 120_000,
+        globalSetup: './test/support/aws/global-setup.ts',
+      }),
       project('repository', { testTimeout: 60_000 }),
       project('infra', { testTimeout: 60_000 }),
       // Whole processes measure time and are killed on purpose: one file at a time.

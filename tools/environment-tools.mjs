@@ -4,7 +4,7 @@
 import { spawn, spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { existsSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
-import { homedir } from 'node:os';
+import { constants, homedir, setPriority } from 'node:os';
 import path from 'node:path';
 import { findProgram } from './debian.mjs';
 import { entry, isEntry, root, toolEnvironment } from './toolbox.mjs';
@@ -43,6 +43,8 @@ export function startPixi(say) {
   const env = { ...toolEnvironment(), CARGO_TARGET_DIR: path.join(home, 'target') };
   return new Promise((resolve) => {
     const child = spawn(cargo, args, { cwd: root, env, stdio: ['ignore', 'ignore', 'pipe'] });
+    // Tests run meanwhile: it takes what they leave.
+    if (child.pid !== undefined) setPriority(child.pid, constants.priority.PRIORITY_LOW);
     let told = '';
     child.stderr.on('data', (chunk) => {
       told = `${told}${chunk}`.slice(-4_000);
@@ -96,17 +98,21 @@ const PLACES = [
 const scripts = () =>
   ['condapkg.py', 'make_channel.py'].map((name) => readFileSync(path.join(SCRIPTS, name), 'utf8'));
 
-/** Makes what is missing. Answers a line for each that is missing still: what it is and what is not tested without it. */
-export async function installEnvironmentTools(say, pixi = startPixi(say)) {
-  const lines = PLACES.flatMap((place) => {
+/** Makes what is missing, but for pixi. Answers a line for each that is missing still: what it is and what is not tested without it. */
+export function installEnvironmentTools(say) {
+  return PLACES.flatMap((place) => {
     const hindrance = install(place, say);
     if (hindrance === undefined) return [];
     return [`${place.folder} (${hindrance}; ${place.package}): not tested: ${place.lacks}`];
   });
+}
+
+/** The same of pixi, when it is there or cannot be had. */
+export async function joinPixi(pixi) {
   const hindrance = await pixi;
-  if (hindrance !== undefined)
-    lines.push(`pixi (${hindrance}; crate pixi): not tested: environments of pixi`);
-  return lines;
+  return hindrance === undefined
+    ? []
+    : [`pixi (${hindrance}; crate pixi): not tested: environments of pixi`];
 }
 
 /** Answers why it could not be made, or undefined. The mark is written last, so that half a folder is made anew. */
@@ -182,7 +188,9 @@ function call(program, args) {
 
 if (isEntry(import.meta.url)) {
   await entry(async () => {
-    const missing = await installEnvironmentTools((text) => console.log(`tools: ${text}`));
+    const say = (text) => console.log(`tools: ${text}`);
+    const pixi = startPixi(say);
+    const missing = [...installEnvironmentTools(say), ...(await joinPixi(pixi))];
     for (const line of missing) console.error(`MISSING: ${line}`);
     return missing.length === 0 ? 0 : 2;
   });
