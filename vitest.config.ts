@@ -24,6 +24,7 @@ const PIXI = [
   'test/runner/killed-builds.test.ts',
   'test/aws/document-line.test.ts',
   'test/aws/production-line.test.ts',
+  'test/aws/conda-archive.test.ts',
 ];
 
 export default defineConfig({
