@@ -145,11 +145,16 @@ function toldByProcesses(there: Place): string[] {
   const before = there.programs;
   const seen = allProcesses()
     .filter(({ pid }) => pid !== process.pid)
-    .map(({ pid }) => ({
-      pid,
-      line: told(procFile(pid, 'cmdline')),
-      environment: told(procFile(pid, 'environ')),
-    }));
+    .map(({ pid }) => {
+      const environment = procFile(pid, 'environ');
+      const line = told(procFile(pid, 'cmdline'));
+      // A program of the run may begin and end between two looks: what it was given tells what it is.
+      return {
+        pid,
+        line,
+        environment: environment.includes('MILLRACE_NODE=') ? [] : told(environment),
+      };
+    });
   // One may have begun while the others were looked at.
   const programs = new Set([...before, ...there.programs]);
   return seen.flatMap(({ pid, line, environment }) =>
