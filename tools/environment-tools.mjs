@@ -7,6 +7,7 @@ import { existsSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync 
 import { constants, homedir, setPriority } from 'node:os';
 import path from 'node:path';
 import { findProgram } from './debian.mjs';
+import { call, installPlaces, makeVenv } from './test-places.mjs';
 import { entry, isEntry, root, toolEnvironment } from './toolbox.mjs';
 
 const CONDA = [
@@ -22,7 +23,6 @@ const POETRY = ['poetry==2.5.1'];
 const WHEELS = ['six==1.17.0'];
 const SCRIPTS = path.join(root, 'test/support/conda');
 const CRATE = path.join(root, 'tools/pixi');
-const FETCH_MS = 10 * 60_000;
 
 /** Outside of the checkout, so that a fresh one need not wait for the compiler again. */
 function pixiHome() {
@@ -98,14 +98,8 @@ const PLACES = [
 const scripts = () =>
   ['condapkg.py', 'make_channel.py'].map((name) => readFileSync(path.join(SCRIPTS, name), 'utf8'));
 
-/** Makes what is missing, but for pixi. Answers a line for each that is missing still: what it is and what is not tested without it. */
-export function installEnvironmentTools(say) {
-  return PLACES.flatMap((place) => {
-    const hindrance = install(place, say);
-    if (hindrance === undefined) return [];
-    return [`${place.folder} (${hindrance}; ${place.package}): not tested: ${place.lacks}`];
-  });
-}
+/** Makes what is missing, but for pixi. Answers a line for each that is missing still. */
+export const installEnvironmentTools = (say) => installPlaces(PLACES, say);
 
 /** The same of pixi, when it is there or cannot be had. */
 export async function joinPixi(pixi) {
@@ -113,40 +107,6 @@ export async function joinPixi(pixi) {
   return hindrance === undefined
     ? []
     : [`pixi (${hindrance}; crate pixi): not tested: environments of pixi`];
-}
-
-/** Answers why it could not be made, or undefined. The mark is written last, so that half a folder is made anew. */
-function install({ folder, stamp, make }, say) {
-  const place = path.join(root, '.tools', folder);
-  const mark = path.join(place, 'complete');
-  if (existsSync(mark) && readFileSync(mark, 'utf8') === stamp()) return undefined;
-  say(`making .tools/${folder} for tests`);
-  rmSync(place, { recursive: true, force: true });
-  mkdirSync(place, { recursive: true });
-  const hindrance = make(place);
-  if (hindrance !== undefined) return hindrance;
-  writeFileSync(`${mark}.new`, stamp());
-  renameSync(`${mark}.new`, mark);
-  return undefined;
-}
-
-function makeVenv(place, packages) {
-  const uv = path.join(root, '.tools/bin/uv');
-  const venv = path.join(place, 'venv');
-  const python = path.join(venv, 'bin/python');
-  return (
-    call(uv, ['venv', '--quiet', venv]) ??
-    call(uv, [
-      'pip',
-      'install',
-      '--quiet',
-      '--only-binary',
-      ':all:',
-      '--python',
-      python,
-      ...packages,
-    ])
-  );
 }
 
 /** A channel on this disk, because none is in reach: this machine's own Python and a few packages as conda packages. */
@@ -170,21 +130,6 @@ const prefixOf = (python) =>
   spawnSync(python, ['-c', 'import sys; print(sys.base_prefix)'], {
     encoding: 'utf8',
   }).stdout.trim();
-
-/** Answers what went wrong, or undefined. */
-function call(program, args) {
-  const done = spawnSync(program, args, {
-    cwd: root,
-    env: toolEnvironment(),
-    encoding: 'utf8',
-    stdio: ['ignore', 'pipe', 'pipe'],
-    timeout: FETCH_MS,
-  });
-  if (done.status === 0) return undefined;
-  const words = `${done.stderr ?? ''}${done.stdout ?? ''}`.trim().split('\n');
-  const why = done.error?.message ?? words.find((line) => /error/i.test(line)) ?? words.at(-1);
-  return `${path.basename(program)} ended with exit code ${done.status}: ${why}`;
-}
 
 if (isEntry(import.meta.url)) {
   await entry(async () => {

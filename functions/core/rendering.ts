@@ -73,12 +73,16 @@ export function decided(evaluated: Evaluated, what: string): Json {
 }
 
 /**
- * What templates may name.
+ * What templates may name of a scope, without files, secrets and what lies elsewhere.
  *
  * @param inputs the node's own, which are bare names
+ * @param steps outputs of steps that completed, by id
  */
-export function variablesOf(rendering: Rendering, inputs: Inputs): Variables {
-  const { scope, kept, learn } = rendering;
+export function scopeVariables(
+  scope: OrderScope,
+  inputs: Inputs,
+  steps: ReadonlyMap<string, Outputs> = new Map(),
+): Variables {
   const local: Record<string, Json> = { ...inputs };
   if (scope.item !== undefined) local['item'] = scope.item;
   if (scope.index !== undefined) local['index'] = scope.index;
@@ -86,8 +90,16 @@ export function variablesOf(rendering: Rendering, inputs: Inputs): Variables {
     input: scope.input,
     system: scope.system,
     local,
-    node: (id) => knownNode(id, rendering),
+    node: (id) => knownNode(id, scope, steps),
     payload: (event) => knownPayload(event, scope),
+  };
+}
+
+/** All that templates may name where the work is done. */
+export function variablesOf(rendering: Rendering, inputs: Inputs): Variables {
+  const { scope, kept, learn, steps } = rendering;
+  return {
+    ...scopeVariables(scope, inputs, steps),
     secret: (name) =>
       Object.hasOwn(rendering.secrets, name) ? rendering.secrets[name] : undefined,
     derived: (text) => learn?.(text),
@@ -102,7 +114,7 @@ export function variablesOf(rendering: Rendering, inputs: Inputs): Variables {
   };
 }
 
-function knownNode(id: string, { scope, steps }: Rendering): Known {
+function knownNode(id: string, scope: OrderScope, steps: ReadonlyMap<string, Outputs>): Known {
   const step = steps.get(id);
   if (step !== undefined) return { is: 'outputs', outputs: step };
   const found = Object.hasOwn(scope.nodes, id) ? scope.nodes[id] : undefined;

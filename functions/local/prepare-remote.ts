@@ -1,6 +1,6 @@
 // Prepares a run that other machines will work on: compiles and checks here, where the files and the user's git are, and brings along
 // what they could not get. What is wrong is told all at once, before anything is brought.
-import { basename, dirname } from 'node:path';
+import { basename } from 'node:path';
 import { message, problemOf } from '#core/messages.ts';
 import { Rejected } from '#errors/families.ts';
 import type { Problem } from '#schemas/problems.ts';
@@ -10,10 +10,9 @@ import { fileValueOf } from '#service/given-files.ts';
 import { travels } from '#service/travels.ts';
 import { compilePipeline } from './pipeline-files.ts';
 import type { Prepared, PrepareOptions } from './prepare-run.ts';
-import { type ResolvedOperators, resolveOperators } from './resolve-operators.ts';
+import { operatorsOfPlans, type ResolvedOperators } from './resolve-operators.ts';
 import { fileAt, runInputs } from './run-inputs.ts';
 import { type FilePlan, plansOfRun } from './run-plans.ts';
-import { cacheDirectory } from './settings.ts';
 import { type LocalFile, uploadFiles } from './upload.ts';
 
 export interface Remote {
@@ -39,7 +38,7 @@ export async function prepareRemote(options: PrepareOptions, remote: Remote): Pr
   const all = [plans.main, ...plans.below];
   const inputs = await runInputs(plans.main.plan, { ...options, fileAt: place });
   const stays = travels(all.map(({ plan }) => plan));
-  const resolved = stays.length > 0 ? NOTHING : await operatorsOf(all, options);
+  const resolved = stays.length > 0 ? NOTHING : await operatorsOfPlans(all, options);
   const { warnings } = compiled;
   const problems = [
     ...plans.problems,
@@ -74,22 +73,6 @@ const encodedIn = (plans: readonly FilePlan[]): readonly Problem[] =>
     );
 
 const NOTHING: ResolvedOperators = { sources: {}, problems: [], warnings: [] };
-
-async function operatorsOf(
-  plans: readonly FilePlan[],
-  { offline, cacheDir = cacheDirectory() }: PrepareOptions,
-): Promise<ResolvedOperators> {
-  const found = await Promise.all(
-    plans.map(({ plan, file }) =>
-      resolveOperators(plan, { folder: dirname(file), offline, cacheDir }),
-    ),
-  );
-  return {
-    sources: Object.assign({}, ...found.map(({ sources }) => sources)),
-    problems: found.flatMap(({ problems }) => problems),
-    warnings: found.flatMap(({ warnings }) => warnings),
-  };
-}
 
 /** What says something of this machine, on which nothing of the run will happen. */
 function refuseLocalOptions(options: PrepareOptions): void {

@@ -1,7 +1,7 @@
 // Prepares a run before it exists: compiles the file, resolves inputs, secrets, tags and room on this machine. What is wrong is
 // told all at once, and nothing has happened yet.
 import { existsSync, statSync } from 'node:fs';
-import { basename, dirname } from 'node:path';
+import { dirname } from 'node:path';
 import { type Message, message, problemOf } from '#core/messages.ts';
 import { readDataDirectory } from '#embedded/data-directory.ts';
 import { createSecrets } from '#embedded/secrets.ts';
@@ -15,10 +15,9 @@ import { type Machine, thisMachine } from './machine.ts';
 import { missingPackages } from './missing-packages.ts';
 import { NAMESPACE } from './names.ts';
 import { compilePipeline } from './pipeline-files.ts';
-import { type ResolvedOperators, resolveOperators } from './resolve-operators.ts';
+import { operatorsOfPlans } from './resolve-operators.ts';
 import { runInputs } from './run-inputs.ts';
 import { type FilePlan, plansOfRun, type RunPlans } from './run-plans.ts';
-import { cacheDirectory } from './settings.ts';
 import { workDirOf } from './work-dir.ts';
 
 export interface PrepareOptions {
@@ -81,7 +80,7 @@ export async function preparePlans(
   const [inputs, secrets, resolved] = await Promise.all([
     runInputs(plan, options),
     missingSecrets(compiled.secrets, options),
-    operatorsOf(all, options),
+    operatorsOfPlans(all, options),
   ]);
   const problems = [
     ...plans.problems,
@@ -112,44 +111,6 @@ export async function preparePlans(
 function secretsIn({ main, files }: Extract<CompiledPipeline, { ok: true }>): readonly string[] {
   const all = [main, ...files.values()].flatMap(({ compiled }) => compiled.secrets);
   return [...new Set(all)].sort();
-}
-
-/** Tags of all plans together; paths are relative to the folder of each file. */
-async function operatorsOf(
-  plans: readonly FilePlan[],
-  { offline, cacheDir = cacheDirectory() }: PrepareOptions,
-): Promise<ResolvedOperators> {
-  const found = await Promise.all(
-    plans.map(({ plan, file }) =>
-      resolveOperators(plan, { folder: dirname(file), offline, cacheDir }),
-    ),
-  );
-  return {
-    sources: Object.assign({}, ...found.map(({ sources }) => sources)),
-    problems: [...found.flatMap(({ problems }) => problems), ...twoFolders(plans, found)],
-    warnings: found.flatMap(({ warnings }) => warnings),
-  };
-}
-
-/** A run knows its repositories by how they are written: one text must not mean two of them. */
-function twoFolders(
-  plans: readonly FilePlan[],
-  found: readonly ResolvedOperators[],
-): readonly Problem[] {
-  const first = new Map<string, { commit: string; file: string }>();
-  const problems: Problem[] = [];
-  for (const [index, { sources }] of found.entries()) {
-    const file = basename(plans[index]?.file ?? '');
-    for (const [git, { commit }] of Object.entries(sources)) {
-      const other = first.get(git);
-      if (other === undefined) first.set(git, { commit, file });
-      else if (other.commit !== commit) {
-        const said = message('repository_missing', 'two_folders', { git, file, other: other.file });
-        problems.push(problemOf(said, `operator ${git}`));
-      }
-    }
-  }
-  return problems;
 }
 
 interface Found {

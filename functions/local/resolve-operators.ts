@@ -1,10 +1,12 @@
 // The pre-flight of operators: resolves every tag and looks for every project file, before the run exists and before anything is built.
-import { problemOf, warningOf } from '#core/messages.ts';
+import { basename, dirname } from 'node:path';
+import { message, problemOf, warningOf } from '#core/messages.ts';
 import { resolve } from '#runner/code/resolve.ts';
 import type { Environment, OperatorSource, Plan } from '#schemas/plan.ts';
 import type { Problem } from '#schemas/problems.ts';
 import type { RunStart } from '#schemas/run.ts';
-import { hostEnvironment } from './settings.ts';
+import type { FilePlan } from './run-plans.ts';
+import { cacheDirectory, hostEnvironment } from './settings.ts';
 
 export interface ResolveOptions {
   readonly folder: string;
@@ -59,4 +61,45 @@ export async function resolveOperators(
     };
   }
   return { sources, problems, warnings };
+}
+
+/** Tags of all plans together; paths are relative to the folder of each file. */
+export async function operatorsOfPlans(
+  plans: readonly FilePlan[],
+  {
+    offline,
+    cacheDir = cacheDirectory(),
+  }: { readonly offline: boolean; readonly cacheDir?: string },
+): Promise<ResolvedOperators> {
+  const found = await Promise.all(
+    plans.map(({ plan, file }) =>
+      resolveOperators(plan, { folder: dirname(file), offline, cacheDir }),
+    ),
+  );
+  return {
+    sources: Object.assign({}, ...found.map(({ sources }) => sources)),
+    problems: [...found.flatMap(({ problems }) => problems), ...twoFolders(plans, found)],
+    warnings: found.flatMap(({ warnings }) => warnings),
+  };
+}
+
+/** A run knows its repositories by how they are written: one text must not mean two of them. */
+function twoFolders(
+  plans: readonly FilePlan[],
+  found: readonly ResolvedOperators[],
+): readonly Problem[] {
+  const first = new Map<string, { commit: string; file: string }>();
+  const problems: Problem[] = [];
+  for (const [index, { sources }] of found.entries()) {
+    const file = basename(plans[index]?.file ?? '');
+    for (const [git, { commit }] of Object.entries(sources)) {
+      const other = first.get(git);
+      if (other === undefined) first.set(git, { commit, file });
+      else if (other.commit !== commit) {
+        const said = message('repository_missing', 'two_folders', { git, file, other: other.file });
+        problems.push(problemOf(said, `operator ${git}`));
+      }
+    }
+  }
+  return problems;
 }

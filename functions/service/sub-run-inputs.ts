@@ -1,11 +1,11 @@
 // What a sub-run is given: the bindings of its node with their values, checked against what its pipeline declares. Files and values by
 // reference are passed on as they are.
 import { type Given, resolveInputs } from '#core/compile/inputs.ts';
-import type { Evaluated, Known, Variables } from '#core/expression/types.ts';
+import type { Evaluated, Variables } from '#core/expression/types.ts';
+import { scopeVariables } from '#core/rendering.ts';
 import type { State } from '#core/walk/state.ts';
 import type { Plan, PlanNode } from '#schemas/plan.ts';
-import { type Json, outputs as outputsSchema, refValue } from '#schemas/values.ts';
-import type { OrderScope } from '#schemas/work-order.ts';
+import { type Json, refValue } from '#schemas/values.ts';
 import { scopeOf } from './orders.ts';
 import type { Offer } from './perform.ts';
 import { renderWithLists } from './run-outputs.ts';
@@ -32,13 +32,13 @@ export async function subRunInputs(held: Held, asking: Asking): Promise<SubRunIn
   const { node, plan } = asking;
   const scope = await scopeOf(held, asking);
   const own = await rendered(held, node.inputs ?? {}, {
-    variables: variablesOf(scope, {}),
+    variables: scopeVariables(scope, {}),
     prefix: 'inputs.',
   });
   if (!own.ok) return own;
   const bindings = node.executor.kind === 'pipeline' ? (node.executor.inputs ?? {}) : {};
   const given = await rendered(held, bindings, {
-    variables: variablesOf(scope, own.inputs),
+    variables: scopeVariables(scope, own.inputs),
     prefix: 'pipeline.inputs.',
   });
   return given.ok ? fitting(plan, given.inputs) : given;
@@ -66,30 +66,6 @@ async function rendered(
 function whyNot(evaluated: Exclude<Evaluated, { is: 'value' }>): string {
   if (evaluated.is === 'error') return evaluated.message;
   return evaluated.is === 'never' ? evaluated.because : 'a variable it names has no value yet';
-}
-
-function variablesOf(scope: OrderScope, inputs: Record<string, Json>): Variables {
-  const local: Record<string, Json> = { ...inputs };
-  if (scope.item !== undefined) local['item'] = scope.item;
-  if (scope.index !== undefined) local['index'] = scope.index;
-  return {
-    input: scope.input,
-    system: scope.system,
-    local,
-    node(id): Known {
-      const outputs = Object.hasOwn(scope.nodes, id) ? scope.nodes[id] : undefined;
-      if (outputs === undefined) return { is: 'not_yet' };
-      if (outputs === null)
-        return { is: 'never', because: `node "${id}" ended without completing` };
-      return { is: 'outputs', outputs };
-    },
-    payload(event): Known {
-      const payload = scope.payloads?.[event];
-      if (payload === undefined) return { is: 'not_yet' };
-      const parsed = outputsSchema.safeParse(payload);
-      return { is: 'outputs', outputs: parsed.success ? parsed.data : { value: payload } };
-    },
-  };
 }
 
 /** With the defaults of what is not given. */

@@ -49,22 +49,34 @@ export async function buildEnvironments(
   named: string | undefined,
   offline: boolean,
 ): Promise<ExitCode> {
+  const wanted = await wantedBy(context, named);
+  if (wanted === undefined) return EXIT.rejected;
+  let failed = 0;
+  for (const { preparation, around } of wanted)
+    if (!(await buildOne(context, preparation, { ...around, offline }))) failed += 1;
+  return failed === 0 ? EXIT.done : EXIT.failed;
+}
+
+interface Wanted {
+  readonly preparation: Preparation;
+  readonly around: Surroundings;
+}
+
+/** What a pipeline and those below it need prepared. Undefined after its problems were told. */
+async function wantedBy(
+  context: Context,
+  named: string | undefined,
+): Promise<readonly Wanted[] | undefined> {
   const file = await findPipeline(context, named);
   const compiled = await compileFile(context.host.cwd, file);
   if (!compiled.ok) {
     printProblems(context, compiled.problems, file);
-    return EXIT.rejected;
+    return undefined;
   }
-  const { plan, file: first, decoded } = compiled;
-  const main = { plan, file: first, decoded };
-  let failed = 0;
-  for (const each of [main, ...compiled.below]) {
-    const own = { folder: path.dirname(each.file), decoded: each.decoded };
-    const around = { ...own, offline, sources: {} };
-    for (const preparation of preparationsOf(each.plan))
-      if (!(await buildOne(context, preparation, around))) failed += 1;
-  }
-  return failed === 0 ? EXIT.done : EXIT.failed;
+  return [compiled, ...compiled.below].flatMap(({ plan, file: own, decoded }) => {
+    const around = { folder: path.dirname(own), decoded, offline: false, sources: {} };
+    return preparationsOf(plan).map((preparation) => ({ preparation, around }));
+  });
 }
 
 /** One that fails does not keep the others from being built. */
@@ -163,26 +175,14 @@ async function whyPipeline(
   named: string,
   operator: string | undefined,
 ): Promise<ExitCode> {
-  const file = await findPipeline(context, named);
-  const compiled = await compileFile(context.host.cwd, file);
-  if (!compiled.ok) {
-    printProblems(context, compiled.problems, file);
-    return EXIT.rejected;
-  }
-  const { plan, file: first, decoded } = compiled;
-  const names: string[] = [];
-  let told = 0;
-  for (const each of [{ plan, file: first, decoded }, ...compiled.below]) {
-    const own = { folder: path.dirname(each.file), decoded: each.decoded };
-    for (const preparation of preparationsOf(each.plan)) {
-      names.push(preparation.name);
-      if (operator !== undefined && preparation.name !== operator) continue;
-      told += 1;
-      await whyOperator(context, preparation, { ...own, offline: false, sources: {} });
-    }
-  }
-  if (operator !== undefined && told === 0)
-    throw new NotFound(`no operator "${operator}" in ${file}; there are ${names.join(', ')}`);
+  const wanted = await wantedBy(context, named);
+  if (wanted === undefined) return EXIT.rejected;
+  const names = wanted.map(({ preparation }) => preparation.name);
+  if (operator !== undefined && !names.includes(operator))
+    throw new NotFound(`no operator "${operator}" in ${named}; there are ${names.join(', ')}`);
+  for (const { preparation, around } of wanted)
+    if (operator === undefined || preparation.name === operator)
+      await whyOperator(context, preparation, around);
   return EXIT.done;
 }
 
