@@ -37,7 +37,7 @@ export function operatorsDialect(findings: Findings, root: Place): Reading | und
   const operators = readOperators(findings, map, { table, store });
   const named = new Names(findings, operators);
   const nodes = readNodes(findings, map, named);
-  checkUse(findings, operators, nodes);
+  checkUse(findings, named, nodes);
   checkUpstream(findings, named);
   checkFallbacks(findings, operators, homesOf(nodes));
   return {
@@ -77,6 +77,8 @@ interface NodeRead {
   readonly place: MapPlace;
   readonly spelling: string;
   readonly runs: readonly { readonly operator: OperatorRead; readonly place: Place }[];
+  /** Whether all that it runs could be read. */
+  readonly whole: boolean;
   readonly runners: number;
   readonly resources: PlanNode['resources'];
   readonly priority: number | undefined;
@@ -87,20 +89,20 @@ function readNodes(findings: Findings, map: MapPlace, operators: Names): readonl
   return nodePlaces(findings, map).flatMap((at) => {
     const node = readNode(findings, at, operators);
     if (node === undefined) return [];
-    if (!taken.has(node.spelling)) {
-      taken.add(node.spelling);
-      return [node];
-    }
-    const said = message('duplicate_id', 'node', { id: node.spelling });
-    findings.error(said, member(at, 'node_id') ?? at);
-    return [];
+    const id = node.spelling;
+    if (taken.has(id))
+      findings.error(message('duplicate_id', 'node', { id }), member(at, 'node_id') ?? at);
+    taken.add(id);
+    // One that is wrong in itself runs what it names all the same: of its operators nothing more is said.
+    return [node];
   });
 }
 
 function readNode(findings: Findings, place: Place, operators: Names): NodeRead | undefined {
   const map = mapping(findings, place, NODE_KEYS, 'warn');
   if (map === undefined) return undefined;
-  const spelling = text(findings, required(findings, map, 'node_id', 'an id of the node'));
+  const spelling =
+    text(findings, required(findings, map, 'node_id', 'an id of the node')) ?? subjectOf(map);
   const ids = required(findings, map, 'operator_ids', 'a list of operators');
   const places = list(findings, ids) ?? [];
   if (ids?.tree.kind === 'list' && places.length === 0) {
@@ -118,8 +120,8 @@ function readNode(findings: Findings, place: Place, operators: Names): NodeRead 
   const runners = number(findings, present(map, 'runner_count'), { from: 1, whole: true }) ?? 1;
   const resources = resource(findings, present(map, 'resource'));
   const priority = priorityOf(findings, present(map, 'priority'));
-  if (spelling === undefined) return undefined;
-  const node = { place: map, spelling, runs, runners, resources, priority };
+  const whole = ids?.tree.kind === 'list';
+  const node = { place: map, spelling, runs, whole, runners, resources, priority };
   checkNeeds(findings, node);
   return node;
 }
@@ -146,6 +148,8 @@ class Names {
   readonly operators: ReadonlyMap<string, OperatorRead>;
   readonly #findings: Findings;
   readonly #said = new Map<string, number>();
+  /** Operators that misspelt names were taken for. */
+  readonly meant = new Set<string>();
 
   constructor(findings: Findings, operators: ReadonlyMap<string, OperatorRead>) {
     this.#findings = findings;
@@ -164,6 +168,7 @@ class Names {
     this.#said.set(name, times + 1);
     if (times >= SAID) return undefined;
     const near = nearest(name, operators.keys());
+    if (near !== undefined) this.meant.add(near);
     const said = message('unknown_operator', 'names', {
       subject: subjectOf(place),
       name,
@@ -188,7 +193,7 @@ function homesOf(nodes: readonly NodeRead[]): ReadonlyMap<string, string> {
 /** Each operator runs in exactly one node. */
 function checkUse(
   findings: Findings,
-  operators: ReadonlyMap<string, OperatorRead>,
+  { operators, meant }: Names,
   nodes: readonly NodeRead[],
 ): void {
   const used = new Map<string, string>();
@@ -207,9 +212,11 @@ function checkUse(
       findings.error(said, place);
     }
   }
-  // Where there are no nodes that is what is wrong.
-  if (nodes.length === 0) return;
-  const unused = [...operators.values()].filter(({ spelling }) => !used.has(spelling));
+  // Where there are no nodes, or one whose operators could not be read, that is what is wrong.
+  if (nodes.length === 0 || nodes.some(({ whole }) => !whole)) return;
+  const unused = [...operators.values()].filter(
+    ({ spelling }) => !used.has(spelling) && !meant.has(spelling),
+  );
   const [first] = unused;
   if (first !== undefined && unused.length > SAID) {
     const names = listed(unused.map(({ spelling }) => spelling));

@@ -18,7 +18,7 @@ import type { Findings } from './findings.ts';
 import { shown } from './nearest.ts';
 import { readPlainYaml } from './plain-yaml.ts';
 import { slipAtBang, slipAtBraces, slipAtError } from './slips.ts';
-import { type Entry, FORBIDDEN_KEYS, type Style, type Tree } from './tree.ts';
+import { type Entry, FORBIDDEN_KEYS, kindOf, type Style, type Tree } from './tree.ts';
 
 const STYLES: Readonly<Record<string, Style>> = {
   PLAIN: 'plain',
@@ -38,7 +38,8 @@ export function readFullYaml(findings: Findings): Tree | undefined {
   const document = parse(findings);
   if (document === undefined) return undefined;
   let syntax = false;
-  for (const error of document.errors) syntax = !reportError(findings, error) || syntax;
+  const errors = document.errors.toSorted((a, b) => a.pos[0] - b.pos[0]);
+  for (const error of errors) syntax = !reportError(findings, error) || syntax;
   // What the library makes of the rest of a broken file would only give problems that nobody has.
   if (syntax) return undefined;
   if (document.contents === null) {
@@ -92,7 +93,7 @@ function reportError(findings: Findings, error: YAMLError): boolean {
   }
   if (slipAtError(findings, at)) return true;
   // Whoever has lost their way takes offence at each word that follows: one slip, told once.
-  if (error.code === 'UNEXPECTED_TOKEN' && findings.failed) return false;
+  if (findings.failed) return false;
   const why = shown(error.message, 200);
   findings.error(message('yaml_syntax', 'library', { why }), undefined, { at });
   return false;
@@ -105,6 +106,10 @@ interface Anchored {
   /** Aliases in it, aliases expanded. */
   readonly aliases: number;
 }
+
+/** The key whose value is put into its mapping. Not in YAML 1.2, but in most tools that read it, and in many files. */
+const MERGE = '<<';
+const MERGED = 'a mapping, or a list of mappings';
 
 const NOTHING = { kind: 'scalar', value: null, style: 'plain' } as const;
 
@@ -171,21 +176,36 @@ class Reader {
   #map(map: YAMLMap, at: number, end: number, depth: number): Tree {
     if (slipAtBraces(this.#findings, at)) return { ...NOTHING, at, end, broken: true };
     const entries = new Map<string, Entry>();
+    let merges: Entry | undefined;
     for (const pair of map.items) {
       const key = asNode(pair.key);
       const keyAt = key?.range?.[0] ?? at;
       const name = this.#key(key, keyAt);
       const value = this.read(asNode(pair.value), key?.range?.[1] ?? keyAt, depth + 1);
       if (name === undefined) continue;
-      if (entries.has(name)) {
-        const first = this.#findings.position(entries.get(name)?.at ?? 0).line;
+      const isMerge = name === MERGE && isScalar(key) && key.type === 'PLAIN';
+      const before = isMerge ? merges : entries.get(name);
+      if (before !== undefined) {
+        const first = this.#findings.position(before.at).line;
         const said = message('yaml_duplicate_key', 'key', { key: shown(name), line: first });
         this.#findings.error(said, undefined, { at: keyAt });
-        continue;
-      }
-      entries.set(name, { at: keyAt, value });
+      } else if (isMerge) merges = { at: keyAt, value };
+      else entries.set(name, { at: keyAt, value });
     }
+    if (merges !== undefined) this.#merge(entries, merges);
     return { kind: 'map', at, end, entries };
+  }
+
+  /** What `<<` names, below what the mapping says itself; of several the first that says something counts. */
+  #merge(entries: Map<string, Entry>, { at, value }: Entry): void {
+    for (const each of value.kind === 'list' ? value.items : [value]) {
+      if (each.kind === 'map') {
+        for (const [key, entry] of each.entries) if (!entries.has(key)) entries.set(key, entry);
+      } else if (each.kind !== 'scalar' || each.broken !== true) {
+        const filling = { subject: `"${MERGE}"`, came: kindOf(each), wanted: MERGED };
+        this.#findings.error(message('wrong_type', 'value', filling), undefined, { at });
+      }
+    }
   }
 
   /** The name of a key, or undefined when it is none. */

@@ -27,7 +27,10 @@ export function wrongType(
   wanted: string,
   suggestion?: string,
 ): void {
-  const filling = { subject: subjectOf(place), came: kindOf(place.tree), wanted };
+  const { tree } = place;
+  const isText = tree.kind === 'scalar' && typeof tree.value === 'string' && tree.value !== '';
+  const came = isText && tree.pieces === undefined ? `the text ${written(tree)}` : kindOf(tree);
+  const filling = { subject: subjectOf(place), came, wanted };
   findings.error(message('wrong_type', 'value', filling), place, { expected: wanted, suggestion });
 }
 

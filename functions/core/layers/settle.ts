@@ -15,6 +15,7 @@ import { limits } from '#schemas/limits.ts';
 import { type Decoded, Decoder } from './decode.ts';
 import { Interpolation } from './interpolate.ts';
 import { type Environment, overridden, PREFIX } from './overrides.ts';
+import { allTyped } from './typed.ts';
 
 const STORE = 's3_config';
 const SECRET_KEY = 'secret_key';
@@ -44,7 +45,7 @@ export function settled(
   const interpolation = new Interpolation(findings, read, environment);
   const whole = interpolation.all();
   if (!isBounded(findings, whole)) return undefined;
-  const filled = withoutOwn(whole, interpolation.named);
+  const filled = allTyped(withoutOwn(whole, interpolation.named));
   const { decoded } = decoder;
   const plain = new Map<string, string>();
   const named = withNames(filled, { decoded, plain });

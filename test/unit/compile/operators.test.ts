@@ -286,3 +286,17 @@ test('priorities and the policy stand in the plan, the usual policy does not', (
   expect(problemsOf(`scheduling: packing\n${text}`)).toEqual([]);
   expect(codes(text.replace('-3', '1.5'))).toEqual(['wrong_value']);
 });
+
+test('of the operators of a node that is wrong in itself nothing more is said', () => {
+  const two = [{ id: 'a' }, { id: 'b', after: 'a' }];
+  const told = (...nodes: string[]) => codes(source(two, nodes));
+
+  expect(told('node_id: 1, operator_ids: [a, b]')).toEqual(['wrong_type']);
+  expect(told('operator_ids: [a, b]')).toEqual(['missing_key']);
+  expect(told('node_id: n, operator_ids: a', 'node_id: m, operator_ids: [b]')).toEqual([
+    'wrong_type',
+  ]);
+  expect(told('node_id: n, operator_ids: [a]', 'node_id: n, operator_ids: [b]')).toEqual([
+    'duplicate_id',
+  ]);
+});

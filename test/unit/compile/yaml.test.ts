@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { codes, onlyProblem, pipeline, places, problemsOf } from './helpers.ts';
+import { codes, compiled, onlyProblem, pipeline, places, problemsOf } from './helpers.ts';
 
 describe('slips with expressions', () => {
   test('an unquoted {{ at the beginning of a value gives the corrected line', () => {
@@ -89,6 +89,40 @@ test('one slip that makes the rest of a file unreadable is one problem, not one 
   const rest = '  - id: b\n    sql: { query: select 1, outputs: { n: select 1 } }\n'.repeat(5);
   const slip = `id: p\nnodes:\n  - id: a\n    sql:\n      query: ${query}\n      into: a.csv\n${rest}`;
   expect(codes(slip)).toEqual(['yaml_unquoted_question']);
+});
+
+test('of what a tab or a slip does to the lines behind it nothing is told', () => {
+  const operators = '  - id: a\n\tneeds: []\n    steps:\n      - command: x\n'.repeat(2);
+  expect(places(`id: p\nnodes:\n${operators}`)).toEqual(['yaml_tab 4:1', 'yaml_tab 8:1']);
+  expect(codes('id: p\nnodes:\n  - id: a\n     env: {}\n   steps: []\n  - id: b\n')).toEqual([
+    'yaml_syntax',
+  ]);
+});
+
+test('`<<` puts mappings into another, which says more than they do', () => {
+  const merged = `id: p
+nodes:
+  - &one { id: a, timeout: 1s, env: &env { A: one, B: one } }
+  - <<: *one
+    id: b
+    env: { B: two, <<: *env }
+  - { id: c, env: { <<: [{ A: first }, *env] } }
+`;
+  const { plan } = compiled(merged);
+  expect(plan.nodes.map(({ id, timeout, env }) => [id, timeout, env])).toEqual([
+    ['a', 1_000, { A: 'one', B: 'one' }],
+    ['b', 1_000, { A: 'one', B: 'two' }],
+    ['c', undefined, { A: 'first', B: 'one' }],
+  ]);
+  expect(onlyProblem('id: p\nnodes:\n  - id: a\n    env:\n      <<: x\n')).toMatchObject({
+    message: '"<<" is a text; wanted a mapping, or a list of mappings',
+    line: 5,
+    column: 7,
+  });
+  expect(places('id: p\nnodes: [{ id: a, <<: { x: 1 }, <<: { y: 2 } }]')).toContain(
+    'yaml_duplicate_key 2:32',
+  );
+  expect(onlyProblem('id: p\nnodes: [{ id: a, env: { "<<": x } }]').code).toBe('bad_id');
 });
 
 test('names that reach into the host are refused as keys', () => {

@@ -95,7 +95,6 @@ const BROKEN: Readonly<Record<string, Told>> = {
     subject: '"operator_ids[0]" of node "two"',
     found: 'names the operator "laod", which is not there',
     wanted: 'did you mean "load"?',
-    more: 1,
   },
   '11-operator-in-no-node.yaml': {
     code: 'unknown_operator',
@@ -164,7 +163,7 @@ const BROKEN: Readonly<Record<string, Told>> = {
     code: 'wrong_type',
     place: '16:14',
     subject: '"timeout" of operator "clean"',
-    found: 'is a text',
+    found: 'is the text "30m"',
     wanted: 'a number greater than 0',
   },
   '21-tag-is-option.yaml': {
@@ -399,7 +398,7 @@ const BROKEN: Readonly<Record<string, Told>> = {
     place: '',
     variables: { MI_PIPELINE_CONF_S3_CONFIG__PATH_STYLE: 'sometimes' },
     subject: '"s3_config.path_style"',
-    found: 'is a text',
+    found: 'is the text "sometimes"',
     wanted: 'true or false (set by the variable MI_PIPELINE_CONF_S3_CONFIG__PATH_STYLE)',
   },
 };

@@ -177,3 +177,41 @@ test('all else that the document says is read, and set by the variables that it 
     { id: 'node_2', needs: [0], resources: { gpu: 1, limits: { gpu: 1, cpu: 8 } } },
   ]);
 });
+
+test('numbers and truths may be written as texts, and with the words of older YAML', () => {
+  const { plan, settings } = compiledFiles({
+    'line.yaml': `pipeline_id: "1"
+seconds: 1_800
+tenths: 5
+s3_config: { endpoint: "http://s3", path_style: off }
+log_config: { retention: "7" }
+operators:
+  - operator_id: a
+    git_repo: https://e.com/a.git
+    git_tag: "1.10"
+    start_command: run
+    timeout: \${seconds}
+    env_config: { s3_compress_path: b/k.zst, need_conda_update: no }
+    retry: { max_attempts: "3", interval: "\${.max_attempts}.\${tenths}" }
+    extra_env_vars: { A: "1800", B: no, C: 1_0 }
+nodes:
+  - { node_id: "2", operator_ids: [a], runner_count: "2", resource: { cpu_request: "0.5" } }
+`,
+  });
+
+  expect(settings?.log.retention).toEqual({ files: 7 });
+  expect(plan.nodes[0]).toMatchObject({ label: '2', resources: { cpu: 0.5 } });
+  const inner = plan.nodes[0]?.executor;
+  expect(inner?.kind === 'steps' ? inner.plan.nodes[0] : undefined).toMatchObject({
+    timeout: 1_800_000,
+    retry: { maxAttempts: 3, delay: 3_500 },
+    // Texts stay what they are.
+    env: { A: '1800', B: 'no', C: '1_0' },
+    executor: { environment: { update: false }, operator: { tag: '1.10' } },
+  });
+  expect(
+    problemsOfFiles({ 'a.yaml': LINE.replace('run }', 'run, timeout: "1 h" }') }),
+  ).toMatchObject([
+    { code: 'wrong_type', message: expect.stringContaining('is the text "1 h"; wanted a number') },
+  ]);
+});
