@@ -224,6 +224,14 @@ export const limits = {
   gitTimeout: 10 * MINUTE,
   /** Milliseconds a build of an environment may take. */
   environmentTimeout: HOUR,
+  /** Environments that one process builds at once: for each core, and at least; and repositories that it fetches from at once. */
+  buildsPerCore: 1,
+  buildsAtLeast: 2,
+  fetchesAtOnce: 8,
+  /** Bytes that built environments may take when nothing else is said, before those not used for longest go. */
+  environmentCacheBytes: 50 * 1024 * MIB,
+  /** Milliseconds that an environment which was prepared is kept for the program that will run in it. */
+  environmentKept: HOUR,
   /** Times a program finds its environment, and finds it taken away before it could begin. */
   environmentTurns: 3,
   /** Bytes of a failed build's log that its message shows. */

@@ -44,6 +44,8 @@ export const environmentMarker = z.strictObject({
   folder: z.string().regex(/^[0-9a-f]+$/),
   builtAt: instant,
   seconds: z.number().nonnegative(),
+  /** Of all files, measured after the build. */
+  bytes: z.int().nonnegative().optional(),
   label: z.string(),
   /** Where it was built, when it works nowhere else. */
   at: z.string().optional(),

@@ -22,6 +22,8 @@ export const engineFrame = z.discriminatedUnion('frame', [
       gpu: z.int(),
       /** What the graphics processors are called; counted from 0 when absent. */
       gpus: z.array(z.string()).readonly().optional(),
+      /** Bytes that built environments may take together; 0 where nothing bounds them. */
+      cacheBytes: z.int().nonnegative().optional(),
     }),
   }),
   z.strictObject({ frame: z.literal('start'), orders: z.array(workOrder) }),

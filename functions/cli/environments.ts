@@ -1,8 +1,9 @@
 // Environments of a plan, looked up or built by hand: the same code that prepares them in a run.
 import type { Decoded } from '#core/layers/decode.ts';
+import { environmentCacheBytes } from '#local/machine.ts';
 import { cacheDirectory } from '#local/settings.ts';
 import { operatorCode } from '#runner/code/operator-code.ts';
-import { type Ensured, ensureEnvironment } from '#runner/environments/build.ts';
+import { type Ensured, prepareEnvironment } from '#runner/environments/build.ts';
 import type { KeyParts, Tools } from '#runner/environments/kind.ts';
 import { kindOf } from '#runner/environments/kinds.ts';
 import { keyOf, readyEnvironment } from '#runner/environments/store.ts';
@@ -69,12 +70,15 @@ export async function build(
 ): Promise<Ensured | undefined> {
   const tools = toolsOf(context, around);
   const code = await operatorCode(tools, { operator: executor.operator, ...around });
-  return ensureEnvironment(executor.environment, code, tools);
+  // Held until this process ends: what is built after it does not take it away.
+  return prepareEnvironment(executor.environment, code, tools);
 }
 
 function toolsOf({ host }: Context, { offline, decoded }: Surroundings): Tools {
   return {
     ...{ cacheDir: cacheDirectory(), host: { ...host.env }, offline },
+    cacheBytes: environmentCacheBytes() || undefined,
+    onRemoved: (line) => host.stderr.write(`${line}\n`),
     secrets: async () => Object.fromEntries(decoded ?? []),
   };
 }

@@ -4,7 +4,7 @@ import { availableParallelism, totalmem } from 'node:os';
 import { parseSize } from '#core/compile/units.ts';
 import { Rejected } from '#errors/families.ts';
 import { limits } from '#schemas/limits.ts';
-import { gpuSettings, roomSettings } from './settings.ts';
+import { environmentCacheSetting, gpuSettings, roomSettings } from './settings.ts';
 
 export interface Machine {
   /** Cores. */
@@ -14,6 +14,8 @@ export interface Machine {
   readonly gpu: number;
   /** What the graphics processors are called, as `CUDA_VISIBLE_DEVICES` names them; counted from 0 when absent. */
   readonly gpus?: readonly string[];
+  /** Bytes that built environments may take together; 0 where nothing bounds them. */
+  readonly cacheBytes?: number;
 }
 
 const CGROUP_LIMITS = ['/sys/fs/cgroup/memory.max', '/sys/fs/cgroup/memory/memory.limit_in_bytes'];
@@ -21,7 +23,7 @@ const CGROUP_LIMITS = ['/sys/fs/cgroup/memory.max', '/sys/fs/cgroup/memory/memor
 /**
  * The machine, or the part of it that a container may use.
  *
- * @throws Rejected when `MILLRACE_CPUS`, `MILLRACE_MEMORY` or `MILLRACE_GPUS` is none
+ * @throws Rejected when `MILLRACE_CPUS`, `MILLRACE_MEMORY`, `MILLRACE_GPUS` or `MILLRACE_ENV_CACHE_SIZE` is none
  */
 export function thisMachine(): Machine {
   const gpus = gpuNames();
@@ -30,7 +32,21 @@ export function thisMachine(): Machine {
     memory: declaredMemory() ?? Math.min(totalmem(), containerMemory()),
     gpu: gpus.length,
     gpus,
+    cacheBytes: environmentCacheBytes(),
   };
+}
+
+/** Bytes that built environments may take together; 0 where nothing bounds them. */
+export function environmentCacheBytes(): number {
+  const declared = environmentCacheSetting();
+  if (declared === undefined) return limits.environmentCacheBytes;
+  if (declared === '0' || declared === 'none') return 0;
+  const size = parseSize(declared);
+  if (size.ok && size.value > 0) return size.value;
+  throw new Rejected(
+    'invalid',
+    `MILLRACE_ENV_CACHE_SIZE is "${declared}"; wanted is a size such as 50GiB, or "none"`,
+  );
 }
 
 /** What is declared is believed: less leaves room for others, more lets programs share what they do not use. */

@@ -22,6 +22,10 @@ export const roomSettings = (): {
   memory: process.env['MILLRACE_MEMORY'] || undefined,
 });
 
+/** What built environments may take together (`MILLRACE_ENV_CACHE_SIZE`). */
+export const environmentCacheSetting = (): string | undefined =>
+  process.env['MILLRACE_ENV_CACHE_SIZE'] || undefined;
+
 /** How many graphics processors there are to be (`MILLRACE_GPUS`), and which of them this process may use. */
 export const gpuSettings = (): {
   readonly declared: string | undefined;

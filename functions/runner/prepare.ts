@@ -4,7 +4,7 @@ import type { AttemptReport } from '#schemas/run.ts';
 import type { WorkOrder } from '#schemas/work-order.ts';
 import { operatorCode } from './code/operator-code.ts';
 import { MARK_VARIABLE } from './contract.ts';
-import { activation, ensureEnvironment } from './environments/build.ts';
+import { activation, prepareEnvironment } from './environments/build.ts';
 import type { Tools } from './environments/kind.ts';
 import type { Halter } from './halt.ts';
 import { LogStream, type LogWriter } from './log-writer.ts';
@@ -30,10 +30,14 @@ export async function runPrepare(
     stream: 'stderr',
     mask: new Mask([]),
   });
-  const tools = toolsOf(world, { ...prepare, onOutput: (chunk) => stream.push(chunk) });
+  const tools = {
+    ...toolsOf(world, { ...prepare, onOutput: (chunk) => stream.push(chunk) }),
+    onWait: (why: string) => world.progress(order.name, undefined, why),
+    onRemoved: (line: string) => prepare.log.say('prepare', line, 'INFO'),
+  };
   try {
     const code = await operatorCode(tools, { ...order, operator: work.operator });
-    const ensured = await ensureEnvironment(work.environment, code, tools);
+    const ensured = await prepareEnvironment(work.environment, code, tools);
     const active = activation(work.environment, ensured, {});
     const notes = await fillWorkDir(tools, prepare, {
       commit: code.dirty === undefined ? code.commit : undefined,
@@ -75,6 +79,7 @@ export function toolsOf(
   return {
     cacheDir: world.cacheDir,
     archive: world.archive,
+    cacheBytes: world.cacheBytes(),
     // Marked like programs: what a killed runner leaves of git and uv is found and ended, too.
     host: { ...world.host, [MARK_VARIABLE]: use.mark },
     offline: use.order.offline,

@@ -41,6 +41,7 @@ export class Runner {
   readonly #ended = Promise.withResolvers<void>();
   #pump: NodeJS.Immediate | undefined;
   #leaving = false;
+  #cacheBytes: number | undefined = limits.environmentCacheBytes;
   #heartbeat: NodeJS.Timeout | undefined;
   #beats = 0;
   #linger: NodeJS.Timeout | undefined;
@@ -58,6 +59,7 @@ export class Runner {
     this.#sweeper = new Sweeper(this.#job);
     this.#world = {
       ...options,
+      cacheBytes: () => this.#cacheBytes,
       job: this.#job,
       spool: this.#spool,
       watch: new Watch(),
@@ -66,7 +68,8 @@ export class Runner {
       started: () => this.#prepare(),
       workspaces: new Workspaces(options.dataDir, this.#job),
       secrets: (name, names) => this.#secrets.ask(name, names),
-      progress: (name, progress, message) => this.#notice(name, { progress, message }),
+      progress: (name, progress, message) =>
+        this.#notice(name, { ...(progress === undefined ? {} : { progress }), message }),
     };
   }
 
@@ -129,7 +132,9 @@ export class Runner {
   #onHello(machine: Extract<EngineFrame, { frame: 'hello' }>['machine']): void {
     clearTimeout(this.#linger);
     this.#leaving = false;
-    this.#room.resize({ ...machine, programs: programs() });
+    const { cacheBytes = limits.environmentCacheBytes, ...room } = machine;
+    this.#room.resize({ ...room, programs: programs() });
+    this.#cacheBytes = cacheBytes === 0 ? undefined : cacheBytes;
     const holding = [...this.#queue.all].map((held) => ({
       name: held.order.name,
       claimed: held.state === 'claimed',

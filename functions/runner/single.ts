@@ -52,6 +52,8 @@ export class Single {
       cacheDir: path.resolve(options.cacheDir),
       host: options.host,
       archive: options.archive,
+      // It is gone with its machine.
+      cacheBytes: () => undefined,
       job,
       spool: this.#spool,
       watch: new Watch(),
@@ -61,7 +63,9 @@ export class Single {
       started: () => undefined,
       workspaces: new Workspaces(dataDir, job),
       secrets: (_, names) => options.secrets(names),
-      progress: (_, share, message) => options.progress(share, message),
+      progress: (_, share, message) => {
+        if (share !== undefined) options.progress(share, message);
+      },
     };
     this.#attempt = new Attempt(order, { mark: this.#mark }, this.#world);
     this.logFolder = logFolder(dataDir, order.name);

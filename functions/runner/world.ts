@@ -11,6 +11,8 @@ import type { Workspaces } from './workspaces.ts';
 export interface World {
   readonly dataDir: string;
   readonly cacheDir: string;
+  /** What built environments may take; no bound where it is undefined. */
+  cacheBytes(): number | undefined;
   readonly job: string;
   readonly host: NodeJS.ProcessEnv;
   /** Where other machines find what this one makes; undefined on one that is alone. */
@@ -26,7 +28,8 @@ export interface World {
   ): Promise<{ values: Readonly<Record<string, string>>; missing: readonly string[] }>;
   /** A program was started: what can be done ahead may be done now. */
   started(): void;
-  progress(name: AttemptName, progress: number, message: string): void;
+  /** How far it is, where that is known, and what it is doing. */
+  progress(name: AttemptName, progress: number | undefined, message: string): void;
 }
 
 /** The peaks of steps that ran one after another or side by side: time adds up, memory is the highest. */

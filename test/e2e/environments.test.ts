@@ -164,3 +164,37 @@ test('why tells of each operator of a pipeline whether a run would build, and wh
     stderr: expect.stringContaining('no operator "claen"'),
   });
 });
+
+test('the size that is set for all environments holds after each build; one that is none is refused', async () => {
+  go();
+  const run = (size: string) => {
+    place.env['MILLRACE_ENV_CACHE_SIZE'] = size;
+    return place.run('run', 'pipeline.yaml', '--json');
+  };
+  expect(await run('much')).toMatchObject({
+    code: 2,
+    stderr: expect.stringContaining('MILLRACE_ENV_CACHE_SIZE is "much"; wanted is a size such as'),
+  });
+  whole((await run('none')).stdout);
+  const other = PIPELINE.replaceAll(
+    '{ uv: pyproject.toml }',
+    '{ uv: { project: pyproject.toml, extraArgs: ["--compile-bytecode"] } }',
+  );
+  writeFileSync(join(place.folder, 'pipeline.yaml'), other);
+  whole((await run('none')).stdout);
+  expect(await ready()).toBe(2);
+  writeFileSync(
+    join(place.folder, 'pipeline.yaml'),
+    PIPELINE.replaceAll(
+      '{ uv: pyproject.toml }',
+      '{ uv: { project: pyproject.toml, extraArgs: ["--no-build"] } }',
+    ),
+  );
+  const last = await run('1KiB');
+  whole(last.stdout);
+  expect(await ready()).toBe(1);
+  const { stdout } = await place.run('logs', jsonLines(last.stdout).report.run);
+  expect(
+    stdout.match(/ INFO prepare\/\S+ millrace \| the environment of .* is taken away/g),
+  ).toHaveLength(2);
+});

@@ -92,7 +92,7 @@ async function connected(file: string): Promise<Socket> {
 }
 
 export interface EngineOptions {
-  readonly machine?: { cpu: number; memory: number; gpu: number };
+  readonly machine?: Extract<EngineFrame, { frame: 'hello' }>['machine'];
   readonly secrets?: Record<string, string>;
   readonly ack?: boolean;
   readonly grant?: (name: AttemptName) => boolean;

@@ -46,6 +46,8 @@ export interface JobsOptions {
     readonly gpu: number;
     /** What the graphics processors are called; counted from 0 by default. */
     readonly gpus?: readonly string[];
+    /** Bytes that built environments may take together; 0 where nothing bounds them. */
+    readonly cacheBytes?: number;
   };
   readonly runner?: RunnerCommand;
   /** Told of what went wrong and is being dealt with. */

@@ -1,17 +1,21 @@
 // Has an environment ready: found, or built once however many ask.
 import { createWriteStream, mkdirSync, rmSync } from 'node:fs';
+import { availableParallelism } from 'node:os';
 import path from 'node:path';
 import { finished } from 'node:stream/promises';
+import { bytes } from '#core/failures.ts';
 import { limits } from '#schemas/limits.ts';
 import type { Environment } from '#schemas/plan.ts';
 import type { OperatorCode } from '../code/operator-code.ts';
 import type { Variables } from '../host-environment.ts';
 import { withLease } from '../lease.ts';
+import { Seats } from '../seats.ts';
 import { callTool, type ToolEnd } from '../tool.ts';
 import { EnvironmentFailed } from './failed.ts';
-import { holdInUse } from './in-use.ts';
+import { holdInUse, keepAhead, letGo } from './in-use.ts';
 import type { BuildPlace, CommandOptions, KeyParts, Tools } from './kind.ts';
 import { type Buildable, kindOf } from './kinds.ts';
+import { keepBelow } from './manage.ts';
 import {
   type BuiltEnvironment,
   environmentsFolder,
@@ -20,6 +24,7 @@ import {
   indexed,
   keyOf,
   markReady,
+  measured,
   membersOf,
   readyEnvironment,
   restoreEnvironment,
@@ -81,8 +86,32 @@ export async function useEnvironment(
   code: OperatorCode,
   tools: Tools,
 ): Promise<UsedEnvironment> {
+  const used = await heldEnvironment(environment, code, tools, { look: false });
+  if (used.ensured !== undefined) letGo(tools.cacheDir, used.ensured.key);
+  return used;
+}
+
+/** Ahead of the programs that will run in it: until one does it is kept, too. Throws EnvironmentFailed. */
+export async function prepareEnvironment(
+  environment: Environment,
+  code: OperatorCode,
+  tools: Tools,
+): Promise<Ensured | undefined> {
+  const { ensured, release } = await heldEnvironment(environment, code, tools, { look: true });
+  if (ensured === undefined) return undefined;
+  keepAhead(tools.cacheDir, ensured.key, release);
+  if (ensured.built) await makeRoom(tools, ensured.key);
+  return ensured;
+}
+
+async function heldEnvironment(
+  environment: Environment,
+  code: OperatorCode,
+  tools: Tools,
+  how: { readonly look: boolean },
+): Promise<UsedEnvironment> {
   for (let left = limits.environmentTurns; ; left -= 1) {
-    const ensured = await ensureEnvironment(environment, code, tools, { look: false });
+    const ensured = await ensureEnvironment(environment, code, tools, how);
     if (ensured === undefined) return { ensured, release: () => undefined };
     const release = holdInUse(tools.cacheDir, ensured.key);
     // It may have been taken away between the two.
@@ -92,6 +121,21 @@ export async function useEnvironment(
       throw new EnvironmentFailed(
         `environment ${ensured.key.slice(0, 12)} is taken away as often as it is built`,
       );
+  }
+}
+
+/** What could not be taken away fails no build: the next one tries again. */
+async function makeRoom({ cacheDir, cacheBytes, signal, onRemoved }: Tools, but: string) {
+  if (cacheBytes === undefined) return;
+  try {
+    for (const gone of await keepBelow(cacheDir, { most: cacheBytes, but, signal }))
+      onRemoved?.(
+        `the environment of ${gone.label} (${gone.key.slice(0, 12)}, ${bytes(gone.bytes)}) was not used for longest and is taken away: all together may take ${bytes(cacheBytes)}`,
+      );
+  } catch (error) {
+    if (signal?.aborted === true) throw error;
+    const why = error instanceof Error ? error.message : String(error);
+    onRemoved?.(`environments that were not used for long could not be taken away: ${why}`);
   }
 }
 
@@ -122,6 +166,25 @@ interface Building {
   readonly parts: KeyParts;
 }
 
+/** Of all that this process builds. Others of the same environment wait for its lease, not for one of these. */
+const seats = new Seats(
+  Math.max(limits.buildsAtLeast, Math.floor(availableParallelism() * limits.buildsPerCore)),
+);
+
+function buildInTurn(building: Building, tools: Tools): Promise<BuiltEnvironment> {
+  const { signal, onWait } = tools;
+  let waited = false;
+  const waits = (): void => {
+    waited = true;
+    onWait?.(`waits for one of ${seats.count} places to build environments`);
+  };
+  const work = (): Promise<BuiltEnvironment> => {
+    if (waited) onWait?.('');
+    return build(building, tools);
+  };
+  return seats.with(work, { signal, waits });
+}
+
 /** Alone it is built; with other machines one of them builds it and keeps it for all. */
 async function restoreOrBuild(
   building: Building,
@@ -129,7 +192,7 @@ async function restoreOrBuild(
 ): Promise<BuiltEnvironment & { readonly built: boolean }> {
   const { archive, cacheDir } = tools;
   const { key } = building;
-  if (archive === undefined) return { ...(await build(building, tools)), built: true };
+  if (archive === undefined) return { ...(await buildInTurn(building, tools)), built: true };
   const what = { kind: 'environments', name: key, signal: tools.signal } as const;
   return archive.once<BuiltEnvironment & { readonly built: boolean }>(
     what,
@@ -141,7 +204,7 @@ async function restoreOrBuild(
       tools.onOutput?.(
         Buffer.from(`environment ${key.slice(0, 12)} is not kept yet: building it\n`),
       );
-      const built = await build(building, tools);
+      const built = await buildInTurn(building, tools);
       await archive.keep(what, path.dirname(built.folder), membersOf(built));
       return { ...built, built: true };
     },
@@ -160,11 +223,13 @@ async function build(building: Building, tools: Tools): Promise<BuiltEnvironment
     const kind = kindOf(environment);
     const place = buildPlace(folder, { label: code.label, log, logFile }, tools);
     await kind.build(environment, code, place, tools);
+    const seconds = (Date.now() - started) / 1000;
     markReady(tools.cacheDir, key, {
       v: 1,
       folder: path.basename(folder),
       builtAt: started,
-      seconds: (Date.now() - started) / 1000,
+      seconds,
+      bytes: await measured(folder),
       label: code.label,
       ...(kind.relocatable ? {} : { at: folder }),
       parts: { ...building.parts },

@@ -3,6 +3,7 @@
 import { mkdirSync } from 'node:fs';
 import path from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
+import { limits } from '#schemas/limits.ts';
 
 interface Held {
   readonly database: DatabaseSync;
@@ -28,6 +29,27 @@ export function holdInUse(cacheDir: string, key: string): () => void {
     held.delete(file);
     mine.database.close();
   };
+}
+
+/** What was prepared in this process for programs that are still to come. */
+const ahead = new Map<string, { readonly release: () => void; readonly timer: NodeJS.Timeout }>();
+
+/** Keeps the environment, of which `release` lets go, until a program begins to use it, or for as long as one is waited for. */
+export function keepAhead(cacheDir: string, key: string, release: () => void): void {
+  letGo(cacheDir, key);
+  const timer = setTimeout(() => letGo(cacheDir, key), limits.environmentKept);
+  timer.unref();
+  ahead.set(fileOf(cacheDir, key), { release, timer });
+}
+
+/** A program uses it by now. */
+export function letGo(cacheDir: string, key: string): void {
+  const file = fileOf(cacheDir, key);
+  const kept = ahead.get(file);
+  if (kept === undefined) return;
+  ahead.delete(file);
+  clearTimeout(kept.timer);
+  kept.release();
 }
 
 /** Does the work while no program can begin to use the environment. False, and nothing was done, where one uses it. */

@@ -49,6 +49,12 @@ export interface EnvironmentKind<E> {
 
 /** What our tools run with: the user's own configuration. */
 export interface Tools extends GitContext {
+  /** Bytes that all built environments may take; after a build those not used for longest go. No bound where it is absent. */
+  readonly cacheBytes?: number | undefined;
+  /** Told what a build waits for, and with nothing when it waits no more. */
+  readonly onWait?: ((why: string) => void) | undefined;
+  /** Told of each environment that went for another one to have room. */
+  readonly onRemoved?: ((line: string) => void) | undefined;
   /** Values of secrets that an environment names. Those that are not set are missing in the answer. */
   readonly secrets?:
     | ((names: readonly string[]) => Promise<Readonly<Record<string, string>>>)

@@ -1,15 +1,16 @@
-// What the command line asks of built environments: list, prune, why.
-import { readdir, stat } from 'node:fs/promises';
+// What is asked of all built environments together: list, prune, why, and that they do not grow beyond a size.
 import path from 'node:path';
 import { withLease } from '../lease.ts';
 import { unlessInUse } from './in-use.ts';
 import {
+  bytesOf,
   environmentsFolder,
   keysOf,
   lastUse,
   type Marker,
   readMarker,
-  removeEnvironment,
+  setAside,
+  sweepAside,
 } from './store.ts';
 
 export interface ListedEnvironment {
@@ -18,7 +19,7 @@ export interface ListedEnvironment {
   readonly ready: Marker | undefined;
   /** Milliseconds since the epoch. */
   readonly lastUse: number;
-  /** Bytes, files shared with the tool's cache included. */
+  /** As it was measured when it was built, files shared with the tool's cache included. */
   readonly bytes: number;
   readonly folder: string;
 }
@@ -32,7 +33,7 @@ export async function listEnvironments(cacheDir: string): Promise<ListedEnvironm
       key,
       ready: readMarker(cacheDir, key),
       lastUse: lastUse(cacheDir, key),
-      bytes: await sizeOf(folder),
+      bytes: await bytesOf(cacheDir, key),
       folder,
     });
   }
@@ -60,12 +61,80 @@ export async function pruneEnvironments(
     await withLease({ folder: cacheDir, name: `environment-${key}` }, async () => {
       const isReady = readMarker(cacheDir, key) !== undefined;
       if (isReady && lastUse(cacheDir, key) >= before && bytes <= most) return;
-      if (!unlessInUse(cacheDir, key, () => removeEnvironment(cacheDir, key))) return;
+      if (!unlessInUse(cacheDir, key, () => setAside(cacheDir, key))) return;
       bytes -= environment.bytes;
       removed.push(environment);
     });
   }
+  await alone({ cacheDir }, () => sweepAside(cacheDir));
   return removed;
+}
+
+/**
+ * Takes those not used for longest away until all together are not larger than `most`, but none that is in use, and not `but`. Looks at
+ * what was measured only. Two that do it at once take turns.
+ */
+export async function keepBelow(
+  cacheDir: string,
+  { most, but, signal }: Below,
+): Promise<readonly RemovedEnvironment[]> {
+  if ((await readyOnes(cacheDir)).bytes <= most) return [];
+  return alone({ cacheDir, signal }, async () => {
+    const removed: RemovedEnvironment[] = [];
+    // Another one may have done it meanwhile.
+    const { found, bytes: all } = await readyOnes(cacheDir);
+    let bytes = all;
+    for (const each of found.sort((a, b) => a.lastUse - b.lastUse)) {
+      if (bytes <= most) break;
+      const { key } = each;
+      if (key === but) continue;
+      await withLease({ folder: cacheDir, name: `environment-${key}`, signal }, async () => {
+        // Found by somebody since it was looked at.
+        if (lastUse(cacheDir, key) > each.lastUse) return;
+        if (!unlessInUse(cacheDir, key, () => setAside(cacheDir, key))) return;
+        bytes -= each.bytes;
+        removed.push(each);
+      });
+    }
+    await sweepAside(cacheDir);
+    return removed;
+  });
+}
+
+export interface Below {
+  /** Bytes. */
+  readonly most: number;
+  readonly but?: string;
+  readonly signal?: AbortSignal | undefined;
+}
+
+export interface RemovedEnvironment {
+  readonly key: string;
+  readonly label: string;
+  readonly bytes: number;
+  /** Milliseconds since the epoch. */
+  readonly lastUse: number;
+}
+
+async function readyOnes(
+  cacheDir: string,
+): Promise<{ found: RemovedEnvironment[]; bytes: number }> {
+  const found: RemovedEnvironment[] = [];
+  for (const key of keysOf(cacheDir)) {
+    const label = readMarker(cacheDir, key)?.label;
+    if (label === undefined) continue;
+    const bytes = await bytesOf(cacheDir, key);
+    found.push({ key, label, bytes, lastUse: lastUse(cacheDir, key) });
+  }
+  return { found, bytes: found.reduce((sum, each) => sum + each.bytes, 0) };
+}
+
+/** One at a time, in whatever process. */
+function alone<T>(
+  { cacheDir, signal }: { readonly cacheDir: string; readonly signal?: AbortSignal | undefined },
+  work: () => Promise<T>,
+): Promise<T> {
+  return withLease({ folder: cacheDir, name: 'environments-removed', signal }, work);
 }
 
 /** An environment, and the parts in which another one differs from it. */
@@ -119,16 +188,4 @@ function differences(
   return [...new Set([...Object.keys(was), ...Object.keys(is)])]
     .filter((part) => was[part] !== is[part])
     .map((part) => ({ part, was: was[part] ?? '', is: is[part] ?? '' }));
-}
-
-async function sizeOf(folder: string): Promise<number> {
-  let total = 0;
-  for (const entry of await readdir(folder, { withFileTypes: true, recursive: true }).catch(
-    () => [],
-  )) {
-    if (!entry.isFile()) continue;
-    const info = await stat(path.join(entry.parentPath, entry.name)).catch(() => undefined);
-    total += info?.size ?? 0;
-  }
-  return total;
 }

@@ -4,6 +4,7 @@
 //   environments/<key>/ready.json      written last; names the one folder that counts
 //   environments/index/<hash>.json     what a commit and an environment came to last, so that nobody need ask the tools again
 //   environments/logs/                 logs of builds that failed
+//   environments/removed-<name>/       what was taken away and is being deleted
 //
 // A build that was interrupted left a folder that no marker names: it is never used and thrown away by the next build.
 import { createHash, randomBytes } from 'node:crypto';
@@ -18,6 +19,7 @@ import {
   utimesSync,
   writeFileSync,
 } from 'node:fs';
+import { readdir, rm } from 'node:fs/promises';
 import path from 'node:path';
 import {
   type EnvironmentMarker,
@@ -112,6 +114,37 @@ export function touch(cacheDir: string, key: string): void {
   }
 }
 
+/** Bytes of its files, those shared with the cache of its tool included. Measured once, when it is built; what has no measure yet gets one. */
+export async function bytesOf(cacheDir: string, key: string): Promise<number> {
+  const ready = readMarker(cacheDir, key);
+  if (ready?.bytes !== undefined) return ready.bytes;
+  const bytes = await measured(path.join(environmentsFolder(cacheDir), key, ready?.folder ?? ''));
+  if (ready !== undefined) {
+    const used = lastUse(cacheDir, key) / 1000;
+    try {
+      markReady(cacheDir, key, { ...ready, bytes });
+      utimesSync(markerFile(cacheDir, key), used, used);
+    } catch {
+      // A shared, read-only cache: measured again the next time.
+    }
+  }
+  return bytes;
+}
+
+/** Folder by folder, so that whatever else this process does goes on in between. */
+export async function measured(folder: string): Promise<number> {
+  let bytes = 0;
+  const open = [folder];
+  for (let next = open.pop(); next !== undefined; next = open.pop()) {
+    for (const entry of await readdir(next, { withFileTypes: true }).catch(() => [])) {
+      const file = path.join(next, entry.name);
+      if (entry.isDirectory()) open.push(file);
+      else if (entry.isFile()) bytes += statSync(file, { throwIfNoEntry: false })?.size ?? 0;
+    }
+  }
+  return bytes;
+}
+
 export function lastUse(cacheDir: string, key: string): number {
   return statSync(markerFile(cacheDir, key), { throwIfNoEntry: false })?.mtimeMs ?? 0;
 }
@@ -137,6 +170,23 @@ export function removeEnvironment(cacheDir: string, key: string): void {
   rmSync(markerFile(cacheDir, key), { force: true });
   rmSync(path.join(environmentsFolder(cacheDir), key), { recursive: true, force: true });
 }
+
+/** Takes it away in one step; what it was made of lies aside until it is swept. */
+export function setAside(cacheDir: string, key: string): void {
+  const home = environmentsFolder(cacheDir);
+  if (!existsSync(path.join(home, key))) return;
+  renameSync(path.join(home, key), path.join(home, `${ASIDE}${randomBytes(8).toString('hex')}`));
+}
+
+/** Deletes what lies aside, also what a killed process left there. */
+export async function sweepAside(cacheDir: string): Promise<void> {
+  const home = environmentsFolder(cacheDir);
+  if (!existsSync(home)) return;
+  for (const name of readdirSync(home))
+    if (name.startsWith(ASIDE)) await rm(path.join(home, name), { recursive: true, force: true });
+}
+
+const ASIDE = 'removed-';
 
 function markerFile(cacheDir: string, key: string): string {
   return path.join(environmentsFolder(cacheDir), key, MARKER);
