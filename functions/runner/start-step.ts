@@ -21,7 +21,6 @@ import {
   renderText,
 } from './render.ts';
 import { runStep, type StepEnd, stepReport } from './run-step.ts';
-import { startQuery } from './sql-step.ts';
 import { type StepRoot, stepRoot } from './step-root.ts';
 import type { Places } from './workspaces.ts';
 import type { World } from './world.ts';
@@ -127,8 +126,10 @@ async function startStep(
   prepared: Prepared,
   { step, turn, halter }: Turn,
 ): Promise<StepEnd> {
-  if (step.executor.kind === 'sql')
+  if (step.executor.kind === 'sql') {
+    const { startQuery } = await import('./sql-step.ts');
     return startQuery(world, node, prepared, { step, turn, halter });
+  }
   const root = await stepRoot(world, node, {
     node: step,
     turn,

@@ -5,11 +5,7 @@ import path from 'node:path';
 import { StepFailure } from '#core/failures.ts';
 import { Defect } from '#errors/families.ts';
 import type { PlanNode } from '#schemas/plan.ts';
-import { operatorCode } from './code/operator-code.ts';
-import { activation, useEnvironment } from './environments/build.ts';
 import type { Variables } from './host-environment.ts';
-import { LogStream } from './log-writer.ts';
-import { toolsOf } from './prepare.ts';
 import type { StepsOrder } from './start-step.ts';
 import type { World } from './world.ts';
 
@@ -41,31 +37,9 @@ export async function stepRoot(
       );
     return { command, folder: inside(node.places.work, cwd), activation: {} };
   }
-  const stream = new LogStream(node.log, { step: step.node.id, stream: 'stderr', mask: node.mask });
-  const tools = toolsOf(world, { ...node, onOutput: (chunk) => stream.push(chunk) });
-  let release: (() => void) | undefined;
-  try {
-    const code = await operatorCode(tools, { ...node.order, operator });
-    const used = await useEnvironment(environment, code, tools);
-    release = used.release;
-    const root = node.places.tree(step.turn);
-    await code.copy(root);
-    return {
-      command,
-      folder: inside(root, cwd),
-      activation: activation(environment, used.ensured, step.inherited),
-      release,
-    };
-  } catch (error) {
-    release?.();
-    if (error instanceof StepFailure) throw error;
-    throw new StepFailure(
-      'environment_failed',
-      error instanceof Error ? error.message : String(error),
-    );
-  } finally {
-    stream.end();
-  }
+  // Loaded with the first operator that there is: most runners never meet one.
+  const { operatorRoot } = await import('./operator-root.ts');
+  return operatorRoot(world, node, { ...step, command, cwd, environment, operator });
 }
 
 /** A folder below the root, made when it is not there. Nothing leads out of the root. */
