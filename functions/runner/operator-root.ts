@@ -4,10 +4,11 @@ import type { Environment, OperatorSource, PlanNode } from '#schemas/plan.ts';
 import { operatorCode } from './code/operator-code.ts';
 import { activation, useEnvironment } from './environments/build.ts';
 import type { Variables } from './host-environment.ts';
+import { inside } from './inside.ts';
 import { LogStream } from './log-writer.ts';
 import { toolsOf } from './prepare.ts';
 import type { StepsOrder } from './start-step.ts';
-import { inside, type StepRoot } from './step-root.ts';
+import type { StepRoot } from './step-root.ts';
 import type { World } from './world.ts';
 
 export interface OperatorStep {
