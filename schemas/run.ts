@@ -286,6 +286,10 @@ export const runStart = z.strictObject({
   offline: z.boolean().optional(),
   /** Of a production line; on one machine only. */
   workDir: workDir.optional(),
+  /** The same of lines that its nodes run, and of those below, by their files. */
+  workDirs: z.record(z.string(), workDir).optional(),
+  /** What was found when it was prepared, and did not keep it from being run. */
+  warnings: z.array(z.string()).max(limits.warnings).optional(),
   retryOf: runId.optional(),
   /** Nodes that count as completed, with the run that holds their results. */
   seeds: z.array(seed).optional(),
@@ -359,6 +363,8 @@ export const attemptReport = z.strictObject({
     .optional(),
   /** Of an approval. */
   decision: decision.optional(),
+      /** What whoever runs the pipeline should know of it. */
+      warnings: z.array(z.string()).max(limits.warnings).optional(),
   /** Taken over from this attempt of an earlier run. */
   reused: z.strictObject({ run: runId, address, attempt: z.int().positive() }).optional(),
 });

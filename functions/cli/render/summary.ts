@@ -4,6 +4,7 @@ import type { Json } from '#schemas/values.ts';
 import { mark, statusWord } from './marks.ts';
 import type { Palette } from './palette.ts';
 import { filePath, plain, showValue, spell } from './words.ts';
+import { columnsOf, padded } from './width.ts';
 
 export interface SummaryOptions {
   readonly paint: Palette;
@@ -93,13 +94,13 @@ function outputLines(report: RunReport, options: SummaryOptions): readonly strin
   const values = named.filter(({ isFile }) => !isFile).slice(0, VALUES);
   const shown = named.filter((output) => output.isFile || values.includes(output));
   if (shown.length === 0) return [];
-  const width = Math.min(40, Math.max(...shown.map(({ name }) => name.length)));
+  const width = Math.min(40, Math.max(...shown.map(({ name }) => columnsOf(name))));
   const left = named.length - shown.length;
   return [
     'outputs',
     ...shown.map(
       ({ name, value }) =>
-        `  ${name.padEnd(width)}  ${options.paint.cyan(showValue(value, options))}`,
+        `  ${padded(name, width)}  ${options.paint.cyan(showValue(value, options))}`,
     ),
     ...(left === 0
       ? []

@@ -250,7 +250,7 @@ test('sizes and texts are short and plain', () => {
     '1.5 KiB',
     '5.0 GiB',
   ]);
-  expect(shorten('日本語テキスト', 4)).toBe('日本語…');
+  expect(shorten('日本語テキスト', 8)).toBe('日本語…');
   expect(plain('a\u001b[31mred\u001b[0m\r\n\u0007b')).toBe('ared   b');
 });
 
