@@ -191,11 +191,11 @@ test('a refusal names the entry', async () => {
   await expect(taken(packed(file('a'), link('b/c', '/etc')))).rejects.toThrow(/refused: b\/c: /);
 });
 
-test('a machine that cannot write it is not the fault of the archive', async () => {
-  rmSync(target, { recursive: true });
-  writeFileSync(target, '');
-  const name = 'a'.repeat(10);
-  await expect(taken(packed(file(name)))).rejects.toThrow(/EnvironmentFailed|could not|refused/);
+test('a build that is stopped is not the fault of the archive', async () => {
+  const bytes = packed(file('a'));
+  const signal = AbortSignal.abort();
+  const stopped = unpack(chunks(bytes), target, { name: 'a', size: bytes.length, signal });
+  await expect(stopped).rejects.toThrow(/could not be unpacked/);
 });
 
 test('a window that is larger than usual is refused unless the pipeline says so', async () => {
