@@ -307,6 +307,10 @@ export const peaks = z.strictObject({
   /** Seconds of processor time. */
   cpuSeconds: z.number().nonnegative().optional(),
   memoryBytes: z.int().nonnegative().optional(),
+  /** Memory on graphics processors, where it was given any. */
+  gpuMemoryBytes: z.int().nonnegative().optional(),
+  /** Share of the time in which the busiest of its graphics processors worked, from 0 to 100. */
+  gpuPercent: z.number().min(0).max(100).optional(),
 });
 export type Peaks = z.infer<typeof peaks>;
 

@@ -2,6 +2,7 @@
 import type { NodeReport, RunReport } from '#schemas/report.ts';
 import type { Json } from '#schemas/values.ts';
 import { mark, statusWord } from './marks.ts';
+import { operatorLines } from './operators.ts';
 import type { Palette } from './palette.ts';
 import { filePath, plain, showValue, spell } from './words.ts';
 import { columnsOf, padded } from './width.ts';
@@ -22,6 +23,7 @@ const VALUES = 20;
 export function renderSummary(report: RunReport, options: SummaryOptions): string {
   const lines = [
     ...(options.headline ? [headline(report, options.paint)] : []),
+    ...operatorLines(report, options.paint),
     ...failureLines(report, options),
     ...outputLines(report, options),
   ];
