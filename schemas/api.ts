@@ -41,6 +41,8 @@ export const runRequest = z.strictObject({
   allowEnv: z.array(z.string()).exactOptional(),
   offline: z.boolean().exactOptional(),
   workDir: workDir.exactOptional(),
+  workDirs: z.record(z.string(), workDir).exactOptional(),
+  warnings: z.array(z.string().max(limits.messageLength)).max(limits.warnings).exactOptional(),
   anew: z.literal(true).exactOptional(),
   timeout: z.int().nonnegative().max(limits.longestDuration).exactOptional(),
   run: runId.exactOptional(),

@@ -73,6 +73,8 @@ export const limits = {
   externalEvents: 10_000,
   /** Characters of a message kept with an attempt or fact. */
   messageLength: 4_000,
+  /** Warnings kept with a run, or with what was prepared for it. */
+  warnings: 100,
 
   /** Runs inside runs: how deep pipelines may run other pipelines. */
   subRunDepth: 8,
@@ -193,6 +195,8 @@ export const limits = {
   noticeInterval: 500,
   /** Milliseconds between two looks for processes that left their group. */
   sweepInterval: SECOND,
+  /** Milliseconds between two looks for what programs that failed or were stopped left behind. */
+  strayInterval: 25,
   /** Milliseconds a killed process may take to be gone. */
   killWait: 10 * SECOND,
   /** Milliseconds that the pipes of a program may stay open after its process group was killed. */
@@ -203,6 +207,9 @@ export const limits = {
   firstLook: 50,
   /** Milliseconds between two looks at a process tree. */
   watchInterval: 250,
+  /** Milliseconds between two looks at what is used of graphics processors, and how long one may take. */
+  gpuInterval: 2 * SECOND,
+  gpuWait: 5 * SECOND,
   /** Files a step may hand over. */
   artifactFiles: 1_000,
 
@@ -412,6 +419,8 @@ export const limits = {
   /** Entries such an archive may have, and times that fetching it is begun again where it broke off. */
   archiveEntries: 1_000_000,
   archiveTries: 5,
+  /** Names that are looked at, over all links of such an archive, to see where they lead. */
+  archiveLinkSteps: 20_000_000,
   /** Bytes (JSON) of an order that travels with its job; a larger one is an object. */
   orderInlineBytes: 4 * KIB,
   /** Milliseconds a job may take when its node says nothing else, and milliseconds it may wait for a machine. */

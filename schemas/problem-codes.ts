@@ -71,6 +71,7 @@ export const PROBLEMS = {
   project_file_missing: 'The project file of an environment is not in the operator.',
   does_not_fit: 'Resources that this machine can never give.',
   path_missing: 'A folder that is not there.',
+  log_unwritable: 'The log of a production line cannot be written.',
   stays_here: 'An operator whose code lies where other machines cannot get it.',
   package_missing: 'A package that a node needs is not installed beside Millrace.',
 } as const;

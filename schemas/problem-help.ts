@@ -259,6 +259,11 @@ export const PROBLEM_HELP: Readonly<Record<ProblemCode, Help>> = {
     cause: 'The path of a working tree is misspelt, or is relative to another folder.',
     cure: "Paths in a pipeline are relative to the pipeline's folder.",
   },
+  log_unwritable: {
+    cause:
+      'Something else lies at `log_path` or on the way to it, or this user may not write there.',
+    cure: 'Name a file that you may write. The lines are in `millrace logs` all the same.',
+  },
   stays_here: {
     cause:
       'The run is to be worked on by other machines, and the operator is a folder of this one.',

@@ -76,6 +76,11 @@ export const RUN_MESSAGES = {
   path_missing: {
     tree: 'the working tree {folder} for the operator "{name}" is not there',
   },
+  log_unwritable: {
+    folder: 'the log {file} cannot be written: a folder is in its place; runs go on without it',
+    no_folder: 'the log {file} cannot be written: {folder} is no folder; runs go on without it',
+    refused: 'the log {file} cannot be written: {where}: {error}; runs go on without it',
+  },
   stays_here: {
     operator_path:
       'operator "{operator}" is the working tree {path}, which other machines do not have; wanted is a repository with an address and a tag',

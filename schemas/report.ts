@@ -78,6 +78,8 @@ export const environmentReport = z.strictObject({
   environment: z.string().optional(),
   built: z.boolean().optional(),
   seconds: z.number().optional(),
+  /** What whoever runs the pipeline should know of it. */
+  warnings: z.array(z.string()).optional(),
   reason: reason.optional(),
   message: z.string().optional(),
 });

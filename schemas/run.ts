@@ -286,6 +286,10 @@ export const runStart = z.strictObject({
   offline: z.boolean().optional(),
   /** Of a production line; on one machine only. */
   workDir: workDir.optional(),
+  /** The same of lines that its nodes run, and of those below, by their files. */
+  workDirs: z.record(z.string(), workDir).optional(),
+  /** What was found when it was prepared, and did not keep it from being run. */
+  warnings: z.array(z.string()).max(limits.warnings).optional(),
   retryOf: runId.optional(),
   /** Nodes that count as completed, with the run that holds their results. */
   seeds: z.array(seed).optional(),
@@ -303,6 +307,10 @@ export const peaks = z.strictObject({
   /** Seconds of processor time. */
   cpuSeconds: z.number().nonnegative().optional(),
   memoryBytes: z.int().nonnegative().optional(),
+  /** Memory on graphics processors, where it was given any. */
+  gpuMemoryBytes: z.int().nonnegative().optional(),
+  /** Share of the time in which the busiest of its graphics processors worked, from 0 to 100. */
+  gpuPercent: z.number().min(0).max(100).optional(),
 });
 export type Peaks = z.infer<typeof peaks>;
 
@@ -359,6 +367,8 @@ export const attemptReport = z.strictObject({
     .optional(),
   /** Of an approval. */
   decision: decision.optional(),
+      /** What whoever runs the pipeline should know of it. */
+      warnings: z.array(z.string()).max(limits.warnings).optional(),
   /** Taken over from this attempt of an earlier run. */
   reused: z.strictObject({ run: runId, address, attempt: z.int().positive() }).optional(),
 });

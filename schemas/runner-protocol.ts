@@ -7,6 +7,7 @@ import * as z from 'zod';
 import { format, instant, namespace, runId } from './ids.ts';
 import { reason } from './reasons.ts';
 import { attemptReport, lacking } from './run.ts';
+import { LOG_LEVELS } from './work-dir.ts';
 import { attemptName, workOrder } from './work-order.ts';
 
 /** From the engine. */
@@ -101,6 +102,8 @@ export const logLine = z.strictObject({
   n: z.int().positive(),
   step: z.string(),
   stream: z.enum(['stdout', 'stderr', 'millrace']),
+  /** Where it is another than the stream tells. */
+  level: z.enum(LOG_LEVELS).optional(),
   text: z.string(),
 });
 export type LogLine = z.infer<typeof logLine>;

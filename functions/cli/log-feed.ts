@@ -1,5 +1,6 @@
 // What operators print and what becomes of them, in the order in which it happened, while a run goes on.
 
+import { isWarning } from '#runner/event-lines.ts';
 import type { Names } from '#runner/log-shape.ts';
 import { limits } from '#schemas/limits.ts';
 import type { EventLine, RunReport } from '#schemas/report.ts';
@@ -49,7 +50,8 @@ export class LogFeed {
   }
 
   onEvents(events: readonly EventLine[]): void {
-    for (const event of events) this.#events.push(...eventLines(this.#feed.log.names, event));
+    for (const event of events)
+      if (!isWarning(event)) this.#events.push(...eventLines(this.#feed.log.names, event));
     this.#soon();
   }
 

@@ -34,7 +34,9 @@ function lines(context: Context, options: ViewerOptions): Viewer {
   return {
     onEvents: (events) => {
       const paint = output === context.host.stdout ? context.paint : context.paintError;
-      output.write(events.map((event) => `${renderEvent(event, paint)}\n`).join(''));
+      // What was found before the run began was told before.
+      const shown = events.filter(({ event }) => event !== 'pipeline.warning');
+      output.write(shown.map((event) => `${renderEvent(event, paint)}\n`).join(''));
     },
     note: (text) => context.host.stderr.write(`${text}\n`),
     finish: async (report) => output.write(await summaryOf(context, options, report, true)),

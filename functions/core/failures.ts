@@ -30,7 +30,8 @@ export function bytes(value: number): string {
   const units = ['B', 'KiB', 'MiB', 'GiB', 'TiB'];
   let rest = value;
   let unit = 0;
-  while (Math.abs(rest) >= 1024 && unit < units.length - 1) {
+  // What would be rounded to 1024 is one of the next unit.
+  while (Math.round(Math.abs(rest)) >= 1024 && unit < units.length - 1) {
     rest /= 1024;
     unit += 1;
   }

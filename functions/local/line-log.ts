@@ -6,6 +6,7 @@ import type { EventLine } from '#schemas/report.ts';
 import type { Fact } from '#schemas/run.ts';
 import { type RunRef, runKey } from '#service/keys.ts';
 import { eventsOf } from '#service/read-events.ts';
+import { startWarnings } from '#service/run-warnings.ts';
 import type { RunMemory, Service } from '#service/service.ts';
 
 /** Facts of a run that were saved. Runs that have no such log are passed over. */
@@ -14,7 +15,11 @@ export function logFacts(service: Service, ref: RunRef, facts: readonly Fact[]):
   if (memory?.start.workDir === undefined) return;
   logEvents(
     memory,
-    facts.flatMap((fact) => eventsOf(ref.run, fact)),
+    facts.flatMap((fact) => [
+      ...eventsOf(ref.run, fact),
+      // Those of environments stand between the lines of whoever built them.
+      ...(fact.fact === 'run.started' ? startWarnings(memory.start, fact.at) : []),
+    ]),
   );
 }
 

@@ -7,6 +7,7 @@ import type { Problem } from '#schemas/problems.ts';
 import type { FileValue, Json } from '#schemas/values.ts';
 import type { Control } from '#service/control.ts';
 import { fileValueOf } from '#service/given-files.ts';
+import { boundedWarnings } from '#service/run-warnings.ts';
 import { travels } from '#service/travels.ts';
 import { compilePipeline } from './pipeline-files.ts';
 import type { Prepared, PrepareOptions } from './prepare-run.ts';
@@ -60,6 +61,9 @@ export async function prepareRemote(options: PrepareOptions, remote: Remote): Pr
       sources: resolved.sources,
       file: basename(options.file),
       ...(options.timeout === undefined ? {} : { timeout: options.timeout }),
+      ...(resolved.warnings.length === 0
+        ? {}
+        : { warnings: boundedWarnings(resolved.warnings.map(({ message: said }) => said)) }),
     },
   };
 }

@@ -9,8 +9,10 @@ import type { Plan } from '#schemas/plan.ts';
 import type { Problem } from '#schemas/problems.ts';
 import type { RunStart } from '#schemas/run.ts';
 import type { Json } from '#schemas/values.ts';
+import type { WorkDir } from '#schemas/work-dir.ts';
 import type { RunRequest } from '#service/control.ts';
 import type { CompiledPipeline } from '#service/pipeline-files.ts';
+import { boundedWarnings } from '#service/run-warnings.ts';
 import { type Machine, thisMachine } from './machine.ts';
 import { missingPackages } from './missing-packages.ts';
 import { NAMESPACE } from './names.ts';
@@ -18,7 +20,7 @@ import { compilePipeline } from './pipeline-files.ts';
 import { operatorsOfPlans } from './resolve-operators.ts';
 import { runInputs } from './run-inputs.ts';
 import { type FilePlan, plansOfRun, type RunPlans } from './run-plans.ts';
-import { workDirOf } from './work-dir.ts';
+import { logWarnings, workDirsOf } from './work-dir.ts';
 
 export interface PrepareOptions {
   readonly file: string;
@@ -92,8 +94,10 @@ export async function preparePlans(
     ...all.flatMap((each) => missingPackages(each.plan)).slice(0, 1),
   ];
   if (problems.length > 0) return { problems: [...compiled.warnings, ...problems] };
+  const workDirs = workDirsOf(all);
+  const found = [...resolved.warnings, ...logWarnings(Object.values(workDirs))];
   const request = requestOf(plans, {
-    options,
+    ...{ options, workDirs, warnings: boundedWarnings(found.map(({ message }) => message)) },
     // Several files of a folder are read again by the folder.
     file: isFolder(options) ? options.file : plans.main.file,
     folder: dirname(plans.main.file),
@@ -103,7 +107,7 @@ export async function preparePlans(
   return {
     plan,
     below: plans.below,
-    warnings: [...compiled.warnings, ...resolved.warnings],
+    warnings: [...compiled.warnings, ...found],
     request,
   };
 }
@@ -119,10 +123,13 @@ interface Found {
   readonly folder: string;
   readonly inputs: Readonly<Record<string, Json>>;
   readonly sources: RunStart['sources'];
+  readonly workDirs: Readonly<Record<string, WorkDir>>;
+  readonly warnings: readonly string[];
 }
 
 function requestOf({ main, below }: RunPlans, found: Found): RunRequest {
-  const { options } = found;
+  const { options, warnings } = found;
+  const { [main.file]: workDir, ...workDirs } = found.workDirs;
   return {
     plan: main.plan as Json,
     ...(below.length === 0 ? {} : { plans: below.map(({ plan }) => plan as Json) }),
@@ -133,7 +140,9 @@ function requestOf({ main, below }: RunPlans, found: Found): RunRequest {
     ...(options.text === undefined ? { file: found.file } : {}),
     ...(options.allowEnv.length === 0 ? {} : { allowEnv: options.allowEnv }),
     ...(options.offline ? { offline: true } : {}),
-    ...(main.settings === undefined ? {} : { workDir: workDirOf(main.settings, found.folder) }),
+    ...(workDir === undefined ? {} : { workDir }),
+    ...(Object.keys(workDirs).length === 0 ? {} : { workDirs }),
+    ...(warnings.length === 0 ? {} : { warnings }),
     ...(options.timeout === undefined ? {} : { timeout: options.timeout }),
     ...decodedOf([main, ...below]),
   };

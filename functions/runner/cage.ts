@@ -1,5 +1,6 @@
 // A control group round the programs of one attempt, where the host lets us make one: bounds memory, processor time and
-// the number of processes, children included, and knows every one of them however it was started.
+// the number of processes, children included. In it each program has a group of its own, by which every one of its processes is known
+// however it was started.
 import {
   existsSync,
   mkdirSync,
@@ -30,9 +31,17 @@ interface Folders {
 
 export class Cage {
   readonly #folders: Folders;
+  readonly #within: Cage[] = [];
 
   constructor(folders: Folders) {
     this.#folders = folders;
+  }
+
+  /** A group within this one, with the same bounds for all of them together; undefined where it cannot be made. */
+  within(): Cage | undefined {
+    const cage = makeCage(below(this.#folders, String(this.#within.length + 1)));
+    if (cage !== undefined) this.#within.push(cage);
+    return cage;
   }
 
   /** A process that writes 0 into each of these is inside, with all its children to come. */
@@ -44,11 +53,6 @@ export class Cage {
   get memoryKills(): number {
     const file = this.#folders.version === 1 ? 'memory.oom_control' : 'memory.events';
     return numberAfter(read(this.#folders.memory, file), 'oom_kill');
-  }
-
-  /** How often a process could not be started because there were too many. */
-  get refusedProcesses(): number {
-    return numberAfter(read(this.#folders.pids, 'pids.events'), 'max');
   }
 
   /** Bytes, cached files included. */
@@ -66,7 +70,8 @@ export class Cage {
 
   get processes(): number[] {
     const text = read(this.#folders.pids, 'cgroup.procs') ?? '';
-    return text.split('\n').filter(Boolean).map(Number);
+    const own = text.split('\n').filter(Boolean).map(Number);
+    return [...own, ...this.#within.flatMap((cage) => cage.processes)];
   }
 
   /** False while a process is still in it. */
@@ -96,15 +101,7 @@ export class Cages {
     this.#asked = true;
     if (this.#parents === undefined) return undefined;
     this.#counter += 1;
-    const folders = below(this.#parents, String(this.#counter));
-    try {
-      for (const folder of new Set(foldersOf(folders))) mkdirSync(folder, { recursive: true });
-      bound(folders, bounds);
-      return new Cage(folders);
-    } catch {
-      new Cage(folders).remove();
-      return undefined;
-    }
+    return makeCage(below(this.#parents, String(this.#counter)), bounds);
   }
 
   close(): void {
@@ -119,6 +116,28 @@ export function removeCages(job: string): void {
 
 function nameOf(job: string): string {
   return `millrace-${job}`;
+}
+
+function makeCage(folders: Folders, bounds?: CageLimits): Cage | undefined {
+  try {
+    for (const folder of new Set(foldersOf(folders))) mkdirSync(folder, { recursive: true });
+    if (bounds !== undefined) {
+      share(folders);
+      bound(folders, bounds);
+    }
+    return new Cage(folders);
+  } catch {
+    new Cage(folders).remove();
+    return undefined;
+  }
+}
+
+/** What is bounded here is bounded for groups within too. */
+function share(folders: Folders): void {
+  if (folders.version === 2) write(folders.memory, 'cgroup.subtree_control', '+memory +pids +cpu');
+  // Older kernels do so only where it is wished.
+  else if (read(folders.memory, 'memory.use_hierarchy')?.trim() === '0')
+    write(folders.memory, 'memory.use_hierarchy', '1');
 }
 
 function bound(folders: Folders, bounds: CageLimits): void {

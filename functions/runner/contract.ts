@@ -49,13 +49,14 @@ export interface Contract {
 export const GPUS_VARIABLE = 'CUDA_VISIBLE_DEVICES';
 
 export const MARK_VARIABLE = 'MILLRACE_MARK';
+export const STEP_VARIABLE = 'MILLRACE_STEP';
 
 export function contractVariables(contract: Contract): Variables {
   const { order, places, files } = contract;
   return {
     MILLRACE_RUN: order.name.run,
     MILLRACE_NODE: order.name.address,
-    MILLRACE_STEP: contract.step,
+    [STEP_VARIABLE]: contract.step,
     MILLRACE_ATTEMPT: String(order.name.attempt),
     MILLRACE_INPUTS: contract.inputs,
     MILLRACE_OUTPUTS: files.outputs,

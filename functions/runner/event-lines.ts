@@ -2,6 +2,7 @@
 import type { EventLine } from '#schemas/report.ts';
 import type { Json } from '#schemas/values.ts';
 import type { LogLevel } from '#schemas/work-dir.ts';
+import { prepares } from './log-shape.ts';
 
 const LEVELS: Readonly<Record<string, LogLevel>> = {
   completed: 'SUCCESS',
@@ -9,11 +10,17 @@ const LEVELS: Readonly<Record<string, LogLevel>> = {
   timed_out: 'ERROR',
   cancelled: 'WARNING',
   retrying: 'WARNING',
+  warning: 'WARNING',
   skipped: 'WARNING',
   halted: 'CRITICAL',
 };
 
 export const levelOfEvent = (event: EventLine): LogLevel => LEVELS[nameOf(event)] ?? 'INFO';
+
+/** What was told otherwise already: before the run began, or by a line of the log of who built an environment. */
+export const isWarning = ({ event, node }: EventLine): boolean =>
+  event === 'pipeline.warning' ||
+  (node !== undefined && prepares(node) && event === `${node}.warning`);
 
 /** The node and its attempt; nothing of them where the event is of the whole run. */
 export const subjectOfEvent = ({
@@ -33,6 +40,8 @@ export function textOfEvent(event: EventLine): string {
   const name = nameOf(event).replaceAll('_', ' ');
   const subject =
     event.node === undefined && event.event.startsWith('pipeline.') ? `run ${event.run} ` : '';
+  const warned = memberOf(event.payload, 'message');
+  if (event.event === 'pipeline.warning' && warned !== undefined) return warned;
   const external = event.event.startsWith('external.')
     ? `event ${event.event}`
     : `${subject}${name}`;

@@ -4,6 +4,7 @@ import path from 'node:path';
 import { StringDecoder } from 'node:string_decoder';
 import { limits } from '#schemas/limits.ts';
 import type { LogLine } from '#schemas/runner-protocol.ts';
+import type { LogLevel } from '#schemas/work-dir.ts';
 import type { Mask } from './mask.ts';
 
 type Stream = LogLine['stream'];
@@ -16,6 +17,8 @@ export function segmentName(number: number): string {
 export interface Written {
   readonly step: string;
   readonly stream: Stream;
+  /** Where it is another than the stream tells. */
+  readonly level?: LogLevel | undefined;
   readonly at: number;
   readonly lines: readonly string[];
   readonly encoded: readonly string[];
@@ -53,17 +56,18 @@ export class LogWriter {
     return this.#broken;
   }
 
-  say(step: string, text: string): void {
-    for (const line of text.split('\n')) this.write(step, 'millrace', [line]);
+  say(step: string, text: string, level?: LogLevel): void {
+    for (const line of text.split('\n')) this.write(step, 'millrace', [line], level);
   }
 
   /** Appends lines in one write. A log that cannot be written does not end the work it tells of. */
-  write(step: string, stream: Stream, lines: readonly string[]): void {
+  write(step: string, stream: Stream, lines: readonly string[], level?: LogLevel): void {
     if (this.#broken !== undefined || lines.length === 0) return;
     try {
       const at = Date.now();
       const head = `{"at":${at},"n":`;
-      const tail = `,"step":${JSON.stringify(step)},"stream":"${stream}","text":`;
+      const own = level === undefined ? '' : `"level":"${level}",`;
+      const tail = `,"step":${JSON.stringify(step)},"stream":"${stream}",${own}"text":`;
       const encoded = lines.map((line) => JSON.stringify(line));
       let text = '';
       for (const line of encoded) {
@@ -71,7 +75,7 @@ export class LogWriter {
         text += `${head}${this.#lines}${tail}${line}}\n`;
       }
       this.#append(text, lines.length);
-      this.#copyOut({ step, stream, at, lines, encoded });
+      this.#copyOut({ step, stream, level, at, lines, encoded });
     } catch (error) {
       this.#broken = error instanceof Error ? error.message : String(error);
     }

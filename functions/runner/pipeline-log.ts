@@ -91,9 +91,9 @@ export function pipelineLogOf(order: WorkOrder): LogCopy | undefined {
   const { run, address, attempt } = order.name;
   const names: Names = { pipeline: order.pipeline, labelOf: (node) => order.label ?? node };
   return {
-    write: ({ step, stream, at, lines, encoded }) => {
+    write: ({ step, stream, level = levelOf(address, stream), at, lines, encoded }) => {
       const speaker = speakerAt(names, { address, step, attempt });
-      files.write({ at, level: levelOf(address, stream), run, speaker, stream }, lines, encoded);
+      files.write({ at, level, run, speaker, stream }, lines, encoded);
     },
     close: release,
   };

@@ -1,5 +1,6 @@
 // A prepare order: fetches an operator and builds its environment, for all the nodes that will use it.
 import { StepFailure } from '#core/failures.ts';
+import { limits } from '#schemas/limits.ts';
 import type { AttemptReport } from '#schemas/run.ts';
 import type { WorkOrder } from '#schemas/work-order.ts';
 import { operatorCode } from './code/operator-code.ts';
@@ -30,9 +31,15 @@ export async function runPrepare(
     stream: 'stderr',
     mask: new Mask([]),
   });
+  const warnings: string[] = [];
+  const warn = (text: string): void => {
+    if (warnings.length < limits.warnings) warnings.push(text.slice(0, limits.messageLength));
+    prepare.log.say('prepare', text);
+  };
   const tools = {
     ...toolsOf(world, { ...prepare, onOutput: (chunk) => stream.push(chunk) }),
     onWait: (why: string) => world.progress(order.name, undefined, why),
+    onWarning: warn,
     onRemoved: (line: string) => prepare.log.say('prepare', line, 'INFO'),
   };
   try {
@@ -43,7 +50,7 @@ export async function runPrepare(
       commit: code.dirty === undefined ? code.commit : undefined,
       environment: active['VIRTUAL_ENV'] ?? active['CONDA_PREFIX'] ?? ensured?.folder,
     });
-    for (const note of notes) prepare.log.say('prepare', note);
+    for (const note of notes) warn(note);
     return {
       result: { result: 'completed', outputs: {} },
       prepared: {
@@ -52,6 +59,7 @@ export async function runPrepare(
         ...(ensured === undefined
           ? {}
           : { environment: ensured.key, built: ensured.built, seconds: ensured.seconds }),
+        ...(warnings.length === 0 ? {} : { warnings }),
       },
     };
   } catch (error) {

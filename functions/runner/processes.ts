@@ -111,6 +111,16 @@ export function signal(target: number, name: NodeJS.Signals): boolean {
   }
 }
 
+/** Whether a process of this group lives. Those that are dead and wait to be counted do not. */
+export function groupLives(group: number): boolean {
+  try {
+    process.kill(-group, 0);
+  } catch {
+    return false;
+  }
+  return allProcesses().some((stat) => stat.group === group && stat.state !== 'Z');
+}
+
 function read(file: string): string | undefined {
   try {
     return readFileSync(file, 'utf8');

@@ -1,24 +1,29 @@
 // One program: started in a process group of its own, watched, bounded, and ended with everything it left behind.
 import { spawn } from 'node:child_process';
 import { existsSync } from 'node:fs';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { limits } from '#schemas/limits.ts';
 import type { Peaks } from '#schemas/run.ts';
 import type { ProcessMark } from '#schemas/runner-files.ts';
 import type { Cage } from './cage.ts';
-import { markOfNew, schedulingEntities, signal } from './processes.ts';
+import { groupLives, markOfNew, schedulingEntities, signal } from './processes.ts';
 import type { ShellProcess, Standby } from './standby.ts';
-import { type Watch, Watched } from './watch.ts';
+import { type GivenGpus, type MemoryShare, type OverBound, type Watch, Watched } from './watch.ts';
 
 export interface ProgramOrder {
   readonly command: string;
   readonly folder: string;
   readonly environment: Record<string, string>;
+  /** Its own. */
   readonly cage?: Cage | undefined;
-  /** Bytes, where no cage bounds them. */
-  readonly memory?: number | undefined;
+  /** Which programs have the bound on memory together, and that bound in bytes; where no cage enforces it. */
+  readonly share?: MemoryShare | undefined;
   readonly watch: Watch;
+  readonly gpus?: GivenGpus | undefined;
   /** Shells that were started ahead. */
   readonly standby: Standby;
+  /** Ends what left its process group, and resolves when nothing of that lives. Only asked where no cage knows them. */
+  endStrays(): Promise<void>;
   onOutput(stream: 'stdout' | 'stderr', chunk: Buffer): void;
   /** Called in the same turn in which the process was made. */
   onSpawn(mark: ProcessMark): void;
@@ -43,13 +48,10 @@ export class Program {
   #watched: Watched | undefined;
   #over: { how: 'memory' | 'processes'; found: number } | undefined;
   #kill: NodeJS.Timeout | undefined;
-  /** What the cage had counted before: other steps of the attempt were, or are, in it too. */
-  readonly #before: { readonly cpuSeconds: number; readonly memoryKills: number };
+  #stopped = false;
 
   constructor(order: ProgramOrder) {
     this.#order = order;
-    const { cage } = order;
-    this.#before = { cpuSeconds: cage?.cpuSeconds ?? 0, memoryKills: cage?.memoryKills ?? 0 };
     let started: Started;
     try {
       started = start(order);
@@ -66,6 +68,7 @@ export class Program {
   stop(grace: number): void {
     const pid = this.#child?.pid;
     if (pid === undefined) return;
+    this.#stopped = true;
     clearTimeout(this.#kill);
     if (grace <= 0) {
       this.#killAll(pid);
@@ -80,19 +83,20 @@ export class Program {
   #watchOver({ child: { pid }, mark }: Started): void {
     if (pid === undefined) return;
     this.#order.onSpawn(mark ?? markOfNew(pid));
-    const bounds = { memory: this.#order.memory, processes: limits.stepProcesses };
-    this.#watched = new Watched(pid, bounds, (how, found) => {
+    const { share, gpus, watch } = this.#order;
+    const over: OverBound = (how, found) => {
       this.#over = { how, found };
       this.#killAll(pid);
-    });
-    this.#order.watch.add(this.#watched);
+    };
+    this.#watched = new Watched(pid, over, { share, gpus });
+    watch.add(this.#watched);
   }
 
   #wait(child: ShellProcess): Promise<ProgramEnd> {
     for (const stream of ['stdout', 'stderr'] as const)
       child[stream].on('data', (chunk: Buffer) => this.#order.onOutput(stream, chunk));
-    return new Promise((resolve) => {
-      let end: ProgramEnd | undefined;
+    return new Promise((resolve, reject) => {
+      let end: Promise<ProgramEnd> | undefined;
       let late: NodeJS.Timeout | undefined;
       child.on('error', (error) => resolve(notStarted(error, this.#order)));
       child.on('exit', (code, name) => {
@@ -105,19 +109,33 @@ export class Program {
       });
       child.on('close', () => {
         clearTimeout(late);
-        if (end !== undefined) resolve(end);
+        end?.then(resolve, reject);
       });
     });
   }
 
-  #onExit(child: ShellProcess, code: number | null, name: NodeJS.Signals | null): ProgramEnd {
+  /** Resolves when nothing that it started lives any more: what comes after it never runs beside it. */
+  async #onExit(
+    child: ShellProcess,
+    code: number | null,
+    name: NodeJS.Signals | null,
+  ): Promise<ProgramEnd> {
     clearTimeout(this.#kill);
-    if (child.pid !== undefined) this.#killAll(child.pid);
     if (this.#watched !== undefined) this.#order.watch.remove(this.#watched);
+    if (child.pid !== undefined) await this.#endAll(child.pid, this.#stopped || code !== 0);
+    const end = this.#endOf(code, name);
+    this.#order.cage?.remove();
+    return end;
+  }
+
+  #endOf(code: number | null, name: NodeJS.Signals | null): ProgramEnd {
     const peaks = this.#peaks();
     const { cage } = this.#order;
-    if (cage !== undefined && cage.memoryKills > this.#before.memoryKills && code !== 0)
-      return { how: 'memory', found: cage.peakMemory ?? 0, peaks };
+    if (cage !== undefined && cage.memoryKills > 0 && code !== 0) {
+      const found = cage.peakMemory ?? 0;
+      const memoryBytes = Math.max(found, peaks.memoryBytes ?? 0);
+      return { how: 'memory', found, peaks: { ...peaks, memoryBytes } };
+    }
     if (this.#over !== undefined) return { ...this.#over, peaks };
     if (code !== null) return { how: 'exit', code, peaks };
     return { how: 'signal', signal: name ?? 'unknown', peaks };
@@ -130,9 +148,30 @@ export class Program {
     const memory = seen.memoryBytes ?? cage.peakMemory;
     const cpu = cage.cpuSeconds;
     return {
-      ...(cpu === undefined ? {} : { cpuSeconds: Math.max(0, cpu - this.#before.cpuSeconds) }),
+      ...seen,
+      ...(cpu === undefined ? {} : { cpuSeconds: cpu }),
       ...(memory === undefined ? {} : { memoryBytes: memory }),
     };
+  }
+
+  async #endAll(pid: number, strays: boolean): Promise<void> {
+    const until = performance.now() + limits.killWait;
+    this.#killAll(pid);
+    // Killed processes take a moment to be gone, and one that forks may have done so once more.
+    for (
+      let wait = 1;
+      this.#lives(pid) && performance.now() < until;
+      wait = Math.min(wait * 2, 50)
+    ) {
+      await sleep(wait);
+      this.#killAll(pid);
+    }
+    if (strays && this.#order.cage === undefined) await this.#order.endStrays();
+  }
+
+  #lives(pid: number): boolean {
+    if (this.#order.cage !== undefined && this.#order.cage.processes.length > 0) return true;
+    return groupLives(pid);
   }
 
   #killAll(pid: number): void {

@@ -16,6 +16,7 @@ import { LogStream, type LogWriter } from './log-writer.ts';
 import type { Mask } from './mask.ts';
 import { Program, type ProgramEnd } from './program.ts';
 import { Progress } from './progress.ts';
+import type { GivenGpus, MemoryShare } from './watch.ts';
 import type { Places } from './workspaces.ts';
 import type { World } from './world.ts';
 
@@ -27,10 +28,15 @@ export interface StepOrder {
   readonly environment: Variables;
   readonly files: StepFiles;
   readonly places: Places;
+  /** Of all programs of the attempt. */
   readonly cage?: Cage | undefined;
+  /** Marks every process of the attempt. */
+  readonly mark: string;
   readonly mask: Mask;
   readonly log: LogWriter;
   readonly halter: Halter;
+  /** Its graphics processors; undefined where all of the machine are its own. */
+  readonly gpus: readonly string[] | undefined;
   /** What a program of ours says of its failure, when it exited with a code other than 0. */
   readonly told?:
     | (() => { readonly reason: Reason; readonly message: string } | undefined)
@@ -90,13 +96,16 @@ async function runProgram(world: World, step: StepOrder): Promise<Ended> {
   const stdout = new LogStream(log, { step: name, stream: 'stdout', mask });
   const stderr = new LogStream(log, { step: name, stream: 'stderr', mask });
   let pid: number | undefined;
+  const cage = step.cage?.within();
   const program = new Program({
     command: step.command,
     folder: step.folder,
     environment: step.environment,
-    cage: step.cage,
-    memory: step.cage === undefined ? step.order.resources?.limits?.memory : undefined,
+    cage,
+    share: cage === undefined ? shareOf(step) : undefined,
     watch: world.watch,
+    gpus: gpusOf(step),
+    endStrays: () => world.sweeper.endStrays({ mark: step.mark, step: name }),
     standby: world.standby,
     onOutput: (stream, chunk) => (stream === 'stdout' ? stdout : stderr).push(chunk),
     onSpawn: (mark) => {
@@ -125,6 +134,19 @@ async function runProgram(world: World, step: StepOrder): Promise<Ended> {
   stderr.end();
   if (pid !== undefined) world.spool.ended(pid);
   return { end, halted, lastError: stderr.last };
+}
+
+function shareOf({ order, mark }: StepOrder): MemoryShare | undefined {
+  const bytes = order.resources?.limits?.memory;
+  return bytes === undefined ? undefined : { mark, bytes };
+}
+
+/** Undefined where it asked for none: then nobody looks at them. */
+function gpusOf({ order, gpus, log }: StepOrder): GivenGpus | undefined {
+  if ((order.resources?.gpu ?? 0) === 0) return undefined;
+  const unknown = (why: string): void =>
+    log.say('', `peaks of graphics processors are not known: ${why}`, 'DEBUG');
+  return { names: gpus, unknown };
 }
 
 /** A step's own timeout; the node's is counted by the attempt. */
@@ -205,8 +227,13 @@ function failed(
   }
 }
 
+/** Who had less of the limit than this was not alone in using it up. */
+const MOST_OF_IT = 0.9;
+
 function memoryMessage(step: StepOrder, name: string, peak: number): string {
   const limit = step.order.resources?.limits?.memory;
+  if (limit !== undefined && peak < limit * MOST_OF_IT)
+    return `${name} was killed for memory: it used ${bytes(peak)} at its peak, and the programs of its node together have a limit of ${bytes(limit)}`;
   const bound = limit === undefined ? '' : `; its limit is ${bytes(limit)}`;
   return `${name} used ${bytes(peak)} of memory at its peak and was killed${bound}`;
 }

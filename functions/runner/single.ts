@@ -56,9 +56,10 @@ export class Single {
       cacheBytes: () => undefined,
       job,
       spool: this.#spool,
-      watch: new Watch(),
+      watch: new Watch(options.host),
       cages: new Cages(job),
       standby: new Standby(),
+      sweeper: this.#sweeper,
       // One program after the other in a machine of their own: none is started ahead.
       started: () => undefined,
       workspaces: new Workspaces(dataDir, job),

@@ -1,15 +1,31 @@
 // Finds processes that outlived their attempt although they left its process group: by the mark in their environment.
 import { limits } from '#schemas/limits.ts';
-import { MARK_VARIABLE } from './contract.ts';
+import { MARK_VARIABLE, STEP_VARIABLE } from './contract.ts';
 import { allProcesses, signal, statOf, variableOf } from './processes.ts';
 
 const LAST_ROUNDS = 20;
+
+/** A program that has ended. */
+export interface EndedProgram {
+  /** Of its attempt. */
+  readonly mark: string;
+  /** As the program was told. */
+  readonly step: string;
+}
+
+interface Asked {
+  readonly program: EndedProgram;
+  readonly until: number;
+  readonly resolve: () => void;
+}
 
 export class Sweeper {
   readonly #job: string;
   readonly #since: number;
   readonly #living = new Set<string>();
   #timer: NodeJS.Timeout | undefined;
+  #asked: Asked[] = [];
+  #lookedAt = Number.NEGATIVE_INFINITY;
 
   constructor(job: string) {
     this.#job = job;
@@ -24,6 +40,37 @@ export class Sweeper {
   end(mark: string): void {
     this.#living.delete(mark);
     this.#lookSoon();
+  }
+
+  /**
+   * Ends what a program left behind although it left its process group, before its whole attempt ends. Resolves when none of that lives, or
+   * has not died for too long.
+   */
+  endStrays(program: EndedProgram): Promise<void> {
+    return new Promise((resolve) => {
+      this.#ask({ program, until: performance.now() + limits.killWait, resolve });
+    });
+  }
+
+  /** Many that end together are looked for together: looking at all processes takes milliseconds. */
+  #ask(asked: Asked): void {
+    this.#asked.push(asked);
+    if (this.#asked.length > 1) return;
+    const wait = this.#lookedAt + limits.strayInterval - performance.now();
+    setTimeout(() => this.#endAsked(), Math.max(0, wait));
+  }
+
+  #endAsked(): void {
+    const asked = this.#asked;
+    this.#asked = [];
+    this.#lookedAt = performance.now();
+    const marked = markedProcesses(this.#job, this.#since);
+    for (const one of asked) {
+      const left = marked.filter((found) => isOf(found, one.program));
+      for (const { pid } of left) signal(pid, 'SIGKILL');
+      if (left.length === 0 || performance.now() > one.until) one.resolve();
+      else this.#ask(one);
+    }
   }
 
   close(): void {
@@ -43,20 +90,27 @@ export class Sweeper {
 
   #sweep(): number {
     let found = 0;
-    for (const { pid } of markedProcesses(this.#job, this.#since)) {
-      if (this.#living.has(variableOf(pid, MARK_VARIABLE) ?? '')) continue;
+    for (const { pid, mark } of markedProcesses(this.#job, this.#since)) {
+      if (this.#living.has(mark)) continue;
       if (signal(pid, 'SIGKILL')) found += 1;
     }
     return found;
   }
 }
 
+interface Marked {
+  readonly pid: number;
+  readonly mark: string;
+}
+
+const isOf = ({ pid, mark }: Marked, program: EndedProgram): boolean =>
+  mark === program.mark && variableOf(pid, STEP_VARIABLE) === program.step;
+
 /** Processes that carry a mark of this job. `since`: none of them is older. */
-export function markedProcesses(job: string, since = 0): { pid: number; start: string }[] {
-  return allProcesses()
-    .filter(
-      ({ pid, start, state }) => pid !== process.pid && state !== 'Z' && Number(start) >= since,
-    )
-    .filter(({ pid }) => variableOf(pid, MARK_VARIABLE)?.startsWith(`${job}:`) === true)
-    .map(({ pid, start }) => ({ pid, start }));
+export function markedProcesses(job: string, since = 0): readonly Marked[] {
+  return allProcesses().flatMap(({ pid, start, state }) => {
+    if (pid === process.pid || state === 'Z' || Number(start) < since) return [];
+    const mark = variableOf(pid, MARK_VARIABLE);
+    return mark?.startsWith(`${job}:`) === true ? [{ pid, mark }] : [];
+  });
 }

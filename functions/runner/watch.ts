@@ -4,6 +4,7 @@
 import { readFileSync } from 'node:fs';
 import { limits } from '#schemas/limits.ts';
 import type { Peaks } from '#schemas/run.ts';
+import { type GpuLook, GpuMeter, type GpuState } from './gpu-meter.ts';
 import {
   allProcesses,
   PAGE_BYTES,
@@ -11,11 +12,21 @@ import {
   statOf,
   TICKS_PER_SECOND,
 } from './processes.ts';
+import { joinPeaks } from './world.ts';
 
-export interface Bounds {
-  /** Bytes; undefined when there is no bound or something else enforces it. */
-  readonly memory?: number | undefined;
-  readonly processes: number;
+/** A bound on what several programs have together. */
+export interface MemoryShare {
+  /** Of which attempt they are. */
+  readonly mark: string;
+  readonly bytes: number;
+}
+
+/** Graphics processors that a program was given. */
+export interface GivenGpus {
+  /** Undefined where all of the machine are its own. */
+  readonly names: readonly string[] | undefined;
+  /** Why nothing is known of them; told once for all programs. */
+  readonly unknown: (why: string) => void;
 }
 
 /** Told at most once. */
@@ -23,45 +34,88 @@ export type OverBound = (kind: 'memory' | 'processes', found: number) => void;
 
 export class Watched {
   readonly pid: number;
-  readonly bounds: Bounds;
+  /** Undefined when there is no bound or something else enforces it. */
+  readonly share: MemoryShare | undefined;
   readonly over: OverBound;
+  readonly gpus: GivenGpus | undefined;
   #ticks = 0;
   #bytes = 0;
+  #gpu: Peaks = {};
   #told = false;
   firstLook: NodeJS.Timeout | undefined;
 
-  constructor(pid: number, bounds: Bounds, over: OverBound) {
+  constructor(
+    pid: number,
+    over: OverBound,
+    about: { share: MemoryShare | undefined; gpus: GivenGpus | undefined },
+  ) {
     this.pid = pid;
-    this.bounds = bounds;
     this.over = over;
+    this.share = about.share;
+    this.gpus = about.gpus;
   }
 
   /** Highest figures seen; empty when nobody looked in time. */
   get peaks(): Peaks {
-    if (this.#bytes === 0) return {};
-    return { cpuSeconds: this.#ticks / TICKS_PER_SECOND, memoryBytes: this.#bytes };
+    if (this.#bytes === 0) return this.#gpu;
+    return {
+      cpuSeconds: this.#ticks / TICKS_PER_SECOND,
+      memoryBytes: this.#bytes,
+      ...this.#gpu,
+    };
+  }
+
+  /** `bytes` is what its processes were found to use. */
+  seeGpus(bytes: number, states: readonly GpuState[]): void {
+    const names = this.gpus?.names;
+    const own = states.filter((gpu) => names === undefined || gpu.names.some(isIn(names)));
+    // In a container of its own the driver knows the processes by other numbers; then all that is used is used by it.
+    const used = names === undefined ? own.reduce((sum, gpu) => sum + gpu.bytes, 0) : 0;
+    const percents = own.flatMap(({ percent }) => percent ?? []);
+    const look: Peaks = {
+      gpuMemoryBytes: Math.max(bytes, used),
+      ...(percents.length === 0 ? {} : { gpuPercent: Math.max(...percents) }),
+    };
+    this.#gpu = joinPeaks([this.#gpu, look]);
   }
 
   see(ticks: number, bytes: number, processes: number): void {
     this.#ticks = Math.max(this.#ticks, ticks);
     this.#bytes = Math.max(this.#bytes, bytes);
-    if (this.#told) return;
-    if (this.bounds.memory !== undefined && bytes > this.bounds.memory) this.#tell('memory', bytes);
-    else if (processes > this.bounds.processes) this.#tell('processes', processes);
+    if (processes > limits.stepProcesses) this.end('processes', processes);
+    else if (this.share !== undefined && bytes > this.share.bytes) this.end('memory', bytes);
   }
 
-  #tell(kind: 'memory' | 'processes', found: number): void {
+  end(kind: 'memory' | 'processes', found: number): void {
+    if (this.#told) return;
     this.#told = true;
     this.over(kind, found);
   }
 }
 
+/** What the processes of one program have. */
+interface Sum {
+  ticks: number;
+  bytes: number;
+  processes: number;
+}
+
 export class Watch {
   readonly #programs = new Map<number, Watched>();
+  readonly #meter: GpuMeter;
   #timer: NodeJS.Timeout | undefined;
+
+  /** `host`: variables of this process, by which tools are found. */
+  constructor(host: NodeJS.ProcessEnv) {
+    this.#meter = new GpuMeter(host, {
+      look: (look) => this.#lookAtGpus(look),
+      trouble: (why) => this.#withGpus()[0]?.gpus?.unknown(why),
+    });
+  }
 
   add(watched: Watched): void {
     this.#programs.set(watched.pid, watched);
+    if (watched.gpus !== undefined) this.#meter.start();
     watched.firstLook = setTimeout(() => lookAtLeader(watched), limits.firstLook);
     this.#timer ??= setInterval(() => this.#look(), limits.watchInterval);
   }
@@ -69,6 +123,7 @@ export class Watch {
   remove(watched: Watched): void {
     clearTimeout(watched.firstLook);
     this.#programs.delete(watched.pid);
+    if (this.#withGpus().length === 0) this.#meter.stop();
     if (this.#programs.size > 0) return;
     clearInterval(this.#timer);
     this.#timer = undefined;
@@ -77,7 +132,7 @@ export class Watch {
   #look(): void {
     const all = allProcesses();
     const leaders = leadersOf(all, this.#programs);
-    const sums = new Map<number, { ticks: number; bytes: number; processes: number }>();
+    const sums = new Map<number, Sum>();
     for (const stat of all) {
       const leader = leaders.get(stat.pid);
       if (leader === undefined) continue;
@@ -89,8 +144,43 @@ export class Watch {
     }
     for (const [pid, sum] of sums)
       this.#programs.get(pid)?.see(sum.ticks, sum.bytes, sum.processes);
+    this.#boundShares(sums);
+  }
+
+  /** Of programs that have too much together the one that has most is ended. */
+  #boundShares(sums: ReadonlyMap<number, Sum>): void {
+    const shares = new Map<string, { bytes: number; most: Watched; ofMost: number }>();
+    for (const [pid, { bytes }] of sums) {
+      const watched = this.#programs.get(pid);
+      if (watched?.share === undefined) continue;
+      const { mark } = watched.share;
+      const known = shares.get(mark) ?? { bytes: 0, most: watched, ofMost: 0 };
+      const most = bytes > known.ofMost ? { most: watched, ofMost: bytes } : known;
+      shares.set(mark, { ...known, ...most, bytes: known.bytes + bytes });
+    }
+    for (const { bytes, most, ofMost } of shares.values())
+      if (most.share !== undefined && bytes > most.share.bytes) most.end('memory', ofMost);
+  }
+
+  #withGpus(): readonly Watched[] {
+    return [...this.#programs.values()].filter(({ gpus }) => gpus !== undefined);
+  }
+
+  #lookAtGpus({ processes, gpus }: GpuLook): void {
+    const leaders = leadersOf(allProcesses(), this.#programs);
+    const used = new Map<number, number>();
+    for (const { pid, bytes } of processes) {
+      const leader = leaders.get(pid);
+      if (leader !== undefined) used.set(leader, (used.get(leader) ?? 0) + bytes);
+    }
+    for (const watched of this.#withGpus()) watched.seeGpus(used.get(watched.pid) ?? 0, gpus);
   }
 }
+
+const isIn =
+  (names: readonly string[]) =>
+  (name: string): boolean =>
+    names.includes(name);
 
 function lookAtLeader(watched: Watched): void {
   const stat = statOf(watched.pid);

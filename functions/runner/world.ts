@@ -5,6 +5,7 @@ import type { Archive } from './archive.ts';
 import type { Cages } from './cage.ts';
 import type { Spool } from './spool.ts';
 import type { Standby } from './standby.ts';
+import type { Sweeper } from './sweep.ts';
 import type { Watch } from './watch.ts';
 import type { Workspaces } from './workspaces.ts';
 
@@ -21,6 +22,7 @@ export interface World {
   readonly watch: Watch;
   readonly cages: Cages;
   readonly standby: Standby;
+  readonly sweeper: Sweeper;
   readonly workspaces: Workspaces;
   secrets(
     name: AttemptName,
@@ -32,17 +34,18 @@ export interface World {
   progress(name: AttemptName, progress: number | undefined, message: string): void;
 }
 
-/** The peaks of steps that ran one after another or side by side: time adds up, memory is the highest. */
+const HIGHEST = ['memoryBytes', 'gpuMemoryBytes', 'gpuPercent'] as const;
+
+/** The peaks of steps that ran one after another or side by side: processor time adds up, of all else it is the highest. */
 export function joinPeaks(all: readonly (Peaks | undefined)[]): Peaks {
-  let cpuSeconds: number | undefined;
-  let memoryBytes: number | undefined;
+  const joined: Peaks = {};
   for (const peaks of all) {
-    if (peaks?.cpuSeconds !== undefined) cpuSeconds = (cpuSeconds ?? 0) + peaks.cpuSeconds;
-    if (peaks?.memoryBytes !== undefined)
-      memoryBytes = Math.max(memoryBytes ?? 0, peaks.memoryBytes);
+    if (peaks?.cpuSeconds !== undefined)
+      joined.cpuSeconds = (joined.cpuSeconds ?? 0) + peaks.cpuSeconds;
+    for (const name of HIGHEST) {
+      const value = peaks?.[name];
+      if (value !== undefined) joined[name] = Math.max(joined[name] ?? 0, value);
+    }
   }
-  return {
-    ...(cpuSeconds === undefined ? {} : { cpuSeconds }),
-    ...(memoryBytes === undefined ? {} : { memoryBytes }),
-  };
+  return joined;
 }

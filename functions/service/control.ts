@@ -27,6 +27,10 @@ export interface RunRequest {
   readonly offline?: boolean;
   /** Of a production line; on one machine only. */
   readonly workDir?: WorkDir;
+  /** The same of lines that its nodes run, and of those below, by their files. */
+  readonly workDirs?: { readonly [file: string]: WorkDir };
+  /** What was found when it was prepared, and does not keep it from being run. */
+  readonly warnings?: readonly string[];
   /** Nothing is taken over from earlier runs, although nodes are cached. */
   readonly anew?: true;
   readonly timeout?: number;

@@ -86,7 +86,7 @@ async function fromElsewhere(place: Place, request: RunRequest): Promise<RunRequ
   ];
   if (problems.length > 0) throw new HasProblems(problems);
   const { with: _with, folder: _folder, workDir: _workDir, allowEnv: _env, ...rest } = request;
-  const { decoded: _decoded, ...kept } = rest;
+  const { decoded: _decoded, workDirs: _workDirs, ...kept } = rest;
   return kept;
 }
 

@@ -8,6 +8,7 @@ import type { Json } from '#schemas/values.ts';
 import { queuedLines } from './approvals.ts';
 import type { EventPage } from './control.ts';
 import { addressOf, LOG, logKey, type RunRef, runKey } from './keys.ts';
+import { warningLines } from './run-warnings.ts';
 import type { Service } from './service.ts';
 
 /** `run.*` facts as events of the pipeline. */
@@ -137,8 +138,13 @@ async function* eventsOfSegment(
   const sequence = Number(item.sk.slice(LOG.length));
   let index = -1;
   for (const fact of factSchema.array().parse(item['facts'])) {
-    // Who is asked stands in no fact: it follows from the start of an approval.
-    for (const event of [...eventsOf(ref.run, fact), ...(await queuedLines(service, ref, fact))]) {
+    // Who is asked stands in no fact: it follows from the start of an approval. So do warnings.
+    const events = [
+      ...eventsOf(ref.run, fact),
+      ...(await queuedLines(service, ref, fact)),
+      ...(await warningLines(service, ref, fact)),
+    ];
+    for (const event of events) {
       index += 1;
       if (sequence === from.sequence && index <= from.index) continue;
       yield { place: { sequence, index }, event };

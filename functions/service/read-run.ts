@@ -334,6 +334,7 @@ function environmentOf(sources: Sources, node: PlanNode): RunReport['environment
     ...(prepared?.environment === undefined ? {} : { environment: prepared.environment }),
     ...(prepared?.built === undefined ? {} : { built: prepared.built }),
     ...(prepared?.seconds === undefined ? {} : { seconds: prepared.seconds }),
+    ...(prepared?.warnings === undefined ? {} : { warnings: prepared.warnings }),
     ...(reason === undefined ? {} : { reason }),
     ...(message === undefined ? {} : { message }),
   };

@@ -189,6 +189,7 @@ function requestOf(memory: RunMemory): Parameters<typeof startRun>[2] {
     ...(start.allowEnv === undefined ? {} : { allowEnv: start.allowEnv }),
     ...(start.offline === undefined ? {} : { offline: start.offline }),
     ...(start.workDir === undefined ? {} : { workDir: start.workDir }),
+    ...(start.workDirs === undefined ? {} : { workDirs: start.workDirs }),
     ...(start.timeout === undefined ? {} : { timeout: start.timeout }),
     ...(start.anew === true ? { anew: true } : {}),
   };

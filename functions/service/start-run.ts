@@ -153,6 +153,8 @@ function startOf(
     allowEnv: request.allowEnv === undefined ? undefined : [...request.allowEnv],
     offline: request.offline,
     workDir: request.workDir,
+    workDirs: request.workDirs,
+    warnings: request.warnings,
     anew: request.anew ?? (origin.anew === undefined ? undefined : [...origin.anew]),
     timeout: request.timeout,
     retryOf: origin.retryOf,

@@ -223,6 +223,7 @@ function startOf(
 ): RunStart {
   const { start } = memory;
   const file = node.executor.kind === 'pipeline' ? node.executor.file : undefined;
+  const place = placeOf(start.folder, file);
   const own = linked.plan.groups[0]?.timeout ?? limits.runTimeout;
   return {
     v: FORMAT,
@@ -234,13 +235,23 @@ function startOf(
     sources: start.sources,
     ...(start.scheduledFor === undefined ? {} : { scheduledFor: start.scheduledFor }),
     ...(start.with === undefined ? {} : { with: start.with }),
-    ...placeOf(start.folder, file),
+    ...place,
+    ...workDirsOf(start, place.file),
     ...(start.allowEnv === undefined ? {} : { allowEnv: start.allowEnv }),
     ...(start.offline === undefined ? {} : { offline: start.offline }),
     ...(start.anew === true ? { anew: true } : {}),
     timeout: Math.min(own, node.timeout ?? own),
     parent: { run: ref.run, address: offer.address, attempt: offer.attempt },
   };
+}
+
+/** The working folder of a line, and those of lines that it may run itself. */
+function workDirsOf(
+  { workDirs }: RunStart,
+  file: string | undefined,
+): Pick<RunStart, 'workDir' | 'workDirs'> {
+  const own = file === undefined ? undefined : workDirs?.[file];
+  return { ...(workDirs && { workDirs }), ...(own && { workDir: own }) };
 }
 
 /** The folder and file of a child, from its parent's folder and the path in between. */

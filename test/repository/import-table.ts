@@ -92,7 +92,7 @@ export const importTable: Readonly<Record<string, Row>> = {
     name: 'cli',
     folders: [...everything, 'local'],
     libraries: [
-      ...['node:', 'commander', 'log-update', 'picocolors'],
+      ...['node:', 'commander', 'get-east-asian-width', 'log-update', 'picocolors'],
       ...['@aws-sdk/credential-provider-node', '@smithy/signature-v4'],
     ],
   },

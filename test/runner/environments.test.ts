@@ -145,7 +145,7 @@ test('a lock that no longer fits is a warning with the command that mends it; wi
   execFileSync('git', ['rm', '-q', 'uv.lock'], { cwd: path.join(folder, 'clean') });
   aCommit(path.join(folder, 'clean'), aProjectWithoutLock(), 'v3.0.0');
   const resolved = await ensureEnvironment(uv, await code('v3.0.0'), told);
-  expect(said).toContain('note: there is no uv.lock');
+  expect(said).toContain('warning: there is no uv.lock');
   expect(existsSync(path.join(resolved?.folder ?? '', 'uv.lock'))).toBe(true);
 });
 

@@ -1,6 +1,14 @@
 // Archives that others made: what is in them lands in its folder or nowhere.
 import { createHash } from 'node:crypto';
-import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs';
+import {
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import path from 'node:path';
@@ -43,6 +51,15 @@ function tarOf(entries: readonly Entry[]): Buffer {
   return Buffer.concat([...blocks, Buffer.alloc(1024)]);
 }
 
+/** The same with another kind in the first header. */
+function ofType(tar: Buffer, type: string): Buffer {
+  tar.write(type, 156);
+  tar.fill(' ', 148, 156);
+  const sum = tar.subarray(0, 512).reduce((all, byte) => all + byte, 0);
+  tar.write(`${sum.toString(8).padStart(6, '0')}\0 `, 148);
+  return tar;
+}
+
 const file = (name: string, content = 'x'): Entry => ({ path: name, content });
 const link = (name: string, linkpath: string): Entry => ({
   ...{ path: name, linkpath, type: 'SymbolicLink' },
@@ -69,6 +86,28 @@ test('files, folders, links within and modes come as they were', async () => {
   expect(statSync(path.join(target, 'bin/python3')).mode & 0o777).toBe(0o755);
 });
 
+test('links may lead through others, and round in a circle; sources keep their time, for what was compiled of them', async () => {
+  const mtime = new Date('2024-05-06T07:08:09Z');
+  await taken(
+    packed(
+      link('lib/z.so', 'z.so.1'),
+      link('lib/z.so.1', '../lib/./z.so.1.2'),
+      { ...file('lib/z.so.1.2', 'library'), mtime },
+      link('lib/round', 'round'),
+      { path: 'lib/again', linkpath: 'lib/z.so', type: 'Link' },
+    ),
+  );
+  expect(readFileSync(path.join(target, 'lib/z.so'), 'utf8')).toBe('library');
+  expect(readFileSync(path.join(target, 'lib/again'), 'utf8')).toBe('library');
+  expect(statSync(path.join(target, 'lib/z.so')).mtime).toEqual(mtime);
+});
+
+test('of two entries of one name the later one counts, also where the first is a link', async () => {
+  await taken(packed(file('a', 'first'), link('b', 'a'), file('b', 'own'), file('a', 'second')));
+  expect(readFileSync(path.join(target, 'a'), 'utf8')).toBe('second');
+  expect(readFileSync(path.join(target, 'b'), 'utf8')).toBe('own');
+});
+
 const long = 'a'.repeat(100_000);
 const cases: readonly [string, () => Buffer, RegExp][] = [
   ['gzip', () => gzipSync(tarOf([file('a')])), /not packed by zstd/],
@@ -92,6 +131,23 @@ const cases: readonly [string, () => Buffer, RegExp][] = [
     () => packed({ path: 'a', linkpath: '../../etc/passwd', type: 'Link' }),
     /refused/,
   ],
+  [
+    'a hard link outwards through a link',
+    () => packed(link('a', '.'), { path: 'b', linkpath: 'a/etc', type: 'Link' }),
+    /b: a link to a\/etc/,
+  ],
+  [
+    'a link that another one leads out',
+    () => packed(file('x/y/z'), link('out', 'x/y/up/..'), link('x/y/up', '../..')),
+    /out: a link that leads out/,
+  ],
+  [
+    'another name of a link that leads out from there',
+    () => packed(link('a/b/l', '../..'), { path: 'm', linkpath: 'a/b/l', type: 'Link' }),
+    /m: a link that leads out/,
+  ],
+  ['a folder in the place of a link', () => packed(link('a', 'b'), file('a/c')), /a: a folder/],
+  ['a link in the place of a folder', () => packed(file('a/c'), link('a', 'b')), /a: a folder/],
   ['a set-id file', () => packed({ ...file('a'), mode: 0o4755 }), /set-id/],
   ['a set-group-id file', () => packed({ ...file('a'), mode: 0o2755 }), /set-id/],
   [
@@ -100,6 +156,18 @@ const cases: readonly [string, () => Buffer, RegExp][] = [
     /Device/,
   ],
   ['a pipe', () => packed({ path: 'a', type: 'FIFO' }), /FIFO/],
+  [
+    'a tar that stops between two entries',
+    () => zstdCompressSync(tarOf([file('a')]).subarray(0, 1024)),
+    /cut short: the mark at the end/,
+  ],
+  ['a kind that nobody knows', () => zstdCompressSync(ofType(tarOf([file('a')]), 'S')), /a kind/],
+  ['holes', () => packed(file('GNUSparseFile.0/a')), /sparse file/],
+  [
+    'a header that is longer than is read',
+    () => packed({ ...file('pax', long.repeat(20)), type: 'ExtendedHeader' }, file('a')),
+    /a kind that is not read, ExtendedHeader/,
+  ],
   ['more than there may be', () => packed({ ...file('a'), size: 2 ** 37 }), /more than \d+ bytes/],
 ];
 
@@ -108,6 +176,26 @@ test.each(cases)('%s is refused, and nothing lands outside', async (_, bytes, wh
   expect(existsSync('/tmp/millrace-escaped')).toBe(false);
   expect(readdirSync(folder)).toEqual(['env']);
   expect(existsSync(path.join(path.dirname(folder), 'escaped'))).toBe(false);
+});
+
+test('what stands behind the end of the tar is neither read nor kept', async () => {
+  const tar = Buffer.concat([tarOf([file('a', 'whole')]), Buffer.alloc(48 * 1024 * 1024)]);
+  const before = process.memoryUsage.rss();
+  await taken(zstdCompressSync(tar));
+  expect(readFileSync(path.join(target, 'a'), 'utf8')).toBe('whole');
+  // It was joined to one growing piece: gigabytes for an archive of some kilobytes.
+  expect(process.memoryUsage.rss() - before).toBeLessThan(200 * 1024 * 1024);
+});
+
+test('a refusal names the entry', async () => {
+  await expect(taken(packed(file('a'), link('b/c', '/etc')))).rejects.toThrow(/refused: b\/c: /);
+});
+
+test('a build that is stopped is not the fault of the archive', async () => {
+  const bytes = packed(file('a'));
+  const signal = AbortSignal.abort();
+  const stopped = unpack(chunks(bytes), target, { name: 'a', size: bytes.length, signal });
+  await expect(stopped).rejects.toThrow(/could not be unpacked/);
 });
 
 test('a window that is larger than usual is refused unless the pipeline says so', async () => {

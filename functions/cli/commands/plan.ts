@@ -14,7 +14,13 @@ import { EXIT, type ExitCode } from '../exit-codes.ts';
 import { findPipeline } from '../find-pipeline.ts';
 import { functionsNote } from '../functions-note.ts';
 import { prepareOptions } from '../given.ts';
-import { hostPaths, lastBuild, plannedCode, sourceText } from '../plan-details.ts';
+import {
+  hostPaths,
+  lastBuild,
+  type PlannedCode,
+  plannedCode,
+  sourceText,
+} from '../plan-details.ts';
 import {
   inOrder,
   nameOf,
@@ -36,9 +42,8 @@ export async function plan(
     printProblems(context, prepared.problems, file);
     return EXIT.rejected;
   }
-  const { workDir, sources } = prepared.request;
   // Asked first: looking for environments fetches code.
-  const code = workDir === undefined ? [] : plannedCode(prepared.plan, workDir, sources);
+  const code = codeOfLines(prepared);
   const planned: Planned = {
     plan: prepared.plan,
     digest: digestOf(prepared.plan),
@@ -46,7 +51,10 @@ export async function plan(
     environments: await allEnvironments(context, prepared, given),
     inherited: Object.keys(inherited({ ...context.host.env }, given.allowEnv)).sort(),
     code,
-    hostPaths: hostPaths(prepared.plan, prepared.request.folder ?? path.dirname(file)),
+    hostPaths: [
+      ...hostPaths(prepared.plan, prepared.request.folder ?? path.dirname(file)),
+      ...(prepared.below ?? []).flatMap((below) => hostPaths(below.plan, path.dirname(below.file))),
+    ],
   };
   if (context.json) context.sayJson(asJson(planned, prepared));
   else {
@@ -57,6 +65,21 @@ export async function plan(
     if (note !== undefined) context.note(`${file}: ${note}`);
   }
   return EXIT.done;
+}
+
+/** Of the line itself, and of those that its nodes run. */
+function codeOfLines({
+  plan: main,
+  below = [],
+  request,
+}: Extract<Prepared, { request: RunRequest }>): readonly PlannedCode[] {
+  const { workDir, workDirs = {}, sources } = request;
+  const own = workDir === undefined ? [] : plannedCode(main, workDir, sources);
+  const others = below.flatMap((each) => {
+    const there = workDirs[each.file];
+    return there === undefined ? [] : plannedCode(each.plan, there, sources);
+  });
+  return [...own, ...others];
 }
 
 function nodesOf(compiled: Plan): readonly unknown[] {

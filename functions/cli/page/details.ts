@@ -78,7 +78,7 @@ function stepsOf(steps: readonly StepReport[]): Markup {
     const took = startedAt === undefined || endedAt === undefined ? '' : spell(endedAt - startedAt);
     return markup`<tr><td><bdi>${step.label ?? step.id}</bdi></td><td>${statusMark(step.status)}</td><td class="number">${took}</td>${peakCells(step.peaks)}<td>${step.message}</td></tr>`;
   });
-  return markup`<table><thead><tr><th>Step</th><th>Status</th><th class="number">Took</th><th class="number">CPU</th><th class="number">Memory</th><th></th></tr></thead><tbody>${rows}</tbody></table>`;
+  return markup`<table><thead><tr><th>Step</th><th>Status</th><th class="number">Took</th><th class="number">CPU</th><th class="number">Memory</th><th class="number">GPU</th><th></th></tr></thead><tbody>${rows}</tbody></table>`;
 }
 
 function attemptsOf(spans: readonly Span[]): Markup {

@@ -1,4 +1,5 @@
 // What a page says of the instances of a forEach node: how many ended how, how long they took, and which of them matter.
+import { joinPeaks } from '#runner/world.ts';
 import { limits } from '#schemas/limits.ts';
 import type { NodeReport, ShownStatus } from '#schemas/report.ts';
 import type { Peaks } from '#schemas/run.ts';
@@ -30,13 +31,11 @@ export function instancesOf(id: string, instances: readonly Instance[], times: T
   const counts = new Map<ShownStatus, number>();
   const timed: Timed[] = [];
   const spans: Span[] = [];
-  let peaks: Peaks = {};
   for (const instance of instances) {
     counts.set(instance.status, (counts.get(instance.status) ?? 0) + 1);
     const own = withoutWaiting(times.get(`${id}[${instance.index}]`) ?? [], instance);
     for (const span of own) spans.push(span);
     timed.push({ instance, took: tookOf(own) });
-    peaks = together(peaks, instance.peaks);
   }
   const failed = timed.filter(({ instance }) => isFailure(instance.status));
   const ended = timed.filter(({ took }) => took !== undefined);
@@ -49,7 +48,7 @@ export function instancesOf(id: string, instances: readonly Instance[], times: T
     failedBeyond: Math.max(0, failed.length - limits.reportFailures),
     slowest: ended.slice(0, limits.reportSlowest),
     spans,
-    peaks,
+    peaks: joinPeaks(instances.map(({ peaks }) => peaks)),
   };
 }
 
@@ -59,17 +58,6 @@ function withoutWaiting(spans: readonly Span[], { seconds }: Instance): readonly
   if (last?.to === undefined || seconds === undefined) return spans;
   const from = Math.max(last.from, last.to - seconds * 1000);
   return [...spans.slice(0, -1), { ...last, from }];
-}
-
-function together(all: Peaks, one: Peaks | undefined): Peaks {
-  const { cpuSeconds, memoryBytes } = one ?? {};
-  return {
-    ...all,
-    ...(cpuSeconds === undefined ? {} : { cpuSeconds: (all.cpuSeconds ?? 0) + cpuSeconds }),
-    ...(memoryBytes === undefined
-      ? {}
-      : { memoryBytes: Math.max(all.memoryBytes ?? 0, memoryBytes) }),
-  };
 }
 
 export function isFailure(status: ShownStatus): boolean {

@@ -2,7 +2,8 @@
 import type { OperatorReport } from '#schemas/report.ts';
 import type { Peaks } from '#schemas/run.ts';
 import { type Operator, operatorsByNode } from '../operators-by-node.ts';
-import { shorten, spell, spellBytes } from '../render/words.ts';
+import { spellPeaks } from '../render/operators.ts';
+import { shorten, spell } from '../render/words.ts';
 import { instancesBar, nodeBar, operatorBar, type Scale, waitedOf } from './bars.ts';
 import type { PageData, PageNode } from './gather.ts';
 import { type Markup, markup } from './markup.ts';
@@ -21,7 +22,7 @@ export function timelineSection(data: PageData): Markup {
   };
   const operators = operatorsByNode(report);
   return markup`<section id="timeline"><h2>Timeline</h2>
-<table class="timeline"><thead><tr><th>Node</th><th class="drawn">${ticks(scale)}</th><th class="number">Took</th><th class="number">CPU</th><th class="number">Memory</th><th>Status</th></tr></thead>
+<table class="timeline"><thead><tr><th>Node</th><th class="drawn">${ticks(scale)}</th><th class="number">Took</th><th class="number">CPU</th><th class="number">Memory</th><th class="number">GPU</th><th>Status</th></tr></thead>
 <tbody>${nodes.map((node) => [row(node, data, scale), operatorRows(operators.get(node.id) ?? [], scale)])}</tbody></table>
 ${nodesBeyond > 0 ? markup`<p class="dim">… and ${nodesBeyond} more nodes, which took less time than these</p>` : undefined}
 </section>`;
@@ -77,10 +78,8 @@ function tookOf(spans: readonly Span[], scale: Scale): string {
 }
 
 export function peakCells(peaks: Peaks | undefined): Markup {
-  const { cpuSeconds, memoryBytes } = peaks ?? {};
-  const cpu = cpuSeconds === undefined ? '' : `${cpuSeconds.toFixed(1)} s`;
-  const memory = memoryBytes === undefined ? '' : spellBytes(memoryBytes);
-  return markup`<td class="number">${cpu}</td><td class="number">${memory}</td>`;
+  const { cpu, memory, gpu } = spellPeaks(peaks);
+  return markup`<td class="number">${cpu}</td><td class="number">${memory}</td><td class="number">${gpu}</td>`;
 }
 
 function decided({ decision }: PageNode['node']): string | undefined {

@@ -20,12 +20,12 @@ export interface ShownLine extends LineHead {
 
 /** `last` is the line before, of the same names: what is the same is taken from it. */
 export function entryLine(names: Names, entry: LogEntry, last?: Entered): Entered {
-  const { at, node: address, attempt, step, stream, text } = entry;
+  const { at, node: address, attempt, step, stream, text, level } = entry;
   const of = last?.entry;
   const same = of?.node === address && of.attempt === attempt && of.step === step;
   const speaker = same ? last?.speaker : undefined;
   return {
-    ...{ at, level: levelOf(address, stream), stream, text, entry },
+    ...{ at, level: level ?? levelOf(address, stream), stream, text, entry },
     speaker: speaker ?? speakerAt(names, { address, attempt, step }),
   };
 }

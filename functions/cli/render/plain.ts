@@ -22,6 +22,7 @@ const COLOURS: Readonly<Record<string, 'green' | 'red' | 'yellow' | 'cyan' | 'di
   cancelled: 'yellow',
   retrying: 'yellow',
   queued: 'yellow',
+  warning: 'yellow',
   skipped: 'dim',
 };
 

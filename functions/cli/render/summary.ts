@@ -2,8 +2,10 @@
 import type { NodeReport, RunReport } from '#schemas/report.ts';
 import type { Json } from '#schemas/values.ts';
 import { mark, statusWord } from './marks.ts';
+import { operatorLines } from './operators.ts';
 import type { Palette } from './palette.ts';
 import { filePath, plain, showValue, spell } from './words.ts';
+import { columnsOf, padded } from './width.ts';
 
 export interface SummaryOptions {
   readonly paint: Palette;
@@ -21,6 +23,7 @@ const VALUES = 20;
 export function renderSummary(report: RunReport, options: SummaryOptions): string {
   const lines = [
     ...(options.headline ? [headline(report, options.paint)] : []),
+    ...operatorLines(report, options.paint),
     ...failureLines(report, options),
     ...outputLines(report, options),
   ];
@@ -93,13 +96,13 @@ function outputLines(report: RunReport, options: SummaryOptions): readonly strin
   const values = named.filter(({ isFile }) => !isFile).slice(0, VALUES);
   const shown = named.filter((output) => output.isFile || values.includes(output));
   if (shown.length === 0) return [];
-  const width = Math.min(40, Math.max(...shown.map(({ name }) => name.length)));
+  const width = Math.min(40, Math.max(...shown.map(({ name }) => columnsOf(name))));
   const left = named.length - shown.length;
   return [
     'outputs',
     ...shown.map(
       ({ name, value }) =>
-        `  ${name.padEnd(width)}  ${options.paint.cyan(showValue(value, options))}`,
+        `  ${padded(name, width)}  ${options.paint.cyan(showValue(value, options))}`,
     ),
     ...(left === 0
       ? []

@@ -1,21 +1,17 @@
 // Columns of text, as wide as they must be.
-import { stripVTControlCharacters } from 'node:util';
+import { columnsOf, padded } from './width.ts';
 
 export function renderTable(rows: readonly (readonly string[])[]): string {
   const widths: number[] = [];
   for (const row of rows)
     for (const [column, cell] of row.entries())
-      widths[column] = Math.max(widths[column] ?? 0, widthOf(cell));
+      widths[column] = Math.max(widths[column] ?? 0, columnsOf(cell));
   return rows
     .map((row) =>
       row
-        .map((cell, column) => cell + ' '.repeat((widths[column] ?? 0) - widthOf(cell)))
+        .map((cell, column) => padded(cell, widths[column] ?? 0))
         .join('  ')
         .trimEnd(),
     )
     .join('\n');
-}
-
-function widthOf(cell: string): number {
-  return [...stripVTControlCharacters(cell)].length;
 }

@@ -5,6 +5,7 @@ import { type Operator, operatorsByNode } from '../operators-by-node.ts';
 import { waitingIn } from '../waiting-approvals.ts';
 import { colourOf, mark, statusWord } from './marks.ts';
 import type { Palette } from './palette.ts';
+import { columnsOf, padded } from './width.ts';
 import { shorten, spell } from './words.ts';
 
 export interface Frame {
@@ -129,20 +130,19 @@ function endOf(endedAt: string | undefined, now: number): number {
 function nameWidth(places: readonly Place[], frame: Frame): number {
   const most = Math.min(NAME_WIDTH, Math.max(8, Math.floor(frame.columns / 3)));
   let width = 0;
-  for (const { name } of places) width = Math.max(width, [...name].length);
+  for (const { name } of places) width = Math.max(width, columnsOf(name));
   return Math.min(most, width);
 }
 
 function nodeLine(name: string, node: NodeReport, width: number, frame: Frame): string {
   const { paint, columns } = frame;
-  const shown = shorten(name, width);
-  const padded = `${shown}${' '.repeat(Math.max(0, width - [...shown].length))}`;
+  const shown = padded(shorten(name, width), width);
   const time = timeOf(node, frame.now).padStart(9);
   // The rest must not wrap, or the terminal would count more lines than were drawn.
   const room = Math.max(0, columns - width - 16);
   const rest = shorten(restOf(node), room);
   const told = rest === '' ? '' : `  ${paint[restColour(node.status)](rest)}`;
-  return `  ${mark(node.status, paint)} ${padded} ${time.trim() === '' && told === '' ? '' : paint.dim(time)}${told}`.trimEnd();
+  return `  ${mark(node.status, paint)} ${shown} ${time.trim() === '' && told === '' ? '' : paint.dim(time)}${told}`.trimEnd();
 }
 
 function restColour(status: ShownStatus): ReturnType<typeof colourOf> {
@@ -224,15 +224,26 @@ function bar(done: number, all: number): string {
   return `${'█'.repeat(full)}${'░'.repeat(BAR_WIDTH - full)}`;
 }
 
-/** Environments that are being prepared or failed; those that are ready have nothing to say. */
+/** Environments that are being prepared, failed, or have something to say. */
 function environmentLines(report: RunReport, frame: Frame): readonly Line[] {
-  return Object.entries(report.environments)
+  const all = Object.entries(report.environments);
+  const warnings = all.flatMap(([name, { kind, warnings: told = [] }]) =>
+    told.map((warning): Line => {
+      const text = shorten(`${kind} environment ${name}: ${warning}`, frame.columns - 6);
+      return {
+        status: 'completed',
+        text: `  ${frame.paint.yellow('!')} ${frame.paint.yellow(text)}`,
+      };
+    }),
+  );
+  const open = all
     .filter(([, { status }]) => !['completed', 'skipped', 'pending'].includes(status))
     .map(([name, { status, kind, message }]) => {
       const doing = status === 'running' ? 'being prepared' : (message ?? status);
       const text = shorten(`${kind} environment ${name}: ${doing}`, frame.columns - 6);
       return { status, text: `  ${mark(status, frame.paint)} ${frame.paint.dim(text)}` };
     });
+  return [...warnings, ...open];
 }
 
 function fold(lines: readonly Line[], room: number, paint: Palette): readonly string[] {

@@ -2,6 +2,7 @@
 import path from 'node:path';
 import { stripVTControlCharacters } from 'node:util';
 import type { Json } from '#schemas/values.ts';
+import { columnsOf, fitting } from './width.ts';
 
 const SECOND = 1000;
 const MINUTE = 60 * SECOND;
@@ -41,13 +42,10 @@ export function spellBytes(bytes: number): string {
   return `${step === 0 || scaled >= 100 ? Math.round(scaled) : scaled.toFixed(1)} ${units[step] ?? ''}`;
 }
 
-/** One line, without what would move the cursor, at most so many characters. */
+/** One line, without what would move the cursor, in at most so many columns. */
 export function shorten(text: string, width: number): string {
   const line = plain(text);
-  const characters = [...line];
-  return characters.length <= width
-    ? line
-    : `${characters.slice(0, Math.max(0, width - 1)).join('')}…`;
+  return columnsOf(line) <= width ? line : `${fitting(line, Math.max(0, width - 1))}…`;
 }
 
 /** Without control characters but tabs: what a program printed must not steer the terminal. */

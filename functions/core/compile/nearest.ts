@@ -3,17 +3,27 @@
 /** Names compared for one suggestion; more are not looked at, so that a large pipeline full of mistakes stays cheap. */
 const CANDIDATES = 2_000;
 
-/** The nearest of `known`, when it is near enough to be meant. */
+/** The nearest of `known`, when it is near enough to be meant; else the only one that the word begins. */
 export function nearest(word: string, known: Iterable<string>): string | undefined {
+  const names = [...Iterator.from(known).take(CANDIDATES)];
+  return fewestEdits(word, names) ?? onlyOneBegun(word, names);
+}
+
+/** `uv` for `uv_project`, `WARN` for `WARNING`. */
+function onlyOneBegun(word: string, names: readonly string[]): string | undefined {
+  const begin = squash(word);
+  if (begin.length < 2) return undefined;
+  const [only, other] = names.filter((name) => squash(name).startsWith(begin));
+  return other === undefined ? only : undefined;
+}
+
+function fewestEdits(word: string, known: readonly string[]): string | undefined {
   const bound = Math.max(1, Math.floor(word.length / 3));
   const squashed = squash(word);
   const lower = word.toLowerCase();
   let best: string | undefined;
   let least = bound + 1;
-  let seen = 0;
   for (const name of known) {
-    seen += 1;
-    if (seen > CANDIDATES) break;
     if (Math.abs(name.length - word.length) >= least) continue;
     if (squash(name) === squashed) return name;
     const distance = distanceOf(lower, name.toLowerCase(), least);

@@ -237,7 +237,8 @@ function checkUpstream(findings: Findings, named: Names): void {
   const edges = all.map(({ upstream }) => upstream.flatMap(({ name }) => index.get(name) ?? []));
   for (const cycle of cycles(edges)) {
     const chain = cycle.map((at) => all[at]?.spelling ?? '').join(' → ');
-    const place = all[cycle[0] ?? 0]?.upstream[0]?.place;
+    const [first = 0, next = 0] = cycle;
+    const place = all[first]?.upstream.find(({ name }) => index.get(name) === next)?.place;
     findings.error(message('cycle', 'operators', { chain }), place);
   }
 }

@@ -178,8 +178,10 @@ export function number(
   if (silent(place)) return undefined;
   const value = place.tree.kind === 'scalar' ? place.tree.value : undefined;
   const kind = rule.whole === true ? 'a whole number' : 'a number';
-  const low = rule.above === true ? `greater than ${rule.from}` : `of at least ${rule.from}`;
-  const wanted = `${kind} ${low}${rule.to === undefined ? '' : `, at most ${rule.to}`}`;
+  const low = rule.above === true ? ` greater than ${rule.from}` : ` of at least ${rule.from}`;
+  const high = rule.to === undefined ? '' : `, at most ${rule.to}`;
+  // What any number that can be counted with meets nobody need be told.
+  const wanted = `${kind}${rule.from === Number.MIN_SAFE_INTEGER ? '' : low}${rule.to === Number.MAX_SAFE_INTEGER ? '' : high}`;
   if (typeof value !== 'number') {
     wrongType(findings, place, wanted);
     return undefined;

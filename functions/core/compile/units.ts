@@ -86,6 +86,8 @@ export function formatSize(bytes: number): string {
   for (const [unit, factor] of SIZES) {
     const count = bytes / factor;
     const steps = unit.includes('i') && count < 1024 ? 4 : 1;
+    // Whole bytes say every size exactly, and large ones to nobody.
+    if (factor === 1 && bytes >= 1_000) break;
     if (count >= 1 && Number.isInteger(count * steps)) {
       return `${count}${unit}`;
     }

@@ -80,7 +80,7 @@ function keysOf(findings: Findings, root: Tree, variable: Variable): readonly st
   for (const word of words) {
     const known = knownKeys(keys, tree);
     const key = known.find((each) => each.toLowerCase() === word);
-    if (key === undefined) return unknown(findings, variable, { keys, word, known });
+    if (key === undefined) return unknown(findings, variable, { root, keys, word, known });
     keys.push(key);
     tree = tree?.kind === 'map' ? tree.entries.get(key)?.value : undefined;
   }
@@ -105,6 +105,7 @@ function variableOf(keys: readonly string[]): string {
 }
 
 interface Unknown {
+  readonly root: Tree;
   readonly keys: readonly string[];
   readonly word: string;
   readonly known: readonly string[];
@@ -113,11 +114,10 @@ interface Unknown {
 function unknown(
   findings: Findings,
   variable: Variable,
-  { keys, word, known }: Unknown,
+  { root, keys, word, known }: Unknown,
 ): undefined {
+  const suggestion = nearest(variable.name.toUpperCase(), variablesOf(root));
   const usable = keys.length === 0 ? known.filter((key) => !LOWER.has(key)) : known;
-  const near = nearest(word, usable);
-  const suggestion = near === undefined ? undefined : variableOf([...keys, near]);
   const names = usable.map((key) => variableOf([...keys, key])).join(', ');
   const said = message('override', 'unknown', {
     name: variable.name,
@@ -125,6 +125,15 @@ function unknown(
     hint: nearHint(suggestion, () => (names === '' ? '' : hint('known', { known: names }))),
   });
   findings.error(said, variable.place, { suggestion });
+}
+
+/** All variables that set a value: with them one underscore too few, or a word misspelt above another, is known at once. */
+function variablesOf(tree: Tree | undefined, keys: readonly string[] = []): readonly string[] {
+  const known = knownKeys(keys, tree).filter((key) => keys.length > 0 || !LOWER.has(key));
+  if (known.length === 0) return tree?.kind === 'list' ? [] : [variableOf(keys)];
+  return known.flatMap((key) =>
+    variablesOf(tree?.kind === 'map' ? tree.entries.get(key)?.value : undefined, [...keys, key]),
+  );
 }
 
 /** The tree with a value at the end of these keys; mappings on the way are made where there are none. */

@@ -276,6 +276,12 @@ function buildPlace(folder: string, to: BuildLog, tools: Tools): BuildPlace {
       throw new EnvironmentFailed(failure(end, { ...to, line }));
     },
     say: (note) => write(Buffer.from(`${note}\n`)),
+    warn: (warning) => {
+      const line = Buffer.from(`warning: ${warning}\n`);
+      if (tools.onWarning === undefined) return write(line);
+      to.log.write(line);
+      tools.onWarning(warning);
+    },
   };
 }
 

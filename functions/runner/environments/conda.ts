@@ -171,9 +171,7 @@ async function update(
   const own = path.join(prefix, 'bin/conda');
   const program = condaOf(tools.host) ?? (existsSync(own) ? own : undefined);
   const warn = (why: string): void =>
-    place.say(
-      `warning: the environment is as it was packed, without ${path.basename(file)}: ${why}`,
-    );
+    place.warn(`the environment is as it was packed, without ${path.basename(file)}: ${why}`);
   if (program === undefined) {
     warn(
       'conda is not installed: not in $MILLRACE_CONDA, not on PATH, not in the archive; need_conda_update: false says that it is not wanted',

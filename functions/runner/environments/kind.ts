@@ -23,8 +23,10 @@ export interface BuildPlace {
   command(program: string, args: readonly string[], options: CommandOptions): Promise<ToolEnd>;
   /** The same of one that may fail. */
   attempt(program: string, args: readonly string[], options: CommandOptions): Promise<ToolEnd>;
-  /** Says something that whoever runs the pipeline should know. */
+  /** Says something in the log of the build. */
   say(note: string): void;
+  /** Says something that whoever runs the pipeline should know: on the terminal, among the events, in the report. */
+  warn(warning: string): void;
 }
 
 export interface CommandOptions {
@@ -53,6 +55,8 @@ export interface Tools extends GitContext {
   readonly cacheBytes?: number | undefined;
   /** Told what a build waits for, and with nothing when it waits no more. */
   readonly onWait?: ((why: string) => void) | undefined;
+  /** Told what whoever runs the pipeline should know of a build. Without it that stands in the output. */
+  readonly onWarning?: ((warning: string) => void) | undefined;
   /** Told of each environment that went for another one to have room. */
   readonly onRemoved?: ((line: string) => void) | undefined;
   /** Values of secrets that an environment names. Those that are not set are missing in the answer. */

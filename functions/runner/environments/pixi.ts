@@ -127,13 +127,13 @@ function tellDifferences(
   { dropped, changed }: Manifest,
 ): void {
   for (const each of dropped)
-    place.say(
-      `note: "${each}" is no channel of conda and is left out; packages of PyPI are named in [pypi-dependencies] of ${project}`,
+    place.warn(
+      `"${each}" is no channel of conda and is left out; packages of PyPI are named in [pypi-dependencies] of ${project}`,
     );
   const lock = path.join(path.dirname(path.join(source.folder, project)), 'pixi.lock');
   if (changed && existsSync(lock))
-    place.say(
-      `warning: pixi.lock was made for the channels of ${project}, not for ${channels?.join(', ')}: packages are resolved anew`,
+    place.warn(
+      `pixi.lock was made for the channels of ${project}, not for ${channels?.join(', ')}: packages are resolved anew`,
     );
 }
 
@@ -162,8 +162,8 @@ async function projectFor(
 async function tellLock(folder: string, place: BuildPlace): Promise<void> {
   const lock = path.join(place.folder, 'pixi.lock');
   await copyFile(path.join(folder, 'pixi.lock'), lock).catch(() => undefined);
-  place.say(
-    `note: there is no pixi.lock for this: packages were resolved, and what was found is kept in ${lock}; beside pixi.toml it makes every build the same`,
+  place.warn(
+    `there is no pixi.lock for this: packages were resolved, and what was found is kept in ${lock}; beside pixi.toml it makes every build the same`,
   );
 }
 

@@ -108,8 +108,8 @@ async function build(
     return;
   const lock = path.join(place.folder, 'poetry.lock');
   await copyFile(path.join(folder, 'poetry.lock'), lock).catch(() => undefined);
-  place.say(
-    `note: there is no poetry.lock: packages were resolved, and what was found is kept in ${lock}; beside pyproject.toml it makes every build the same`,
+  place.warn(
+    `there is no poetry.lock: packages were resolved, and what was found is kept in ${lock}; beside pyproject.toml it makes every build the same`,
   );
 }
 

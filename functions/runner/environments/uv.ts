@@ -85,8 +85,8 @@ async function build(
   ]);
   await keepLock(project, place.folder);
   if (lock === undefined)
-    place.say(
-      `note: there is no uv.lock: packages were resolved, and what was found is kept in ${path.join(place.folder, 'uv.lock')}; beside pyproject.toml it makes every build the same`,
+    place.warn(
+      `there is no uv.lock: packages were resolved, and what was found is kept in ${path.join(place.folder, 'uv.lock')}; beside pyproject.toml it makes every build the same`,
     );
   await rm(copyFolder(place), { recursive: true, force: true });
 }
@@ -99,8 +99,8 @@ async function tellStaleLock(
 ): Promise<void> {
   const end = await place.attempt(program, ['lock', '--check'], options);
   if (end.code !== 0 && /needs to be updated/.test(end.stderr))
-    place.say(
-      'warning: uv.lock no longer fits pyproject.toml: what it says is installed; mend it with: uv lock',
+    place.warn(
+      'uv.lock no longer fits pyproject.toml: what it says is installed; mend it with: uv lock',
     );
 }
 

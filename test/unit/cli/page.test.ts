@@ -105,7 +105,17 @@ test('instances are told by how long they worked, not by how long they waited; p
           endedAt: iso(9_000),
           instances: [
             { ...instance, index: 0, seconds: 8, peaks: { cpuSeconds: 1.5, memoryBytes: 2 ** 21 } },
-            { ...instance, index: 1, seconds: 1, peaks: { cpuSeconds: 2, memoryBytes: 2 ** 20 } },
+            {
+              ...instance,
+              index: 1,
+              seconds: 1,
+              peaks: {
+                cpuSeconds: 2,
+                memoryBytes: 2 ** 20,
+                gpuMemoryBytes: 2 ** 31,
+                gpuPercent: 97,
+              },
+            },
           ],
         },
         review: {
@@ -125,7 +135,8 @@ test('instances are told by how long they worked, not by how long they waited; p
   const page = renderPage(await gather(control, 'latest', about));
   expect(page).toContain('from 1.0 s to 8.0 s');
   expect(page).toContain('at most 1 at a time');
-  expect(page).toContain('<td class="number">3.5 s</td><td class="number">2.0 MiB</td>');
+  const cells = ['3.5 s', '2.0 MiB', '2.0 GiB, 97 %'];
+  expect(page).toContain(cells.map((cell) => `<td class="number">${cell}</td>`).join(''));
   expect(page).toContain('approved by ana: &lt;i&gt;fine');
   expect(page).toContain('<dt><bdi>answer</bdi></dt><dd><code>42</code></dd>');
 });

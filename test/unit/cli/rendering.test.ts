@@ -38,6 +38,40 @@ test('neither do the names of outputs and files', () => {
   expect(renderSummary(report, options)).not.toContain('\u001b');
 });
 
+test('operators are listed with where their time went and what they took, and nothing that none of them has', () => {
+  const operator = { node: 'a', attempts: 1, queueSeconds: 0, buildSeconds: 0, workSeconds: 2 };
+  const report = aReport(
+    { a: { status: 'completed' } },
+    {
+      status: 'completed',
+      endedAt: iso(9_000),
+      operators: {
+        clean: {
+          ...operator,
+          ...{ status: 'completed', queueSeconds: 1.5, commit: 'a'.repeat(40) },
+          environment: { digest: 'd', result: 'reused' },
+          peaks: { cpuSeconds: 1.25, memoryBytes: 2 ** 30 },
+        },
+        'train\u001b[2J': { ...operator, status: 'failed', attempts: 3, workSeconds: 75 },
+        never: { ...operator, status: 'skipped', attempts: 0, workSeconds: 0 },
+      },
+    },
+  );
+  const options = { dataDir: '/data', cwd: '/', tails: new Map(), headline: false, paint };
+  expect(renderSummary(report, options).trimEnd().split('\n')).toEqual([
+    'operators  waited  work                      CPU    memory   environment  commit',
+    '  ✓ clean  1.5 s   2.0 s                     1.3 s  1.0 GiB  reused       aaaaaaaaaaaa',
+    '  ✗ train          1 min 15 s in 3 attempts',
+    '  – never',
+  ]);
+  const { clean } = report.operators ?? {};
+  const peaks = { gpuMemoryBytes: 3 * 2 ** 30, gpuPercent: 97.4 };
+  const withGpu = { ...report, operators: clean && { clean: { ...clean, peaks } } };
+  expect(renderSummary(withGpu, options)).toContain('GPU');
+  expect(renderSummary(withGpu, options)).toContain('3.0 GiB, 97 %');
+  expect(renderSummary({ ...report, endedAt: undefined }, options)).toBe('');
+});
+
 test('what somebody wrote into a comment or a message does not steer the terminal', () => {
   const red = 'x\u001b[31m\u001b]0;title\u0007\ny';
   const result = { result: 'failed', reason: 'rejected', message: red } as const;
@@ -250,7 +284,7 @@ test('sizes and texts are short and plain', () => {
     '1.5 KiB',
     '5.0 GiB',
   ]);
-  expect(shorten('日本語テキスト', 4)).toBe('日本語…');
+  expect(shorten('日本語テキスト', 8)).toBe('日本語…');
   expect(plain('a\u001b[31mred\u001b[0m\r\n\u0007b')).toBe('ared   b');
 });
 

@@ -21,17 +21,25 @@ function edits(a: string, b: string): number {
   return at(a.length, b.length);
 }
 
-test('the first of those with the fewest edits is meant, where they are at most a third of the word', () => {
+test('the first of those with the fewest edits is meant, where they are at most a third of the word; else the only one it begins', () => {
   const word = fc.string({ unit: fc.constantFrom('a', 'b', 'c'), minLength: 1, maxLength: 12 });
   fc.assert(
     fc.property(word, fc.array(word, { maxLength: 6 }), (asked, known) => {
       const bound = Math.max(1, Math.floor(asked.length / 3));
       const far = known.map((name) => edits(asked, name));
       const least = Math.min(...far);
-      expect(nearest(asked, known)).toBe(least <= bound ? known[far.indexOf(least)] : undefined);
+      const begun = known.filter((name) => asked.length > 1 && name.startsWith(asked));
+      const alone = begun.length === 1 ? begun[0] : undefined;
+      expect(nearest(asked, known)).toBe(least <= bound ? known[far.indexOf(least)] : alone);
     }),
     { numRuns: 2_000 },
   );
+});
+
+test('a word that is cut short means the only one that it begins', () => {
+  expect(nearest('uv', ['uv_project', 'pixi_project'])).toBe('uv_project');
+  expect(nearest('p', ['pixi_project'])).toBeUndefined();
+  expect(nearest('log', ['log_path', 'log_level'])).toBeUndefined();
 });
 
 test('the same word in another spelling is meant before any other', () => {

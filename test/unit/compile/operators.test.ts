@@ -300,3 +300,10 @@ test('of the operators of a node that is wrong in itself nothing more is said', 
     'duplicate_id',
   ]);
 });
+
+test('operators that wait for each other are told where one of them says so', () => {
+  const problem = onlyProblem(
+    source([{ id: 'a' }, { id: 'b', after: 'a, b' }], ['node_id: n, operator_ids: [a, b]']),
+  );
+  expect(problem).toMatchObject({ code: 'cycle', path: 'operators[1].upstream_dependencies[1]' });
+});

@@ -34,4 +34,6 @@ test('sizes are read and printed', () => {
   expect(formatSize(1.5 * 1024 ** 3)).toBe('1.5GiB');
   expect(formatSize(500_000_000)).toBe('500MB');
   expect(formatSize(12)).toBe('12B');
+  expect(formatSize(Math.round(0.3 * 1024 ** 3))).toBe('307.2MiB');
+  expect(formatSize(Math.round(2.2 * 1024 ** 3))).toBe('2.2GiB');
 });

@@ -81,7 +81,16 @@ test.each([
   ],
   [
     { MI_PIPELINE_CONF_LOGCONFIG__LEVEL: 'INFO' },
-    { code: 'override', suggestion: 'MI_PIPELINE_CONF_LOG_CONFIG' },
+    { code: 'override', suggestion: 'MI_PIPELINE_CONF_LOG_CONFIG__LEVEL' },
+  ],
+  // One underscore too few is the likeliest mistake.
+  [
+    { MI_PIPELINE_CONF_LOG_CONFIG_LEVEL: 'INFO' },
+    { code: 'override', suggestion: 'MI_PIPELINE_CONF_LOG_CONFIG__LEVEL' },
+  ],
+  [
+    { MI_PIPELINE_CONF_S3_CONFIG__ENDPOINT__HOST: 'x' },
+    { code: 'override', suggestion: 'MI_PIPELINE_CONF_S3_CONFIG__ENDPOINT' },
   ],
   [
     { MI_PIPELINE_CONF_S3_CONFIG: 'x' },

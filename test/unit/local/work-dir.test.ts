@@ -1,0 +1,56 @@
+// A log that cannot be written is seen before a run, without anything being made for looking.
+import { chmodSync, existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, expect, test } from 'vitest';
+import { logWarnings } from '#local/work-dir.ts';
+
+let folder: string;
+beforeEach(() => {
+  folder = mkdtempSync(join(tmpdir(), 'millrace-work-dir-'));
+});
+afterEach(() => rmSync(folder, { recursive: true, force: true }));
+
+const warnings = (...names: string[]): readonly string[] =>
+  logWarnings([
+    {
+      folder,
+      log: {
+        level: 'INFO',
+        path: join(folder, ...names),
+        rotation: { bytes: 1 },
+        retention: { files: 1 },
+      },
+    },
+  ]).map(({ message, severity }) => `${severity} ${message.replaceAll(folder, 'HERE')}`);
+
+test('a file that is there, and one whose folders are yet to be made, can be written', () => {
+  writeFileSync(join(folder, 'a.log'), '');
+  expect(warnings('a.log')).toEqual([]);
+  expect(warnings('new', 'folders', 'a.log')).toEqual([]);
+  expect(existsSync(join(folder, 'new'))).toBe(false);
+});
+
+test('what is in the way is named, also where only the lines for programs cannot be written', () => {
+  mkdirSync(join(folder, 'a.log'));
+  writeFileSync(join(folder, 'file'), '');
+  mkdirSync(join(folder, 'b.log.jsonl'));
+  expect(warnings('a.log')).toEqual([
+    'warning the log HERE/a.log cannot be written: a folder is in its place; runs go on without it',
+  ]);
+  expect(warnings('file', 'deep', 'a.log')).toEqual([
+    'warning the log HERE/file/deep/a.log cannot be written: HERE/file is no folder; runs go on without it',
+  ]);
+  expect(warnings('b.log')).toEqual([
+    expect.stringContaining('HERE/b.log.jsonl cannot be written: a folder is in its place'),
+  ]);
+  expect(warnings('x'.repeat(300))).toEqual([expect.stringContaining('ENAMETOOLONG')]);
+});
+
+test.skipIf(process.getuid?.() === 0)('a folder that this user may not write in is named', () => {
+  mkdirSync(join(folder, 'closed'));
+  chmodSync(join(folder, 'closed'), 0o500);
+  expect(warnings('closed', 'logs', 'a.log')).toEqual([
+    'warning the log HERE/closed/logs/a.log cannot be written: HERE/closed: EACCES; runs go on without it',
+  ]);
+});
