@@ -2,7 +2,12 @@
 import type { Backend } from './backend.ts';
 
 export const localBackend: Backend = {
-  openEngine: async (options) => (await import('#local/engine.ts')).openEngine(options),
+  openEngine: async ({ taken, ...options }) => {
+    const { holdDirectory } = await import('#local/hold.ts');
+    const hold = holdDirectory(options);
+    taken?.();
+    return (await import('#local/engine.ts')).openEngine({ ...options, hold });
+  },
   openControl: async (dataDir, options) =>
     (await import('#local/open.ts')).openControl(dataDir, options),
   leaveEngine: async (dataDir, runs) => {

@@ -24,27 +24,39 @@ export interface Leave {
   readonly besides?: string;
 }
 
-export function openSession(context: Context): Promise<Session> {
-  return patiently(() => openOnce(context));
+export function openSession(context: Context, taken?: () => void): Promise<Session> {
+  return patiently(() => openOnce(context, taken));
 }
 
-async function openOnce(context: Context): Promise<Session> {
+/** The same, answered as soon as the data directory is taken: what is done meanwhile costs no time. */
+export async function beginSession(
+  context: Context,
+): Promise<{ readonly session: Promise<Session> }> {
+  const begun = Promise.withResolvers<void>();
+  const session = openSession(context, begun.resolve);
+  // It may fail long before somebody asks for it.
+  await Promise.race([begun.promise, session.catch(() => undefined)]);
+  return { session };
+}
+
+async function openOnce(context: Context, taken?: () => void): Promise<Session> {
   // Looked at first: whoever tries for the lock itself waits for it a while.
   const { held } = await context.backend.traceOf(context.dataDir);
   if (held) return await clientSession(context);
   try {
-    return await ownSession(context);
+    return await ownSession(context, taken);
   } catch (error) {
     if (!(error instanceof Transient) || error.code !== 'busy') throw error;
     return await clientSession(context);
   }
 }
 
-async function ownSession(context: Context): Promise<Session> {
+async function ownSession(context: Context, taken?: () => void): Promise<Session> {
   const engine = await context.backend.openEngine({
     dataDir: context.dataDir,
     adopt: 'none',
     serve: true,
+    ...(taken === undefined ? {} : { taken }),
   });
   return {
     control: engine.control,

@@ -1,10 +1,8 @@
 // The engine on one machine: the ports of a data directory, a loop for each run, and a runner. Holds the data directory as long as it is open.
-import { hostname } from 'node:os';
 import { createAlarms } from '#embedded/alarms.ts';
 import { systemClock } from '#embedded/clock.ts';
-import { type DataDirectory, openDataDirectory } from '#embedded/data-directory.ts';
 import { createJobs, type LocalJobs } from '#embedded/jobs.ts';
-import { type Lock, takeLock } from '#embedded/lock.ts';
+import type { Lock } from '#embedded/lock.ts';
 import { createObjects } from '#embedded/objects.ts';
 import { runnerAt } from '#embedded/runner-program.ts';
 import { createSecrets } from '#embedded/secrets.ts';
@@ -36,6 +34,7 @@ import { joinJobs } from './all-jobs.ts';
 import { Configured } from './configured.ts';
 import { createLocalControl } from './control.ts';
 import { createFunctions, type Functions } from './functions.ts';
+import { type Hold, holdDirectory } from './hold.ts';
 import { logFacts, logNotice } from './line-log.ts';
 import { type Machine, thisMachine } from './machine.ts';
 import { NAMESPACE } from './names.ts';
@@ -62,6 +61,8 @@ export interface EngineOptions {
   readonly runner?: string;
   /** What may be given to programs at once; this machine's by default. */
   readonly machine?: Machine;
+  /** The data directory, where it was taken already. */
+  readonly hold?: Hold;
 }
 
 export interface Engine {
@@ -115,14 +116,12 @@ interface Parts {
  * @throws Transient `busy` when another one holds it; Rejected `read_only`, `newer_format`
  */
 export async function openEngine(options: EngineOptions): Promise<Engine> {
-  const directory = openDataDirectory(options.dataDir);
+  const { directory, lock, holder, ahead } = options.hold ?? holdDirectory(options);
   const namespace = options.namespace ?? NAMESPACE;
-  const holder = { pid: process.pid, host: hostname(), version: VERSION, since: Date.now() };
-  const lock = takeLock(directory.lock, holder);
   let parts: Parts | undefined;
   let server: EngineServer | undefined;
   try {
-    const made = createParts(directory, options);
+    const made = createParts({ directory, ahead }, options);
     parts = made;
     // What an earlier runner still does is known before anything is started.
     await made.jobs.settle();
@@ -176,7 +175,8 @@ export async function openEngine(options: EngineOptions): Promise<Engine> {
       },
     };
   } catch (error) {
-    if (parts !== undefined) await closeParts(parts, server, { park: true });
+    if (parts === undefined) ahead?.kill();
+    else await closeParts(parts, server, { park: true });
     lock.release();
     throw error;
   }
@@ -219,7 +219,10 @@ async function closeParts(
   return left;
 }
 
-function createParts(directory: DataDirectory, options: EngineOptions): Parts {
+function createParts(
+  { directory, ahead }: Pick<Hold, 'directory' | 'ahead'>,
+  options: EngineOptions,
+): Parts {
   const { promise: fatal, reject: fail } = Promise.withResolvers<never>();
   // Whoever does not ask is told by the commands that fail.
   fatal.catch(() => {});
@@ -264,6 +267,7 @@ function createParts(directory: DataDirectory, options: EngineOptions): Parts {
     remains: { read: readSpool, end: endLeftovers, forget: forgetSpool },
     engine: `millrace ${VERSION} (${process.pid})`,
     machine: options.machine ?? thisMachine(),
+    ahead,
     ...(options.runner === undefined ? {} : { runner: runnerAt(options.runner) }),
   });
   const service = createService(

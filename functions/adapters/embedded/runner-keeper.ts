@@ -10,6 +10,8 @@ export interface KeeperOptions {
   readonly socket: string;
   readonly hello: EngineHello;
   readonly start: () => RunnerProcess;
+  /** One that was started ahead, where no runner had left anything. */
+  readonly ahead?: RunnerProcess | undefined;
   /** A runner answers; `found`: it was there already. */
   readonly linked: (link: RunnerLink, found: boolean) => void;
   /** The connection is gone. Nobody is looked for before this has returned. */
@@ -33,7 +35,9 @@ export interface RunnerKeeper {
 
 export function createRunnerKeeper(options: KeeperOptions): RunnerKeeper {
   let link: RunnerLink | undefined;
-  let settled: Promise<void> | undefined;
+  let { ahead } = options;
+  // Where one was started ahead there was nobody to find and nothing to clear up.
+  let settled: Promise<void> | undefined = ahead === undefined ? undefined : Promise.resolve();
   let starting: Promise<RunnerLink> | undefined;
   let released = false;
 
@@ -69,7 +73,9 @@ export function createRunnerKeeper(options: KeeperOptions): RunnerKeeper {
   };
   const startOne = async (): Promise<RunnerLink> => {
     try {
-      const found = await awaitLink(options);
+      const child = ahead ?? options.start();
+      ahead = undefined;
+      const found = await awaitLink(child, options);
       // Stopped while it came up.
       if (released) {
         await found.send({ frame: 'leave' });
@@ -96,14 +102,14 @@ export function createRunnerKeeper(options: KeeperOptions): RunnerKeeper {
     },
     release: () => {
       released = true;
+      ahead?.kill();
       return link;
     },
   };
 }
 
-/** Starts a runner and connects as soon as it listens. */
-async function awaitLink(options: KeeperOptions): Promise<RunnerLink> {
-  const child = options.start();
+/** Connects to a runner as soon as it listens. */
+async function awaitLink(child: RunnerProcess, options: KeeperOptions): Promise<RunnerLink> {
   let ended: string | undefined;
   void child.ended.then((why) => {
     ended = why;

@@ -1,6 +1,6 @@
 // Starts the runner as a process of its own that outlives this one.
 import { type ChildProcess, spawn } from 'node:child_process';
-import { closeSync, openSync, readFileSync, statSync } from 'node:fs';
+import { closeSync, existsSync, openSync, readdirSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { Transient } from '#errors/families.ts';
@@ -15,6 +15,8 @@ export interface RunnerCommand {
 // A small young generation, because starting a program copies the page tables of all memory that was ever touched; and no helper
 // threads of V8, which would take the processors from the programs. Together a quarter more programs a second on two cores.
 const LEAN = ['--max-semi-space-size=4', '--single-threaded'];
+
+const LOG = 'runner.log';
 
 /** The runner beside this very file: a bundle in a bundle, a source in a checkout. */
 export function defaultRunner(): RunnerCommand {
@@ -40,7 +42,7 @@ export function startRunner(
   directory: DataDirectory,
   cacheDirectory: string,
 ): RunnerProcess {
-  const log = join(directory.runner, 'runner.log');
+  const log = join(directory.runner, LOG);
   const output = openSync(log, isLarge(log) ? 'w' : 'a', 0o600);
   try {
     const child = spawn(
@@ -61,6 +63,20 @@ export function startRunner(
   } finally {
     closeSync(output);
   }
+}
+
+/**
+ * Starts it before anything else is known, for whoever has just taken the data directory. Undefined where an earlier runner lives or
+ * left something: that must be settled first.
+ */
+export function startAhead(
+  runner: RunnerCommand,
+  directory: DataDirectory,
+  cacheDirectory: string,
+): RunnerProcess | undefined {
+  const traces = readdirSync(directory.runner).some((name) => name !== LOG);
+  if (traces || existsSync(directory.runnerSocket)) return undefined;
+  return startRunner(runner, directory, cacheDirectory);
 }
 
 /** What to say when a runner does not come up. */

@@ -9,7 +9,7 @@ import { foreground } from '../foreground.ts';
 import { prepareOptions } from '../given.ts';
 import { refuseNested } from '../refuse-nested.ts';
 import { printProblems, renderProblems } from '../render/print-problems.ts';
-import { openSession, type Session, startIn } from '../session.ts';
+import { beginSession, openSession, type Session, startIn } from '../session.ts';
 
 export async function run(
   context: Context,
@@ -20,8 +20,7 @@ export async function run(
   const file = await findPipeline(context, named);
   // Where runs lie already, the engine opens while the pipeline is compiled; a first run that is refused leaves no folder behind.
   const opens = options.detach !== true && existsSync(context.dataDir);
-  const early = opens ? openSession(context) : undefined;
-  early?.catch(() => undefined);
+  const early = opens ? (await beginSession(context)).session : undefined;
   const prepared = await context.backend
     .prepareRun(prepareOptions(context, file, options))
     .catch((error: unknown) => leave(early, error));

@@ -8,6 +8,7 @@ import { checkTag, type RepositoryAddress, shown } from './address.ts';
 import { complaint } from './complaint.ts';
 import { type GitContext, git } from './git.ts';
 import { nearest, type SourceMessage, SourceProblem } from './problem.ts';
+import { listRefs } from './refs.ts';
 
 export interface TagFound {
   readonly commit: string;
@@ -109,7 +110,7 @@ async function askRemote(
   address: RepositoryAddress,
   tag: string,
 ): Promise<Told> {
-  const end = await git(context, ['ls-remote', '--tags', '--heads', '--', address.url]);
+  const end = await listRefs(context, address);
   const repository = shown(address.url);
   if (end.code !== 0) {
     const why = complaint(end, address.url);
