@@ -4,8 +4,8 @@ import type { Json } from '#schemas/values.ts';
 import { mark, statusWord } from './marks.ts';
 import { operatorLines } from './operators.ts';
 import type { Palette } from './palette.ts';
-import { filePath, plain, showValue, spell } from './words.ts';
 import { columnsOf, padded } from './width.ts';
+import { filePath, plain, showValue, spell } from './words.ts';
 
 export interface SummaryOptions {
   readonly paint: Palette;
