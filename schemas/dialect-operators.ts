@@ -158,7 +158,8 @@ export const operatorsResource = z.object({
     .optional()
     .meta({ description: 'Graphics processors asked for.' }),
   gpu_limit: z.int().nonnegative().nullable().optional().meta({
-    description: 'Graphics processors at most. Default: as many as are asked for.',
+    description:
+      'Graphics processors at most. Default: as many as are asked for, which is what the node gets.',
   }),
 });
 

@@ -177,6 +177,8 @@ export const limits = {
   stepProcesses: 4_096,
   /** Orders a runner holds from which on it is busy: then what it says waits so many milliseconds for company. */
   busyOrders: 8,
+  /** Runs that a runner knows to have told what its machine lacks. */
+  toldRuns: 1_000,
   frameWait: 2,
   /** Cores of one machine. */
   cores: 4_096,

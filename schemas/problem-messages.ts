@@ -71,11 +71,13 @@ export const PROBLEM_MESSAGES = {
     need: 'operator "{operator}" needs more {resource} than its node "{node}" may use ({wanted}; the limit is {most})',
     fallback_itself: '{subject} is the operator itself; wanted another one',
     fallback_node:
-      '{subject} names "{name}", which runs in the node "{other}"; wanted an operator of the node "{node}", or that both are alone in their nodes, for it runs in the place of "{operator}"',
+      '{subject} names "{name}" of the node "{other}" for "{operator}" of the node "{node}"; put "{name}" among the operator_ids of "{node}", or give each of the two a node that runs nothing else',
     fallback_waits:
       '{subject} names "{name}", which waits for "{operator}" itself; it could never take its place',
     retry_class: '{subject} is "{came}"; wanted {known}, exit:N or exit:N-M{hint}',
     limits: '{subject} allows less {resource} than "resources" asks for; wanted at least as much',
+    limit_gpu:
+      '{subject} allows {most} GPU and asks for {asked}: a node gets as many as it asks for, and never more; wanted a gpu_request of {most}, or no gpu_limit',
     limit_key:
       '{subject} allows less {resource} than it asks for; wanted {resource}_limit of at least {resource}_request',
     beside_function:

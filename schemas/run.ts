@@ -363,12 +363,12 @@ export const attemptReport = z.strictObject({
       built: z.boolean().optional(),
       seconds: z.number().optional(),
       dirty: z.boolean().optional(),
+      /** What whoever runs the pipeline should know of it. */
+      warnings: z.array(z.string()).max(limits.warnings).optional(),
     })
     .optional(),
   /** Of an approval. */
   decision: decision.optional(),
-      /** What whoever runs the pipeline should know of it. */
-      warnings: z.array(z.string()).max(limits.warnings).optional(),
   /** Taken over from this attempt of an earlier run. */
   reused: z.strictObject({ run: runId, address, attempt: z.int().positive() }).optional(),
 });

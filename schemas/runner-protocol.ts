@@ -101,6 +101,8 @@ export const logLine = z.strictObject({
   /** Counts the lines of the attempt from 1. */
   n: z.int().positive(),
   step: z.string(),
+  /** Which try of the step it is of, where that is not the attempt of its node. */
+  try: z.int().positive().optional(),
   stream: z.enum(['stdout', 'stderr', 'millrace']),
   /** Where it is another than the stream tells. */
   level: z.enum(LOG_LEVELS).optional(),

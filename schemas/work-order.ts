@@ -56,6 +56,8 @@ export const workOrder = z.strictObject({
       secrets: z.array(z.string()),
       /** Names of secrets that are hidden in what it prints although it is not given them, as far as they are set. */
       hides: z.array(z.string()).optional(),
+      /** How often each step was tried in earlier attempts of the node, where it was. */
+      tries: z.record(nodeId, z.int().positive()).optional(),
       /** Steps that count as completed, with the run that did them and what they gave. */
       done: z.array(z.strictObject({ step: nodeId, run: runId, outputs })).optional(),
     }),

@@ -93,7 +93,8 @@ const IN_COMMAND = /(?:^|[\s='"(<>])(\/[\w.@+\-/]*[\w@+-])/g;
 export function hostPaths(plan: Plan, folder: string): readonly HostPath[] {
   const found = new Map<string, HostPath>();
   const add = (given: string, where: string): void => {
-    if (EVERYWHERE.test(given)) return;
+    // What an address is made with is hidden: then it is no path to be told.
+    if (EVERYWHERE.test(given) || given.includes('{{ secret.')) return;
     if (!found.has(`${given} ${where}`))
       found.set(`${given} ${where}`, { path: given, where, there: existsSync(given) });
   };
@@ -110,7 +111,7 @@ export function hostPaths(plan: Plan, folder: string): readonly HostPath[] {
     if ('path' in repository) add(path.resolve(folder, repository.path), `${name}: code`);
     else {
       const { url, local } = repositoryAddress(repository.git, folder);
-      if (local) add(url, `${name}: code`);
+      if (local) add(url.replace(/^file:\/\/[^/]*/, ''), `${name}: code`);
     }
   }
   return [...found.values()];

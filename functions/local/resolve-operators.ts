@@ -1,15 +1,19 @@
 // The pre-flight of operators: resolves every tag and looks for every project file, before the run exists and before anything is built.
-import { basename, dirname } from 'node:path';
+import { basename, dirname, relative } from 'node:path';
+import type { CompiledOperator } from '#core/compile/compile.ts';
 import { message, problemOf, warningOf } from '#core/messages.ts';
+import { shownAddress } from '#core/shown-address.ts';
+import type { SourceMessage } from '#runner/code/problem.ts';
 import { resolve } from '#runner/code/resolve.ts';
-import type { Environment, OperatorSource, Plan } from '#schemas/plan.ts';
+import type { Environment, OperatorSource } from '#schemas/plan.ts';
 import type { Problem } from '#schemas/problems.ts';
 import type { RunStart } from '#schemas/run.ts';
 import type { FilePlan } from './run-plans.ts';
 import { cacheDirectory, hostEnvironment } from './settings.ts';
 
 export interface ResolveOptions {
-  readonly folder: string;
+  /** The file that was asked about: problems of another one name theirs. */
+  readonly main: string;
   readonly offline: boolean;
   readonly cacheDir: string;
 }
@@ -25,35 +29,53 @@ interface Wanted {
   readonly path: string;
   readonly operator: OperatorSource;
   readonly environment: Environment;
+  readonly places: CompiledOperator['places'] | undefined;
 }
+
+/** The place that a problem of an operator's code is told at. */
+const PLACES = {
+  repository_missing: 'repository',
+  tag_missing: 'tag',
+  project_file_missing: 'environment',
+} as const satisfies Record<SourceMessage['code'], keyof CompiledOperator['places']>;
 
 /** All operators of a plan, at once. */
 export async function resolveOperators(
-  plan: Plan,
+  { plan, operators = [], file, decoded }: FilePlan,
   options: ResolveOptions,
 ): Promise<ResolvedOperators> {
-  const wanted = plan.nodes.flatMap(({ executor, label, id }): Wanted[] =>
-    executor.kind === 'prepare'
-      ? [{ path: label ?? id, operator: executor.operator, environment: executor.environment }]
-      : [],
+  const prepared = plan.nodes.flatMap(({ executor, label, id }) =>
+    executor.kind === 'prepare' ? [{ path: label ?? id, ...executor }] : [],
   );
+  const wanted = prepared.map(
+    ({ path, operator, environment }, index): Wanted => ({
+      ...{ path, operator, environment },
+      places: operators[index]?.places,
+    }),
+  );
+  const folder = dirname(file);
+  const own = file === options.main ? {} : { file: relative(dirname(options.main), file) };
   const sources: RunStart['sources'] = {};
   const problems: Problem[] = [];
   const warnings: Problem[] = [];
+  const host = hostEnvironment();
+  const secrets = async (): Promise<Record<string, string>> => Object.fromEntries(decoded ?? []);
   const found = await Promise.all(
     wanted.map(({ operator, environment }) =>
-      resolve(operator, { ...options, host: hostEnvironment(), environment }),
+      resolve(operator, { ...options, folder, host, environment, secrets }),
     ),
   );
   for (const [index, answer] of found.entries()) {
-    const path = `operator ${wanted[index]?.path ?? ''}`;
+    const { path, places } = wanted[index] ?? {};
+    const named = `operator ${path ?? ''}`;
     if (!answer.ok) {
       const { said, nearest } = answer;
       const near = nearest === undefined || nearest.length === 0 ? undefined : nearest.join(', ');
-      problems.push(problemOf(said, path, near));
+      problems.push({ ...problemOf(said, named, near), ...own, ...places?.[PLACES[said.code]] });
       continue;
     }
-    if (answer.warning !== undefined) warnings.push(warningOf(answer.warning, path));
+    if (answer.warning !== undefined)
+      warnings.push({ ...warningOf(answer.warning, named), ...own, ...places?.tag });
     if (answer.source === undefined || answer.commit === undefined) continue;
     sources[answer.source] = {
       commit: answer.commit,
@@ -71,10 +93,9 @@ export async function operatorsOfPlans(
     cacheDir = cacheDirectory(),
   }: { readonly offline: boolean; readonly cacheDir?: string },
 ): Promise<ResolvedOperators> {
+  const main = plans[0]?.file ?? '';
   const found = await Promise.all(
-    plans.map(({ plan, file }) =>
-      resolveOperators(plan, { folder: dirname(file), offline, cacheDir }),
-    ),
+    plans.map((each) => resolveOperators(each, { main, offline, cacheDir })),
   );
   return {
     sources: Object.assign({}, ...found.map(({ sources }) => sources)),
@@ -96,8 +117,9 @@ function twoFolders(
       const other = first.get(git);
       if (other === undefined) first.set(git, { commit, file });
       else if (other.commit !== commit) {
-        const said = message('repository_missing', 'two_folders', { git, file, other: other.file });
-        problems.push(problemOf(said, `operator ${git}`));
+        const filling = { git: shownAddress(git), file, other: other.file };
+        const said = message('repository_missing', 'two_folders', filling);
+        problems.push(problemOf(said, `operator ${shownAddress(git)}`));
       }
     }
   }

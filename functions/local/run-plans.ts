@@ -21,6 +21,8 @@ export interface FilePlan {
   readonly decoded?: Decoded;
   /** What it says beside the plan. */
   readonly settings?: CompiledFile['compiled']['settings'];
+  /** Its operators, as the nodes that prepare them are ordered. */
+  readonly operators?: CompiledFile['compiled']['operators'];
 }
 
 export interface RunPlans {
@@ -60,12 +62,13 @@ export async function plansOfRun(
       nodes.push({ ...node, executor: { ...executor, digest: child.digest, ...inputs } });
     }
     const plan = { ...before, nodes };
-    const { decoded, settings } = of.compiled;
+    const { decoded, settings, operators } = of.compiled;
     const file = {
       plan,
       digest: digestOf(plan),
       file: of.file,
       decoded,
+      operators,
       ...(settings === undefined ? {} : { settings }),
     };
     made.set(of.file, file);

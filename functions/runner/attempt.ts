@@ -141,12 +141,10 @@ export class Attempt {
   #cage(log: LogWriter): Cage | undefined {
     const bounds = this.order.resources?.limits;
     if (bounds?.cpu === undefined && bounds?.memory === undefined) return undefined;
-    const cage = this.#world.cages.make({ cpu: bounds.cpu, memory: bounds.memory });
-    if (cage === undefined && bounds.cpu !== undefined)
-      log.say(
-        '',
-        'this host does not let Millrace bound processor time: the limit of cpu is not enforced',
-      );
+    const { cages } = this.#world;
+    const cage = cages.make({ cpu: bounds.cpu, memory: bounds.memory });
+    const lack = cage === undefined ? cages.lackOf(this.order.name.run) : undefined;
+    if (lack !== undefined) log.say('', lack);
     return cage;
   }
 

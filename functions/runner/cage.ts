@@ -91,6 +91,8 @@ export class Cages {
   #asked = false;
   #parents: Folders | undefined;
   #counter = 0;
+  /** Runs that were told that there are none. */
+  #told = new Set<string>();
 
   constructor(job: string) {
     this.#job = job;
@@ -102,6 +104,14 @@ export class Cages {
     if (this.#parents === undefined) return undefined;
     this.#counter += 1;
     return makeCage(below(this.#parents, String(this.#counter)), bounds);
+  }
+
+  /** What a run is to be told where there are none: once, not by each of its nodes. */
+  lackOf(run: string): string | undefined {
+    if (this.#told.has(run)) return undefined;
+    if (this.#told.size >= limits.toldRuns) this.#told.clear();
+    this.#told.add(run);
+    return 'this host lets Millrace make no control groups: limits of cpu are not enforced; those of memory are watched, and the program that has most is ended a moment after they are passed';
   }
 
   close(): void {

@@ -161,13 +161,16 @@ const isStream = (word: string | undefined): word is LogLine['stream'] =>
 
 /** As the writer writes it. Names of steps with signs that JSON escapes are read the long way. */
 const WRITTEN =
-  /^\{"at":(\d{1,15}),"n":(\d{1,15}),"step":"([^"\\]*)","stream":"(stdout|stderr|millrace)","text":/;
+  /^\{"at":(\d{1,15}),"n":(\d{1,15}),"step":"([^"\\]*)",(?:"try":(\d{1,6}),)?"stream":"(stdout|stderr|millrace)","text":/;
 
 function parse(text: string): LogLine | undefined {
-  const [head, at, n, step, stream] = WRITTEN.exec(text) ?? [];
+  const [head, at, n, step, number, stream] = WRITTEN.exec(text) ?? [];
   const plain = head !== undefined && text.endsWith('"}') && !text.includes('\\', head.length);
   if (plain && step !== undefined && isStream(stream))
-    return { at: Number(at), n: Number(n), step, stream, text: text.slice(head.length + 1, -2) };
+    return {
+      ...{ at: Number(at), n: Number(n), step, stream, text: text.slice(head.length + 1, -2) },
+      ...(number === undefined ? {} : { try: Number(number) }),
+    };
   try {
     const parsed = logLine.safeParse(JSON.parse(text));
     return parsed.success ? parsed.data : undefined;

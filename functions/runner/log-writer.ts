@@ -13,12 +13,18 @@ export function segmentName(number: number): string {
   return `${String(number).padStart(6, '0')}.jsonl`;
 }
 
-/** Lines of one write, as they are and as JSON. */
-export interface Written {
+/** What lines are of. */
+interface Of {
   readonly step: string;
   readonly stream: Stream;
   /** Where it is another than the stream tells. */
   readonly level?: LogLevel | undefined;
+  /** Which try of the step, where that is not the attempt of its node. */
+  readonly try?: number | undefined;
+}
+
+/** Lines of one write, as they are and as JSON. */
+export interface Written extends Of {
   readonly at: number;
   readonly lines: readonly string[];
   readonly encoded: readonly string[];
@@ -31,8 +37,17 @@ export interface LogCopy {
   close(): void;
 }
 
+/** The log as a step writes to it. */
+export interface StepLog {
+  /** Why the log stopped, when the disk refused it. The program goes on without. */
+  readonly broken: string | undefined;
+  say(step: string, text: string, level?: LogLevel): void;
+  /** Appends lines in one write. A log that cannot be written does not end the work it tells of. */
+  write(step: string, stream: Stream, lines: readonly string[], level?: LogLevel): void;
+}
+
 /** Nothing is created before the first line: most small programs print none. */
-export class LogWriter {
+export class LogWriter implements StepLog {
   readonly #folder: string;
   #descriptor: number | undefined;
   #segment = 0;
@@ -51,7 +66,6 @@ export class LogWriter {
     this.#most = copy === undefined ? limits.logSegments : limits.lineLogSegments;
   }
 
-  /** Why the log stopped, when the disk refused it. The program goes on without. */
   get broken(): string | undefined {
     return this.#broken;
   }
@@ -60,14 +74,35 @@ export class LogWriter {
     for (const line of text.split('\n')) this.write(step, 'millrace', [line], level);
   }
 
-  /** Appends lines in one write. A log that cannot be written does not end the work it tells of. */
   write(step: string, stream: Stream, lines: readonly string[], level?: LogLevel): void {
+    this.#write({ step, stream, level }, lines);
+  }
+
+  /** The same log, for lines of one try of a step. */
+  forTry(number: number): StepLog {
+    const put = (of: Of, lines: readonly string[]): void =>
+      this.#write({ ...of, try: number }, lines);
+    const broken = (): string | undefined => this.#broken;
+    return {
+      get broken() {
+        return broken();
+      },
+      say: (step, text, level) => {
+        for (const line of text.split('\n')) put({ step, stream: 'millrace', level }, [line]);
+      },
+      write: (step, stream, lines, level) => put({ step, stream, level }, lines),
+    };
+  }
+
+  #write(of: Of, lines: readonly string[]): void {
+    const { step, stream, level } = of;
     if (this.#broken !== undefined || lines.length === 0) return;
     try {
       const at = Date.now();
       const head = `{"at":${at},"n":`;
+      const number = of.try === undefined ? '' : `"try":${of.try},`;
       const own = level === undefined ? '' : `"level":"${level}",`;
-      const tail = `,"step":${JSON.stringify(step)},"stream":"${stream}",${own}"text":`;
+      const tail = `,"step":${JSON.stringify(step)},${number}"stream":"${stream}",${own}"text":`;
       const encoded = lines.map((line) => JSON.stringify(line));
       let text = '';
       for (const line of encoded) {
@@ -75,7 +110,7 @@ export class LogWriter {
         text += `${head}${this.#lines}${tail}${line}}\n`;
       }
       this.#append(text, lines.length);
-      this.#copyOut({ step, stream, level, at, lines, encoded });
+      this.#copyOut({ ...of, at, lines, encoded });
     } catch (error) {
       this.#broken = error instanceof Error ? error.message : String(error);
     }
@@ -152,7 +187,7 @@ export class LogWriter {
 
 /** One stream of one step on its way into the log: decoded, masked, cut into lines. */
 export class LogStream {
-  readonly #writer: LogWriter;
+  readonly #writer: StepLog;
   readonly #step: string;
   readonly #stream: Stream;
   readonly #decoder = new StringDecoder('utf8');
@@ -161,7 +196,7 @@ export class LogStream {
   /** The last line that was not empty. */
   last = '';
 
-  constructor(writer: LogWriter, source: { step: string; stream: Stream; mask: Mask }) {
+  constructor(writer: StepLog, source: { step: string; stream: Stream; mask: Mask }) {
     this.#writer = writer;
     this.#step = source.step;
     this.#stream = source.stream;

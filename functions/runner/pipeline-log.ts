@@ -91,8 +91,8 @@ export function pipelineLogOf(order: WorkOrder): LogCopy | undefined {
   const { run, address, attempt } = order.name;
   const names: Names = { pipeline: order.pipeline, labelOf: (node) => order.label ?? node };
   return {
-    write: ({ step, stream, level = levelOf(address, stream), at, lines, encoded }) => {
-      const speaker = speakerAt(names, { address, step, attempt });
+    write: ({ step, stream, level = levelOf(address, stream), at, lines, encoded, ...of }) => {
+      const speaker = speakerAt(names, { address, step, attempt: of.try ?? attempt });
       files.write({ at, level, run, speaker, stream }, lines, encoded);
     },
     close: release,

@@ -12,7 +12,7 @@ import { bounded, reasonOf } from './failure.ts';
 import type { Halt, Halter } from './halt.ts';
 import type { Variables } from './host-environment.ts';
 import { keepOutputs } from './keep.ts';
-import { LogStream, type LogWriter } from './log-writer.ts';
+import { LogStream, type StepLog } from './log-writer.ts';
 import type { Mask } from './mask.ts';
 import { Program, type ProgramEnd } from './program.ts';
 import { Progress } from './progress.ts';
@@ -33,7 +33,7 @@ export interface StepOrder {
   /** Marks every process of the attempt. */
   readonly mark: string;
   readonly mask: Mask;
-  readonly log: LogWriter;
+  readonly log: StepLog;
   readonly halter: Halter;
   /** Its graphics processors; undefined where all of the machine are its own. */
   readonly gpus: readonly string[] | undefined;
@@ -75,7 +75,7 @@ export async function runStep(world: World, step: StepOrder): Promise<StepEnd> {
 }
 
 /** A log that could not be written is said where nothing worse is to say. */
-function logTrouble(log: LogWriter): { message?: string } {
+function logTrouble(log: StepLog): { message?: string } {
   return log.broken === undefined ? {} : { message: `its log is not whole: ${log.broken}` };
 }
 

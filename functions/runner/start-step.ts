@@ -9,7 +9,7 @@ import { contractVariables, GPUS_VARIABLE, stepFiles, writeInputs } from './cont
 import { bounded, reasonOf } from './failure.ts';
 import type { Halt, Halter } from './halt.ts';
 import { inherited, type Variables } from './host-environment.ts';
-import type { LogWriter } from './log-writer.ts';
+import type { StepLog } from './log-writer.ts';
 import type { Mask } from './mask.ts';
 import type { Pauser } from './pauser.ts';
 import {
@@ -32,7 +32,7 @@ export interface StepsOrder {
   readonly work: StepsWork;
   readonly secrets: Readonly<Record<string, string>>;
   readonly cage: Cage | undefined;
-  readonly log: LogWriter;
+  readonly log: StepLog;
   readonly places: Places;
   readonly mask: Mask;
   readonly mark: string;

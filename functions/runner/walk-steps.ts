@@ -9,6 +9,7 @@ import type { AttemptResult, Command, Fact, StepReport, WalkEvent } from '#schem
 import type { Outputs } from '#schemas/values.ts';
 import { alarmAt } from './alarm.ts';
 import { Halter } from './halt.ts';
+import type { LogWriter, StepLog } from './log-writer.ts';
 import { oneStep, type Prepared, prepareSteps, type StepsOrder } from './start-step.ts';
 import { joinPeaks, type World } from './world.ts';
 
@@ -20,9 +21,12 @@ export interface StepsOutcome {
 }
 
 /** Resolves when no step runs and none can start any more. */
-export function walkSteps(world: World, node: StepsOrder): Promise<StepsOutcome> {
+export function walkSteps(world: World, node: NodeOrder): Promise<StepsOutcome> {
   return new StepsWalk(world, node).run();
 }
+
+/** The whole log of the node is where its steps get theirs from. */
+type NodeOrder = StepsOrder & { readonly log: LogWriter };
 
 interface Live {
   readonly attempt: number;
@@ -32,7 +36,7 @@ interface Live {
 
 class StepsWalk {
   readonly #world: World;
-  readonly #node: StepsOrder;
+  readonly #node: NodeOrder;
   readonly #graph: Graph;
   readonly #prepared: Prepared;
   readonly #steps: ReadonlyMap<string, PlanNode>;
@@ -52,7 +56,7 @@ class StepsWalk {
   #cancelAlarm: () => void = () => {};
   #soon: NodeJS.Immediate | undefined;
 
-  constructor(world: World, node: StepsOrder) {
+  constructor(world: World, node: NodeOrder) {
     this.#world = world;
     this.#node = node;
     const { plan } = node.work;
@@ -168,10 +172,22 @@ class StepsWalk {
     this.#live.set(id, { attempt, halter, silence });
     const turn = { step, turn: this.#turns, halter };
     this.#turns += 1;
-    oneStep(this.#world, this.#node, this.#prepared, turn).then(
+    oneStep(
+      this.#world,
+      { ...this.#node, log: this.#logOf(id, attempt) },
+      this.#prepared,
+      turn,
+    ).then(
       ({ result, report }) => this.#end(step, result, report),
       (error: unknown) => this.#ended.reject(error),
     );
+  }
+
+  /** Lines say which try of the operator they are of, those in earlier attempts of the node included. */
+  #logOf(id: string, attempt: number): StepLog {
+    const { log, order, work } = this.#node;
+    const number = (work.tries?.[id] ?? 0) + attempt;
+    return number === order.name.attempt ? log : log.forTry(number);
   }
 
   #end(step: PlanNode, result: AttemptResult, report: StepReport): void {
@@ -201,9 +217,18 @@ class StepsWalk {
           const id = nodes[at]?.id;
           if (id !== undefined && !this.#ready.has(id)) this.#ready.set(id, fact.at);
         }
+      if (fact.fact === 'retrying') this.#sayRetrying(fact);
       if (fact.fact === 'started' && fact.attempt === 1)
         this.#queued.set(fact.node, fact.at - (this.#ready.get(fact.node) ?? fact.at));
     }
+  }
+
+  /** The report tells of the last try only; the log of each that was followed by another. */
+  #sayRetrying({ node, attempt, message, at, next }: Extract<Fact, { fact: 'retrying' }>): void {
+    const wait = next > at ? `, in ${(next - at) / 1_000} s` : '';
+    const why = message === undefined ? '' : `: ${message}`;
+    const text = `tried again${wait}${why}`;
+    this.#logOf(node, attempt).say(this.#steps.get(node)?.label ?? node, text);
   }
 
   #outcome(): StepsOutcome {

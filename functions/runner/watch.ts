@@ -4,6 +4,7 @@
 import { readFileSync } from 'node:fs';
 import { limits } from '#schemas/limits.ts';
 import type { Peaks } from '#schemas/run.ts';
+import { MARK_VARIABLE } from './contract.ts';
 import { type GpuLook, GpuMeter, type GpuState } from './gpu-meter.ts';
 import {
   allProcesses,
@@ -11,6 +12,7 @@ import {
   type ProcessStat,
   statOf,
   TICKS_PER_SECOND,
+  variableOf,
 } from './processes.ts';
 import { joinPeaks } from './world.ts';
 
@@ -103,6 +105,10 @@ interface Sum {
 export class Watch {
   readonly #programs = new Map<number, Watched>();
   readonly #meter: GpuMeter;
+  /** No program of ours is older. */
+  readonly #since = Number(statOf(process.pid)?.start ?? 0);
+  /** Marks of processes that no program leads to, by number and start: each is asked once. */
+  #marks = new Map<string, string | undefined>();
   #timer: NodeJS.Timeout | undefined;
 
   /** `host`: variables of this process, by which tools are found. */
@@ -132,6 +138,7 @@ export class Watch {
   #look(): void {
     const all = allProcesses();
     const leaders = leadersOf(all, this.#programs);
+    this.#addStrays(all, leaders);
     const sums = new Map<number, Sum>();
     for (const stat of all) {
       const leader = leaders.get(stat.pid);
@@ -145,6 +152,24 @@ export class Watch {
     for (const [pid, sum] of sums)
       this.#programs.get(pid)?.see(sum.ticks, sum.bytes, sum.processes);
     this.#boundShares(sums);
+  }
+
+  /** What left its program's session and parents is known by its mark; looked for only where nothing but this look bounds it. */
+  #addStrays(all: readonly ProcessStat[], leaders: Map<number, number>): void {
+    const byMark = new Map<string, number>();
+    for (const { pid, share } of this.#programs.values())
+      if (share !== undefined) byMark.set(share.mark, pid);
+    const known = this.#marks;
+    this.#marks = new Map();
+    if (byMark.size === 0) return;
+    for (const { pid, start } of all) {
+      if (leaders.has(pid) || Number(start) < this.#since) continue;
+      const key = `${pid}:${start}`;
+      const mark = known.has(key) ? known.get(key) : variableOf(pid, MARK_VARIABLE);
+      this.#marks.set(key, mark);
+      const leader = mark === undefined ? undefined : byMark.get(mark);
+      if (leader !== undefined) leaders.set(pid, leader);
+    }
   }
 
   /** Of programs that have too much together the one that has most is ended. */

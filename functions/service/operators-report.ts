@@ -3,6 +3,7 @@ import { canonical } from '#core/compile/canonical.ts';
 import type { Environment, OperatorSource, Plan, PlanNode } from '#schemas/plan.ts';
 import type { NodeReport, OperatorReport, RunReport } from '#schemas/report.ts';
 import type { AttemptItem, StepReport } from '#schemas/run.ts';
+import { triesOf } from './step-tries.ts';
 
 /** What is known of a run besides its plan. */
 interface Known {
@@ -23,7 +24,10 @@ export function operatorsOf(plan: Plan, known: Known): Pick<RunReport, 'operator
     if (node.executor.kind !== 'steps' || report === undefined) continue;
     const own = attempts.get(node.id) ?? [];
     for (const step of node.executor.plan.nodes) {
-      const work = { node: node.id, report, tries: triesOf(step, own), wait: waitOf(report, own) };
+      const work = {
+        ...{ node: node.id, report, tries: reportsOf(step, own), wait: waitOf(report, own) },
+        starts: triesOf(step.id, own),
+      };
       operators.push([step.label ?? step.id, operatorOf(work, environmentOf(step, prepared))]);
     }
   }
@@ -74,7 +78,7 @@ function attemptsByNode(attempts: readonly AttemptItem[]): ReadonlyMap<string, A
   return found;
 }
 
-function triesOf({ id }: PlanNode, attempts: readonly AttemptItem[]): readonly StepReport[] {
+function reportsOf({ id }: PlanNode, attempts: readonly AttemptItem[]): readonly StepReport[] {
   return attempts.flatMap(({ report }) => report?.steps?.find((step) => step.id === id) ?? []);
 }
 
@@ -92,6 +96,8 @@ interface Work {
   /** What each attempt of the node told of this step, oldest first. */
   readonly tries: readonly StepReport[];
   readonly wait: number;
+  /** How often it was tried, if it was. */
+  readonly starts: number;
 }
 
 function operatorOf(work: Work, prepared: Preparation | undefined): OperatorReport {
@@ -107,7 +113,7 @@ function operatorOf(work: Work, prepared: Preparation | undefined): OperatorRepo
   return {
     ...endOf(report, last),
     node,
-    attempts: tries.reduce((sum, step) => sum + startsIn(step), 0),
+    attempts: began === undefined ? 0 : work.starts,
     ...(commit === undefined ? {} : { commit }),
     ...(environment === undefined || built === undefined
       ? {}
@@ -141,9 +147,6 @@ function seededIn(node: NodeReport, step: StepReport | undefined): { seededFrom?
   const seededFrom = node.seededFrom ?? step?.seededFrom;
   return seededFrom === undefined ? {} : { seededFrom };
 }
-
-const startsIn = ({ attempts, startedAt }: StepReport): number =>
-  attempts ?? (startedAt === undefined ? 0 : 1);
 
 function workedIn({ worked, startedAt, endedAt }: StepReport): number {
   if (worked !== undefined) return worked;

@@ -18,6 +18,7 @@ import { loadList, loadOutputs } from './outputs.ts';
 import type { Offer } from './perform.ts';
 import type { Held, RunMemory } from './service.ts';
 import { doneSteps } from './step-seeds.ts';
+import { triesBefore } from './step-tries.ts';
 import { turnOf } from './turns.ts';
 
 /** `system.*` of a run, but for the attempt. */
@@ -109,6 +110,7 @@ async function workOf(held: Held, work: Work): Promise<WorkOrder['work']> {
         secrets: [...bindingsOf(held.memory.linked.plan, node).secrets],
         ...(node.hides === undefined ? {} : { hides: node.hides }),
         ...(await doneSteps(held, node)),
+        ...(await triesBefore(held, work.offer, node.executor.plan.nodes)),
       };
     case 'function':
       return {

@@ -1,5 +1,5 @@
 // A production line as its user sees it: the log in the terminal and in files, the working folder, and what a plan says of it.
-import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { Place } from '#support/millrace.ts';
@@ -70,6 +70,107 @@ test('terminal, file and `millrace logs` show the same lines in one shape, in th
   expect(objects.map(({ level, text }) => `${level} ${text}`)).toEqual(
     file.map((each) => `${/^\S+ (\S+)/.exec(each)?.[1]} ${each.replace(shape, '')}`),
   );
+});
+
+test('a line bears the number of the try of its operator, in the terminal, in both files and in `millrace logs`', async () => {
+  const tried =
+    'echo here; echo x >> $MILLRACE_PIPELINE_DIR/told; [ $(wc -l < $MILLRACE_PIPELINE_DIR/told) = 2 ]';
+  line([`operator_id: again, start_command: "${tried}", retry: { max_attempts: 3, interval: 0 }`]);
+  const { code, stdout } = await place.run('run', 'line.yaml');
+  expect(code).toBe(0);
+  const printed = (text: string): string[] =>
+    text.split('\n').flatMap((each) => / (\S*again#\d) stdout \| here$/.exec(each)?.[1] ?? []);
+  const wanted = ['again/again#1', 'again/again#2'];
+  expect(printed(stdout)).toEqual(wanted);
+  expect(printed(linesOf('ws/logs/pipeline.log').join('\n'))).toEqual(wanted);
+  expect(linesOf('ws/logs/pipeline.log').map(withoutTime)).toContainEqual(
+    expect.stringMatching(
+      /^WARNING node of again\/again#1 millrace \| tried again: step "again" exited with code 1/,
+    ),
+  );
+  expect(printed((await place.run('logs', 'latest')).stdout)).toEqual(wanted);
+  const objects = linesOf('ws/logs/pipeline.log.jsonl').map((each) => JSON.parse(each));
+  const attempts = objects.flatMap(({ text, attempt }) => (text === 'here' ? [attempt] : []));
+  expect(attempts).toEqual([1, 2]);
+  const report = (await place.run('show', 'latest', '--json')).stdout;
+  expect(JSON.parse(report).operators.again.attempts).toBe(2);
+});
+
+test('a line that another pipeline runs has its log and its working folder, from the folder of its own configuration', async () => {
+  mkdirSync(at('below'));
+  line(['operator_id: clean, start_command: "echo printed"'], 'log_config: { level: INFO }\n');
+  const text = readFileSync(at('line.yaml'), 'utf8').replace('./code', '../code');
+  writeFileSync(at('below/line.yaml'), text);
+  writeFileSync(
+    at('middle.yaml'),
+    'id: middle\nnodes: [{ id: deep, pipeline: { file: ./below/line.yaml } }]\n',
+  );
+  writeFileSync(
+    at('top.yaml'),
+    'id: top\nnodes: [{ id: mid, pipeline: { file: ./middle.yaml } }]\n',
+  );
+
+  const planned = JSON.parse((await place.run('plan', 'top.yaml', '--json')).stdout);
+  expect(planned.code).toMatchObject([
+    { operator: 'clean', folder: at('below/ws/operators/clean') },
+  ]);
+  expect((await place.run('run', 'top.yaml')).code).toBe(0);
+
+  const lines = linesOf('below/ws/logs/pipeline.log').map(withoutTime);
+  expect(lines).toContain('INFO node of clean/clean#1 stdout | printed');
+  expect(lines.at(-1)).toBe('SUCCESS line millrace | run R completed');
+  expect(git(at('below/ws/operators/clean'), 'rev-parse', 'HEAD').trim()).toBe(commit);
+  expect(existsSync(at('ws'))).toBe(false);
+
+  // Another run of the same, taken over from the first, knows where they are as well.
+  rmSync(at('below/ws'), { recursive: true });
+  expect((await place.run('retry', 'latest', '--from', 'mid')).code).toBe(0);
+  expect(linesOf('below/ws/logs/pipeline.log').map(withoutTime)).toContain(
+    'INFO node of clean/clean#1 stdout | printed',
+  );
+});
+
+test('a log that cannot be written is told before the run, which goes on', async () => {
+  line(
+    ['operator_id: a, start_command: "echo printed"'],
+    'log_config: { log_path: ./own/line.log }\n',
+  );
+  mkdirSync(at('own/line.log'), { recursive: true });
+  const warned = /the log \S+own\/line\.log cannot be written: a folder is in its place/;
+  const planned = await place.run('plan', 'line.yaml');
+  expect(planned.stderr).toMatch(warned);
+  expect(planned.code).toBe(0);
+
+  const { code, stdout, stderr } = await place.run('run', 'line.yaml');
+  expect(code).toBe(0);
+  expect(stderr).toMatch(warned);
+  expect(stdout).toMatch(/ a\/a#1 stdout \| printed/);
+  const events = (await place.run('events', 'latest', '--json')).stdout.split('\n').slice(0, -1);
+  expect(events.map((each) => JSON.parse(each))).toContainEqual(
+    expect.objectContaining({
+      event: 'pipeline.warning',
+      payload: { message: expect.stringMatching(warned) },
+    }),
+  );
+});
+
+test('a tag that has moved is a warning on the terminal, in the log and among the events', async () => {
+  line(['operator_id: a, start_command: "true"']);
+  expect((await place.run('run', 'line.yaml')).code).toBe(0);
+  writeFileSync(at('code', 'more.txt'), 'more');
+  git(at('code'), 'add', '.');
+  git(at('code'), 'commit', '-qm', 'more');
+  git(at('code'), 'tag', '-f', 'v1.0.0');
+  const now = git(at('code'), 'rev-parse', 'HEAD').trim();
+  const moved = new RegExp(`tag "v1.0.0" .* has moved: it was ${commit} and is ${now} now`);
+
+  const { stdout, stderr } = await place.run('run', 'line.yaml');
+  expect(stderr).toMatch(moved);
+  expect(stdout).not.toMatch(moved);
+  const told = linesOf('ws/logs/pipeline.log').filter((each) => moved.test(each));
+  expect(told.map(withoutTime)).toEqual([expect.stringMatching(/^WARNING line millrace \| tag /)]);
+  const events = (await place.run('events', 'latest')).stdout;
+  expect(events).toMatch(/pipeline warning: tag "v1.0.0"/);
 });
 
 test('the level leaves lines out of file and terminal, never out of the run itself; files are rotated', async () => {
@@ -144,7 +245,18 @@ test('a plan says what will be cloned, what is built or reused and how long that
   ]);
   expect(existsSync(at('ws'))).toBe(false);
 
-  await place.run('run', 'line.yaml');
+  const ran = await place.run('run', 'line.yaml');
+  const unlocked =
+    /WARNING prepare\/built#1 millrace \| there is no uv\.lock: packages were resolved/;
+  expect(ran.stdout).toMatch(unlocked);
+  expect(readFileSync(at('ws/logs/pipeline.log'), 'utf8')).toMatch(unlocked);
+  const { environments } = JSON.parse((await place.run('show', 'latest', '--json')).stdout);
+  expect(environments.built.warnings).toEqual([expect.stringMatching(/^there is no uv\.lock/)]);
+  expect((await place.run('show', 'latest')).stdout).toMatch(/! uv environment built: there is no/);
+  const events = (await place.run('events', 'latest', '--json')).stdout.split('\n').slice(0, -1);
+  expect(events.map((each) => JSON.parse(each))).toContainEqual(
+    expect.objectContaining({ event: '@built.warning', node: '@built', attempt: 1 }),
+  );
   const after = JSON.parse((await place.run('plan', 'line.yaml', '--json')).stdout);
   expect(after.code).toMatchObject([{ there: true }, { there: true }]);
   expect(after.environments).toContainEqual(

@@ -4,6 +4,7 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { Cages } from '#runner/cage.ts';
+import { markedProcesses } from '#runner/sweep.ts';
 import { Watch, Watched } from '#runner/watch.ts';
 import type { Resources, Retry } from '#schemas/plan.ts';
 import { Engine, RunnerProcess } from './engine.ts';
@@ -114,7 +115,10 @@ test('without a control group programs of one node share its limit of memory: th
   const watched: Watched[] = [];
   const hold = (name: string, mebibytes: number, mark = 'job:1'): ChildProcess => {
     const program = `x = bytearray(${mebibytes} << 20)\nimport time\ntime.sleep(60)`;
-    const child = spawn('python3', ['-I', '-S', '-c', program], { detached: true });
+    // One leaves the program that started it: who its parent was is forgotten.
+    const command = `(setsid python3 -I -S -c '${program}' &); exec sleep 60`;
+    const env = { ...process.env, MILLRACE_MARK: mark };
+    const child = spawn('sh', ['-c', command], { detached: true, env });
     const over = (): void => {
       ended.push(name);
       child.kill('SIGKILL');
@@ -130,6 +134,16 @@ test('without a control group programs of one node share its limit of memory: th
     expect(ended).toEqual(['large']);
   } finally {
     for (const child of children) child.kill('SIGKILL');
+    for (const { pid } of markedProcesses('job')) process.kill(pid, 'SIGKILL');
     for (const one of watched) watch.remove(one);
   }
+});
+
+test('a run is told once that there are no control groups, not by each of its nodes', () => {
+  const cages = new Cages('probe');
+  expect([cages.lackOf('a'), cages.lackOf('b'), cages.lackOf('a')]).toEqual([
+    expect.stringContaining('limits of cpu are not enforced'),
+    expect.any(String),
+    undefined,
+  ]);
 });

@@ -53,6 +53,30 @@ test('no more steps run at once than the node says', async () => {
   expect((await engine.run(order)).result.result).toBe('completed');
 });
 
+test('lines of a step say which try of it they are of, earlier attempts of the node included', async () => {
+  const retry = {
+    maxAttempts: 2,
+    on: ['failed'],
+    delay: 0,
+    backoff: 'fixed',
+    maxDelay: 0,
+  } as const;
+  const command = 'echo here; [ -e tried ] || { touch tried; exit 1; }';
+  const steps = [{ command, retry: { ...retry, on: [...retry.on] } }, 'echo there'];
+  const again = (number: number) =>
+    expect.stringMatching(new RegExp(`^tried again: step "step1" exited with code 1 ${number}$`));
+  const triesIn = async (order: ReturnType<typeof anOrder>): Promise<unknown> => {
+    await engine.run(order);
+    const { lines } = await readLog(logFolder(runner.dataDir, order.name));
+    return lines.map((line) => `${line.text} ${line.try ?? order.name.attempt}`);
+  };
+  expect(await triesIn(anOrder(steps))).toEqual(['here 1', again(1), 'here 2', 'there 1']);
+
+  const second = anOrder(steps, { attempt: 2 });
+  if (second.work.kind === 'steps') second.work.tries = { step1: 3 };
+  expect(await triesIn(second)).toEqual(['here 4', again(4), 'here 5', 'there 1']);
+});
+
 test('a step that is tried again gets outputs of its own', async () => {
   const retry = {
     maxAttempts: 2,

@@ -22,11 +22,12 @@ export interface ShownLine extends LineHead {
 export function entryLine(names: Names, entry: LogEntry, last?: Entered): Entered {
   const { at, node: address, attempt, step, stream, text, level } = entry;
   const of = last?.entry;
-  const same = of?.node === address && of.attempt === attempt && of.step === step;
+  const same =
+    of?.node === address && of.attempt === attempt && of.step === step && of.try === entry.try;
   const speaker = same ? last?.speaker : undefined;
   return {
     ...{ at, level: level ?? levelOf(address, stream), stream, text, entry },
-    speaker: speaker ?? speakerAt(names, { address, attempt, step }),
+    speaker: speaker ?? speakerAt(names, { address, attempt: entry.try ?? attempt, step }),
   };
 }
 

@@ -220,12 +220,20 @@ function codeLines(code: readonly PlannedCode[], paint: Palette): readonly strin
   return ['code', renderTable(rows), ''];
 }
 
+/** Of a path that hundreds of operators share some are named. */
+function some(places: readonly string[]): string {
+  const more = places.length - PLACES;
+  return more > 0 ? `${places.slice(0, PLACES).join(', ')} and ${more} more` : places.join(', ');
+}
+
+const PLACES = 3;
+
 function pathLines(paths: readonly HostPath[], paint: Palette): readonly string[] {
   if (paths.length === 0) return [];
-  const rows = paths.map(({ path, where, there }) => [
+  const rows = [...Map.groupBy(paths, ({ path }) => path)].map(([path, users]) => [
     `  ${path}`,
-    where,
-    there ? '' : paint.yellow('not there'),
+    some(users.map(({ where }) => where)),
+    users.every(({ there }) => there) ? '' : paint.yellow('not there'),
   ]);
   return ['paths that other machines may not have', renderTable(rows), ''];
 }

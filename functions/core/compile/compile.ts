@@ -13,13 +13,13 @@ import { digestOf } from './canonical.ts';
 import { check } from './check.ts';
 import { dialectOf } from './dialects.ts';
 import type { PlanOperator, ProductionSettings, Reading } from './draft.ts';
-import { Findings } from './findings.ts';
+import { Findings, type ProblemPlace } from './findings.ts';
 import { type FindPipeline, linkPipelines } from './link-pipelines.ts';
 import { listed, nearest } from './nearest.ts';
 import { operatorsDialect } from './operators.ts';
 import { nodesDialect } from './pipeline.ts';
 import { readYaml } from './read-yaml.ts';
-import type { Place, Tree } from './tree.ts';
+import { member, type Place, type Tree } from './tree.ts';
 
 export interface Source {
   /** The decoded text; see decodeSource. */
@@ -44,6 +44,11 @@ export interface CompileOptions {
   readonly environment?: Environment;
 }
 
+export interface CompiledOperator extends Omit<PlanOperator, 'place'> {
+  /** Where the source says of it what may turn out to be wrong only when its code is fetched. */
+  readonly places: Readonly<Record<'repository' | 'tag' | 'environment', ProblemPlace>>;
+}
+
 export interface Compiled {
   readonly ok: true;
   readonly plan: Plan;
@@ -52,8 +57,8 @@ export interface Compiled {
   readonly warnings: readonly Problem[];
   /** Names of the secrets that the plan names, sorted. */
   readonly secrets: readonly string[];
-  /** The operators of the plan: what must be fetched and built. The node `@name` prepares each. */
-  readonly operators: readonly Omit<PlanOperator, 'place'>[];
+  /** The operators of the plan: what must be fetched and built. The node `@name` prepares each, in this order. */
+  readonly operators: readonly CompiledOperator[];
   /** How many levels of pipelines are below this one. */
   readonly depth: number;
   /** Values of the source that were written encoded, by the names by which the plan names them. They are stored nowhere. */
@@ -182,7 +187,7 @@ function planOf(
   const fetched = read.operators.flatMap(({ environment }) => secretsOfEnvironment(environment));
   const asked = new Set([...secrets, ...fetched].filter((name) => !decoded.has(name)));
   const { settings } = read;
-  const plan = finished(hiding(reading, decoded), dialect, asked);
+  const plan = finished(hiding(reading, decoded), { findings, dialect, secrets: asked });
   return { ...plan, depth, ...(settings === undefined ? {} : { settings }) };
 }
 
@@ -196,10 +201,15 @@ function hiding(reading: Reading, decoded: Decoded): Reading {
 
 const READERS = { nodes: nodesDialect, operators: operatorsDialect } as const;
 
+interface Finishing {
+  readonly findings: Findings;
+  readonly dialect: Dialect;
+  readonly secrets: ReadonlySet<string>;
+}
+
 function finished(
   reading: Reading,
-  dialect: Dialect,
-  secrets: ReadonlySet<string>,
+  { findings, dialect, secrets }: Finishing,
 ): Omit<Compiled, 'warnings' | 'depth' | 'decoded' | 'settings'> {
   const plan = assemble(reading, dialect);
   return {
@@ -207,11 +217,24 @@ function finished(
     plan,
     digest: digestOf(plan),
     secrets: [...secrets].sort(),
-    operators: reading.operators.map(({ name, source, environment }) => ({
+    operators: reading.operators.map(({ name, source, environment, place }) => ({
       name,
       source,
       environment,
+      places: placesOf(findings, place),
     })),
+  };
+}
+
+/** Of an operator or a step, in either dialect. */
+function placesOf(findings: Findings, place: Place): CompiledOperator['places'] {
+  const code = member(place, 'operator') ?? place;
+  return {
+    repository: findings.locate(member(code, 'git_repo') ?? member(code, 'git') ?? code),
+    tag: findings.locate(member(code, 'git_tag') ?? member(code, 'tag') ?? code),
+    environment: findings.locate(
+      member(place, 'env_config') ?? member(place, 'environment') ?? place,
+    ),
   };
 }
 

@@ -36,6 +36,9 @@ interface Part extends Origin {
   readonly at: number;
 }
 
+/** Where in what a user wrote. */
+export type ProblemPlace = Pick<Problem, 'file' | 'path' | 'line' | 'column'>;
+
 /** Characters of a source line that an excerpt shows. */
 const EXCERPT = 160;
 
@@ -152,6 +155,18 @@ export class Findings {
       ...(expected === undefined ? {} : { expected }),
       ...(suggestion === undefined ? {} : { suggestion }),
     };
+  }
+
+  /** Where a problem of a place is told that is found only later, by who fetches and builds. */
+  locate(place: Place): ProblemPlace {
+    const { at } = place.tree;
+    const from = this.#partAt(at);
+    const path = pathOf(place);
+    // What a variable of the environment says stands in no file.
+    if (from?.variable !== undefined) return { path, line: 0, column: 0 };
+    const { column } = this.position(at);
+    const line = this.#lineIn(from, at);
+    return { ...(from?.file === undefined ? {} : { file: from.file }), path, line, column };
   }
 
   #pathOf({ path, at }: Found): string {

@@ -5,7 +5,10 @@ const CANDIDATES = 2_000;
 
 /** The nearest of `known`, when it is near enough to be meant; else the only one that the word begins. */
 export function nearest(word: string, known: Iterable<string>): string | undefined {
-  const names = [...Iterator.from(known).take(CANDIDATES)];
+  const names: string[] = [];
+  for (const name of known) {
+    if (names.push(name) >= CANDIDATES) break;
+  }
   return fewestEdits(word, names) ?? onlyOneBegun(word, names);
 }
 

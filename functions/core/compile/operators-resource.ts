@@ -20,6 +20,11 @@ export function resource(findings: Findings, place: Place | undefined): Resource
     const said = message('wrong_value', 'limit_key', { subject: subjectOf(map), resource: key });
     findings.error(said, map, { key: `${key}_limit` });
   }
+  const [gpu = 0, mostGpu = gpu] = [asked.gpu, most.gpu];
+  if (mostGpu > gpu) {
+    const filling = { subject: subjectOf(map), most: mostGpu, asked: gpu };
+    findings.warn(message('wrong_value', 'limit_gpu', filling), map, { key: 'gpu_limit' });
+  }
   return { ...asked, ...(Object.keys(most).length === 0 ? {} : { limits: most }) };
 }
 

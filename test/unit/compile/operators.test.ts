@@ -74,6 +74,17 @@ test('memory is in GiB, zero asks for nothing', () => {
   });
 });
 
+test('a limit of graphics processors beyond those asked for is never used, which is said', () => {
+  const text = source(
+    [{ id: 'a' }],
+    ['node_id: n, operator_ids: [a], resource: { gpu_request: 1, gpu_limit: 2 }'],
+  );
+  expect(onlyProblem(text)).toMatchObject({
+    severity: 'warning',
+    message: expect.stringContaining('allows 2 GPU and asks for 1'),
+  });
+});
+
 test('nodes that wait for each other are named with both chains', () => {
   const problem = onlyProblem(
     source(
@@ -235,7 +246,7 @@ test('an operator whose failure stops nothing stops neither its node nor, where 
 test.each([
   ['on_failure: "fallback: zz"', 'unknown_operator', '"zz", which is not there'],
   ['on_failure: "fallback: a"', 'wrong_value', 'is the operator itself'],
-  ['on_failure: "fallback: c"', 'wrong_value', 'which runs in the node "m"'],
+  ['on_failure: "fallback: c"', 'wrong_value', '"c" of the node "m" for "a" of the node "n"'],
   ['on_failure: "fallback: b"', 'wrong_value', 'which waits for "a" itself'],
   ['on_failure: stopp', 'wrong_value', 'did you mean "stop"?'],
 ])('%s is refused', (more, code, message) => {

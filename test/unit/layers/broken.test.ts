@@ -282,8 +282,8 @@ const BROKEN: Readonly<Record<string, Told>> = {
     code: 'wrong_value',
     place: '16:17',
     subject: '"on_failure" of operator "clean"',
-    found: 'names "load", which runs in the node "two"',
-    wanted: 'an operator of the node "one"',
+    found: 'names "load" of the node "two" for "clean" of the node "one"',
+    wanted: 'put "load" among the operator_ids of "one", or give each of the two a node',
   },
   '38-scheduling.yaml': {
     code: 'wrong_value',
