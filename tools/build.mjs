@@ -33,7 +33,8 @@ async function build() {
   );
   if (present.length === 0) return 0;
   const result = joined([
-    await bundle(Object.fromEntries(present)),
+    // Each by itself: what they have in common would be cut into many small files, and each file costs a start half a millisecond.
+    ...(await Promise.all(present.map((each) => bundle(Object.fromEntries([each]))))),
     await bundle(ALONE, { splitting: false }),
   ]);
   const files = [...result.outputFiles, ...(await companions(result))];

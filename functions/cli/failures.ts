@@ -2,12 +2,12 @@
 import { HasProblems, MillraceError, Transient } from '#errors/families.ts';
 import type { Context } from './context.ts';
 import { EXIT, type ExitCode } from './exit-codes.ts';
+import { printProblems } from './render/print-problems.ts';
 import { plainLines } from './render/words.ts';
 
 /** Prints the error for whoever must act on it and answers the exit code. */
-export async function reportFailure(error: unknown, context: Context): Promise<ExitCode> {
+export function reportFailure(error: unknown, context: Context): ExitCode {
   if (error instanceof HasProblems) {
-    const { printProblems } = await import('./render/print-problems.ts');
     printProblems(context, error.problems, undefined);
     return EXIT.rejected;
   }

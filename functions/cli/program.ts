@@ -48,7 +48,7 @@ export async function commandLine(
       // Of options that contradict each other it is told as on this machine.
       const { server: _, sigv4: _s, namespace: _n, ...own } = options;
       context ??= contextOf({ ...host, env: {} }, backend, own);
-      code = await reportFailure(error, context);
+      code = reportFailure(error, context);
     }
   };
   program.commandsGroup('Running:');

@@ -31,7 +31,7 @@ export async function serveControl(
   let last = Date.now();
   let http: Promise<Server> | undefined;
   const answering = (): Promise<Server> => {
-    http ??= httpOver(control, namespace);
+    http ??= import('./serve-http.ts').then(({ httpOver }) => httpOver(control, namespace));
     return http;
   };
   const server = createServer((socket) => {
@@ -68,29 +68,6 @@ export async function serveControl(
         for (const socket of sockets) socket.destroy();
       }),
   };
-}
-
-/** A server that never listens: it is handed its connections. */
-async function httpOver(control: Control, namespace: string): Promise<Server> {
-  const [{ createAdaptorServer }, { createApplication, onlyNamespace }, { endpoints }] =
-    await Promise.all([
-      import('@hono/node-server'),
-      import('#http/application.ts'),
-      import('#http/endpoints.ts'),
-    ]);
-  const application = createApplication(onlyNamespace(namespace, control), { endpoints });
-  const server = createAdaptorServer({
-    fetch: async (request) => application(request),
-    serverOptions: {
-      // A cursor into the logs is part of the request's line.
-      maxHeaderSize: limits.cursorLength * 2,
-      // Node would put its own bound of five seconds between two questions on what was handed over.
-      keepAliveTimeout: limits.clientSilence,
-    },
-  });
-  // Or a connection would lose its bound with the first answer.
-  server.setTimeout(limits.clientSilence);
-  return server;
 }
 
 async function listen(server: Server, path: string): Promise<void> {

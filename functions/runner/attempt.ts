@@ -13,6 +13,7 @@ import { Mask } from './mask.ts';
 import { logFolder } from './names.ts';
 import { Pauser } from './pauser.ts';
 import { pipelineLogOf } from './pipeline-log.ts';
+import { runPrepare } from './prepare.ts';
 import { signal } from './processes.ts';
 import { type StepsOutcome, walkSteps } from './walk-steps.ts';
 import { joinPeaks, type World } from './world.ts';
@@ -78,9 +79,7 @@ export class Attempt {
 
   async #work(log: LogWriter): Promise<Omit<AttemptReport, 'endedAt'>> {
     const { work } = this.order;
-    if (work.kind === 'prepare') {
-      // Loaded with the first: most runners never fetch code or build anything.
-      const { runPrepare } = await import('./prepare.ts');
+    if (work.kind === 'prepare')
       return runPrepare(this.#world, {
         order: this.order,
         work,
@@ -88,7 +87,6 @@ export class Attempt {
         halter: this.#halter,
         mark: this.mark,
       });
-    }
     if (work.kind === 'function')
       throw new Defect(`node "${this.order.node}" is a function: a runner does programs`);
     const secrets = await this.#secrets(work.secrets, work.hides ?? []);

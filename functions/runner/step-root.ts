@@ -5,6 +5,7 @@ import { Defect } from '#errors/families.ts';
 import type { PlanNode } from '#schemas/plan.ts';
 import type { Variables } from './host-environment.ts';
 import { inside } from './inside.ts';
+import { operatorRoot } from './operator-root.ts';
 import type { StepsOrder } from './start-step.ts';
 import type { World } from './world.ts';
 
@@ -36,7 +37,5 @@ export async function stepRoot(
       );
     return { command, folder: inside(node.places.work, cwd), activation: {} };
   }
-  // Loaded with the first operator that there is: most runners never meet one.
-  const { operatorRoot } = await import('./operator-root.ts');
   return operatorRoot(world, node, { ...step, command, cwd, environment, operator });
 }

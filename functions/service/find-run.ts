@@ -5,7 +5,7 @@ import { limits } from '#schemas/limits.ts';
 import { type RunSummary, runSummary } from '#schemas/report.ts';
 import type { RunStatus } from '#schemas/run.ts';
 import { waitingApprovals } from './approvals.ts';
-import { activeRunsKey, monthsKey, type RunRef, runsKey } from './keys.ts';
+import { activeRunsKey, monthsKey, type RunRef, runKey, runsKey } from './keys.ts';
 import { hold, loadRun } from './load-run.ts';
 import type { Service } from './service.ts';
 import { statusOf } from './status.ts';
@@ -58,6 +58,9 @@ export async function findRun(service: Service, namespace: string, name: string)
   }
   // Programs in JavaScript may give what is no text: they hear that there is no such run.
   const prefix = `${name}`.toUpperCase();
+  // Whoever walks a run asks for it by its whole id, and often.
+  const known = { namespace, run: prefix };
+  if (service.runs.has(runKey(known))) return known;
   if (!/^[0-9A-Z]{4,26}$/.test(prefix)) {
     throw new Rejected(
       'invalid',

@@ -23,6 +23,30 @@ test('an exact tag of a local repository is resolved to its commit, relative to 
   expect(found).toEqual({ ok: true, source: './clean#v1.0.0', commit });
 });
 
+test('a folder below a repository is none itself', async () => {
+  aRepository(folder, { 'inner/file': '1' });
+  const found = await resolve({ git: './inner', tag: 'v1.0.0' }, context);
+  expect(found).toMatchObject({ ok: false, code: 'repository' });
+});
+
+test('a repository that lacks an object is not let fetch it with a program of its own', async () => {
+  const hostile = path.join(folder, 'hostile');
+  aRepository(hostile, { file: '1' });
+  git(hostile, 'tag', '--annotate', '--message', 'one', 'v2.0.0');
+  const object = git(hostile, 'rev-parse', 'v2.0.0').trim();
+  rmSync(path.join(hostile, '.git/objects', object.slice(0, 2), object.slice(2)));
+  const settings = {
+    'core.repositoryformatversion': '1',
+    'extensions.partialClone': 'origin',
+    'remote.origin.url': folder,
+    'remote.origin.promisor': 'true',
+    'remote.origin.uploadpack': `touch ${path.join(folder, 'hacked')};`,
+  };
+  for (const [name, value] of Object.entries(settings)) git(hostile, 'config', name, value);
+  await resolve({ git: './hostile', tag: 'v2.0.0' }, context);
+  expect(existsSync(path.join(folder, 'hacked'))).toBe(false);
+});
+
 test('a missing repository is named', async () => {
   const found = await resolve({ git: './nowhere', tag: 'v1.0.0' }, context);
   expect(found).toMatchObject({ ok: false, code: 'repository' });

@@ -16,8 +16,6 @@ export interface RunnerCommand {
 // threads of V8, which would take the processors from the programs. Together a quarter more programs a second on two cores.
 const LEAN = ['--max-semi-space-size=4', '--single-threaded'];
 
-const LOG = 'runner.log';
-
 /** The runner beside this very file: a bundle in a bundle, a source in a checkout. */
 export function defaultRunner(): RunnerCommand {
   const source = import.meta.url.endsWith('.ts');
@@ -42,7 +40,7 @@ export function startRunner(
   directory: DataDirectory,
   cacheDirectory: string,
 ): RunnerProcess {
-  const log = join(directory.runner, LOG);
+  const log = join(directory.runner, 'runner.log');
   const output = openSync(log, isLarge(log) ? 'w' : 'a', 0o600);
   try {
     const child = spawn(
@@ -74,7 +72,7 @@ export function startAhead(
   directory: DataDirectory,
   cacheDirectory: string,
 ): RunnerProcess | undefined {
-  const traces = readdirSync(directory.runner).some((name) => name !== LOG);
+  const traces = readdirSync(directory.runner).some((name) => name.startsWith('spool-'));
   if (traces || existsSync(directory.runnerSocket)) return undefined;
   return startRunner(runner, directory, cacheDirectory);
 }
