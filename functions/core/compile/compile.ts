@@ -1,9 +1,10 @@
 // From the text of a pipeline to a plan, or to everything that is wrong with it. Never throws.
-import { secretsOfEnvironment } from '#core/environment-secrets.ts';
+import { secretsOfOperator } from '#core/environment-secrets.ts';
+import { withoutPasswords } from '#core/layers/addresses.ts';
 import type { Decoded } from '#core/layers/decode.ts';
 import { merged, shifted } from '#core/layers/merge.ts';
 import type { Environment } from '#core/layers/overrides.ts';
-import { settled } from '#core/layers/settle.ts';
+import { type Settled, settled } from '#core/layers/settle.ts';
 import { message, nearHint } from '#core/messages.ts';
 import { limits } from '#schemas/limits.ts';
 import type { Dialect, Plan } from '#schemas/plan.ts';
@@ -150,7 +151,7 @@ function compileInto(
   const values =
     dialect === 'operators'
       ? settled(findings, tree, options.environment ?? {})
-      : { tree, decoded: NOTHING_DECODED, plain: NOTHING_DECODED };
+      : withoutNames(findings, tree);
   if (values === undefined) return { decoded: NOTHING_DECODED };
   const { decoded, plain } = values;
   const all = plain.size === 0 ? decoded : new Map([...decoded, ...plain]);
@@ -160,6 +161,13 @@ function compileInto(
     { dialect, options, foreign, decoded: all },
   );
   return plan === undefined || findings.failed ? { decoded } : { plan, decoded: all };
+}
+
+/** Only passwords of repositories: nothing else is bound by a name in the native dialect, where secrets are written as such. */
+function withoutNames(findings: Findings, tree: Tree): Settled {
+  const decoded = new Map<string, string>();
+  const opened = withoutPasswords(findings, { tree, key: '' }, 'nodes', decoded);
+  return { tree: opened, decoded, plain: NOTHING_DECODED };
 }
 
 interface Around {
@@ -184,7 +192,9 @@ function planOf(
   checkWith(findings, reading, options);
   if (findings.failed) return undefined;
   // What the configuration holds itself nobody has to set.
-  const fetched = read.operators.flatMap(({ environment }) => secretsOfEnvironment(environment));
+  const fetched = read.operators.flatMap(({ source, environment }) =>
+    secretsOfOperator(source, environment),
+  );
   const asked = new Set([...secrets, ...fetched].filter((name) => !decoded.has(name)));
   const { settings } = read;
   const plan = finished(hiding(reading, decoded), { findings, dialect, secrets: asked });

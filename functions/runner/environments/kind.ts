@@ -61,8 +61,4 @@ export interface Tools extends GitContext {
   readonly onWarning?: ((warning: string) => void) | undefined;
   /** Told of each environment that went for another one to have room. */
   readonly onRemoved?: ((line: string) => void) | undefined;
-  /** Values of secrets that an environment names. Those that are not set are missing in the answer. */
-  readonly secrets?:
-    | ((names: readonly string[]) => Promise<Readonly<Record<string, string>>>)
-    | undefined;
 }
