@@ -19,6 +19,7 @@ import { type FindPipeline, linkPipelines } from './link-pipelines.ts';
 import { listed, nearest } from './nearest.ts';
 import { operatorsDialect } from './operators.ts';
 import { nodesDialect } from './pipeline.ts';
+import { wrongType } from './read.ts';
 import { readYaml } from './read-yaml.ts';
 import { member, type Place, type Tree } from './tree.ts';
 
@@ -122,14 +123,28 @@ function readLayers(layers: readonly Required<Source>[], foreign: Problem[]): Re
   let tree: Tree | undefined;
   let whole = true;
   for (const layer of layers) {
+    // A file whose values are all commented out says nothing, as long as another one does.
+    if (isBlank(layer.text) && !layers.every(({ text }) => isBlank(text))) continue;
     const own = new Findings(layer.text, { file: layer.file });
-    const read = readText(own);
+    const read = mappingOf(own, readText(own));
     foreign.push(...own.problems());
     const at = layer === first ? 0 : all.append(layer.text, { file: layer.file });
     if (read === undefined) whole = false;
     else tree = tree === undefined ? shifted(read, at) : merged(tree, shifted(read, at));
   }
   return { findings: all, tree: whole || others.length === 0 ? tree : undefined };
+}
+
+/** Nothing but comments. */
+function isBlank(text: string): boolean {
+  return !/^[^\S\n]*[^\s#]/m.test(text);
+}
+
+/** Only mappings can be merged. */
+function mappingOf(findings: Findings, tree: Tree | undefined): Tree | undefined {
+  if (tree === undefined || tree.kind === 'map') return tree;
+  wrongType(findings, { tree, key: '' }, 'a mapping');
+  return undefined;
 }
 
 interface CompiledParts {
