@@ -1,10 +1,8 @@
 // A prepare order: fetches an operator and builds its environment, for all the nodes that will use it.
 import { StepFailure } from '#core/failures.ts';
-import { secretsOfAddress } from '#core/shown-address.ts';
 import { limits } from '#schemas/limits.ts';
 import type { AttemptReport } from '#schemas/run.ts';
 import type { WorkOrder } from '#schemas/work-order.ts';
-import { filledIn } from './code/address.ts';
 import { operatorCode } from './code/operator-code.ts';
 import { MARK_VARIABLE } from './contract.ts';
 import { activation, prepareEnvironment } from './environments/build.ts';
@@ -31,7 +29,7 @@ export async function runPrepare(
   const stream = new LogStream(prepare.log, {
     step: 'prepare',
     stream: 'stderr',
-    mask: new Mask(await hiddenOf(world, order, work)),
+    mask: new Mask([]),
   });
   const warnings: string[] = [];
   const warn = (text: string): void => {
@@ -74,19 +72,6 @@ export async function runPrepare(
   } finally {
     stream.end();
   }
-}
-
-/** What git may print of an address that is made with secrets. What is missing is said when it is needed. */
-async function hiddenOf(
-  world: World,
-  { name, folder }: WorkOrder,
-  { operator }: PrepareOrder['work'],
-): Promise<readonly string[]> {
-  const names = 'git' in operator ? secretsOfAddress(operator.git) : [];
-  if (!('git' in operator) || names.length === 0) return [];
-  const { values, missing } = await world.secrets(name, names);
-  if (missing.length > 0) return Object.values(values);
-  return filledIn(operator.git, folder, values).hidden;
 }
 
 /** What git and uv run with on behalf of this attempt. */

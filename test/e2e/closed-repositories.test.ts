@@ -166,3 +166,26 @@ test('a problem of an address, and one beside it, are told without its password'
   expect(refused.stderr).toContain('no repository is fetched from');
   expect(refused.stdout + refused.stderr).not.toContain(TOKEN);
 });
+
+test('in the dialect of nodes a secret of the engine opens the repository', async () => {
+  const pipeline = `
+id: closed
+nodes:
+  - id: one
+    steps:
+      - operator: { git: "${at('oauth2:{{ secret.TOKEN }}', 'one')}", tag: v1 }
+        environment: host
+        command: cat name
+`;
+  writeFileSync(join(place.folder, 'pipeline.yaml'), pipeline);
+  const missing = await place.run('run', 'pipeline.yaml');
+  expect(missing).toMatchObject({
+    code: 2,
+    stderr: expect.stringContaining('millrace secret set TOKEN'),
+  });
+  await place.feed(TOKEN, 'secret', 'set', 'TOKEN');
+  const ran = await place.run('run', 'pipeline.yaml', '--json');
+  expect(ran.code, ran.stdout + ran.stderr).toBe(0);
+  expect((await place.run('logs', 'latest')).stdout).toContain('| one');
+  expect(holders(join(place.folder, '.millrace'))).toEqual([]);
+});

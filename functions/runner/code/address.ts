@@ -10,6 +10,7 @@ import {
   shownAddress,
   userOfAddress,
 } from '#core/shown-address.ts';
+import { limits } from '#schemas/limits.ts';
 import type { GitContext } from './git.ts';
 import { SourceProblem } from './problem.ts';
 
@@ -47,8 +48,7 @@ export async function addressOf(
   return filledIn(git, folder, values);
 }
 
-/** The same where all values are known. Throws SourceProblem. */
-export function filledIn(
+function filledIn(
   git: string,
   folder: string | undefined,
   values: Readonly<Record<string, string>>,
@@ -63,7 +63,7 @@ export function filledIn(
       ...names.map((name) => values[name] ?? ''),
       ...(isWhole ? [address.url, hostname] : []),
     ];
-    const hidden = [...address.hidden, ...known].filter((text) => text !== '');
+    const hidden = [...address.hidden, ...known].filter(isHideable);
     return { ...address, shown: repository, hidden };
   } catch (error) {
     // What is said of it shows it.
@@ -105,9 +105,12 @@ function withScheme(git: string, scheme: string): RepositoryAddress {
   // ssh takes a user from an address, and nothing takes a password but http.
   const kept = isHttp || name === '' ? '' : `${name}@`;
   const url = `${git.slice(0, user.from)}${kept}${git.slice(user.to + 1)}`;
-  const address = { ...plain(url, scheme === 'file'), hidden: hidden.filter(Boolean) };
+  const address = { ...plain(url, scheme === 'file'), hidden: hidden.filter(isHideable) };
   return isHttp ? { ...address, login } : address;
 }
+
+/** What is shorter would hide half of what is said, and be known by that. */
+const isHideable = (text: string): boolean => text.length >= limits.secretLeast;
 
 function plain(url: string, local: boolean): RepositoryAddress {
   return { url, local, shown: shownAddress(url), hidden: [] };

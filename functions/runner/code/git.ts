@@ -1,6 +1,8 @@
 // Calls git: never prompts, runs no hooks, takes no helper programs from a URL.
+import { StringDecoder } from 'node:string_decoder';
 import { limits } from '#schemas/limits.ts';
 import type { Archive } from '../archive.ts';
+import { Mask } from '../mask.ts';
 import { callTool, type ToolEnd } from '../tool.ts';
 import type { RepositoryAddress } from './address.ts';
 
@@ -39,13 +41,14 @@ interface GitOptions {
   readonly address?: RepositoryAddress;
 }
 
-export function git(
+export async function git(
   context: GitContext,
   args: readonly string[],
   options: GitOptions = {},
 ): Promise<ToolEnd> {
+  const output = masked(context.onOutput, options.address?.hidden ?? []);
   const settings = SETTINGS.flatMap(([name, value]) => ['-c', `${name}=${value}`]);
-  return callTool({
+  const end = await callTool({
     program: 'git',
     args: [...settings, ...args],
     folder: options.folder,
@@ -56,8 +59,27 @@ export function git(
     },
     timeout: limits.gitTimeout,
     signal: context.signal,
-    onOutput: context.onOutput,
+    onOutput: output.write,
   });
+  output.end();
+  return end;
+}
+
+/** What git prints, without what of an address nobody shall read. */
+function masked(
+  write: GitContext['onOutput'],
+  hidden: readonly string[],
+): { readonly write: GitContext['onOutput']; end(): void } {
+  if (write === undefined || hidden.length === 0) return { write, end: () => undefined };
+  const stream = new Mask(hidden).stream();
+  const decoder = new StringDecoder('utf8');
+  const put = (text: string): void => {
+    if (text !== '') write(Buffer.from(text));
+  };
+  return {
+    write: (chunk) => put(stream.push(decoder.write(chunk))),
+    end: () => put(stream.push(decoder.end()) + stream.end()),
+  };
 }
 
 const USER = 'MILLRACE_GIT_USER';
