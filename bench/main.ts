@@ -15,6 +15,7 @@ const BENCHES: Readonly<Record<string, () => Promise<{ rows(): Promise<readonly 
   startup: () => import('./startup.ts'),
   runner: () => import('./runner.ts'),
   line: () => import('./line.ts'),
+  environments: () => import('./environments.ts'),
   sql: () => import('./sql.ts'),
   approve: () => import('./approve.ts'),
   coldstart: () => import('./coldstart.ts'),

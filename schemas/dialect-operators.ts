@@ -102,7 +102,9 @@ export const operatorsNeed = z.object({
 
 export const operatorsOperator = z.object({
   operator_id: z.string().min(1).meta({ description: 'Names the operator.' }),
-  git_repo: z.string().meta({ description: 'Repository of its code.' }),
+  git_repo: z.string().meta({
+    description: 'Repository of its code. A password in the address is stored and shown nowhere.',
+  }),
   git_tag: z.string().meta({ description: 'The exact tag.' }),
   upstream_dependencies: z
     .array(z.string())

@@ -30,6 +30,8 @@ export const RUN_MESSAGES = {
   },
   repository_missing: {
     address: 'repository {git} is no address; wanted is an https or ssh URL, or a path',
+    secret:
+      'repository {repository} is opened with "{name}", which neither the configuration nor a secret of that name says; set it with: millrace secret set {name}',
     helper:
       'repository {git} names a helper program, which is not allowed; wanted is an https or ssh URL, or a path',
     scheme: 'repository {git} uses {scheme}://; wanted is one of {known}',
@@ -87,7 +89,7 @@ export const RUN_MESSAGES = {
     operator_repository:
       'operator "{operator}" is in the repository {path}, which other machines do not have; wanted is an https or ssh URL',
     encoded:
-      'the configuration of {file} holds encoded values, which are given to programs of this machine only; wanted are secrets of the server',
+      'the configuration of {file} holds encoded values, or passwords of repositories, which do not leave this machine; wanted are secrets of the server, named as {{ secret.NAME }}',
   },
   package_missing: {
     sql: 'node "{node}" has "sql", which needs the package {name}: npm i {name}@{version}',

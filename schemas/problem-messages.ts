@@ -197,6 +197,8 @@ export const PROBLEM_MESSAGES = {
     option:
       '{subject} is "{came}", which would be read as an option; wanted a value that does not begin with "-"',
     control: '{subject} holds a control character; wanted a text without any',
+    password:
+      '{subject} holds a password, which no run stores and nothing shows, but this file does; better is a credential helper (git help credentials)',
     nul: '{subject} holds a NUL character, which no program can be given; wanted a text without it',
   },
   // A configuration of several layers

@@ -154,9 +154,11 @@ function operatorsPage(): string {
   );
 }
 
-/** The comments of schemas/limits.ts carry meaning and unit. */
+/** The comments of schemas/limits.ts and limits-cloud.ts carry meaning and unit. */
 function limitsPage(): string {
-  const source = readFileSync(path.join(root, 'schemas/limits.ts'), 'utf8');
+  const source = ['limits', 'limits-cloud']
+    .map((name) => readFileSync(path.join(root, `schemas/${name}.ts`), 'utf8'))
+    .join('');
   const rows = [...source.matchAll(/\/\*\* (.+?) \*\/\s+(\w+): (.+),/g)].map(
     ([, meaning = '', name = '', value = '']) => [`\`${name}\``, `\`${value}\``, meaning],
   );

@@ -3,10 +3,10 @@ import type { Decoded } from '#core/layers/decode.ts';
 import { environmentCacheBytes } from '#local/machine.ts';
 import { cacheDirectory } from '#local/settings.ts';
 import { operatorCode } from '#runner/code/operator-code.ts';
-import { type Ensured, prepareEnvironment } from '#runner/environments/build.ts';
+import { type Ensured, prepareEnvironment, usable } from '#runner/environments/build.ts';
 import type { KeyParts, Tools } from '#runner/environments/kind.ts';
 import { kindOf } from '#runner/environments/kinds.ts';
-import { keyOf, readyEnvironment } from '#runner/environments/store.ts';
+import { keyOf } from '#runner/environments/store.ts';
 import type { Executor, Plan } from '#schemas/plan.ts';
 import type { RunRequest } from '#service/control.ts';
 import type { Context } from './context.ts';
@@ -58,8 +58,10 @@ export async function isBuilt(
   preparation: Preparation,
   around: Surroundings,
 ): Promise<boolean | undefined> {
+  const { environment } = preparation.executor;
   const parts = await partsOf(context, preparation, around);
-  return parts && readyEnvironment(cacheDirectory(), keyOf(parts)) !== undefined;
+  if (parts === undefined || environment.kind === 'host') return undefined;
+  return usable(environment, cacheDirectory(), keyOf(parts)) !== undefined;
 }
 
 /** Fetches the code and builds the environment unless it is there. Undefined where there is nothing to build. */

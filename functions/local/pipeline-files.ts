@@ -59,9 +59,12 @@ export function layersOf(folder: string): readonly string[] {
 
 /** What was decoded is masked in whatever is said of the pipeline: an excerpt shows its line, where it stands encoded. */
 function hidden(compiled: CompiledPipeline): CompiledPipeline {
-  const { decoded } = compiled.ok ? compiled.main.compiled : compiled;
-  if (decoded === undefined || decoded.size === 0) return compiled;
-  const mask = new Mask([...decoded.values()]);
+  const all = compiled.ok
+    ? [compiled.main, ...compiled.files.values()].map(({ compiled: each }) => each.decoded)
+    : [compiled.decoded];
+  const decoded = all.flatMap((each) => [...(each?.values() ?? [])]);
+  if (decoded.length === 0) return compiled;
+  const mask = new Mask(decoded);
   const masked = (problem: Problem): Problem => {
     const { excerpt, expected, suggestion } = problem;
     return {

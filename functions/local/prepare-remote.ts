@@ -38,16 +38,10 @@ export async function prepareRemote(options: PrepareOptions, remote: Remote): Pr
   const plans = await plansOfRun(compiled, {}, place);
   const all = [plans.main, ...plans.below];
   const inputs = await runInputs(plans.main.plan, { ...options, fileAt: place });
-  const stays = travels(all.map(({ plan }) => plan));
+  const stays = [...travels(all.map(({ plan }) => plan)), ...encodedIn(all)];
   const resolved = stays.length > 0 ? NOTHING : await operatorsOfPlans(all, options);
   const { warnings } = compiled;
-  const problems = [
-    ...plans.problems,
-    ...inputs.problems,
-    ...stays,
-    ...encodedIn(all),
-    ...resolved.problems,
-  ];
+  const problems = [...plans.problems, ...inputs.problems, ...stays, ...resolved.problems];
   if (problems.length > 0) return { problems: [...warnings, ...problems] };
   await uploadFiles([...files.values()], remote.control);
   return {

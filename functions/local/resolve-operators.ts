@@ -2,9 +2,9 @@
 import { basename, dirname, relative } from 'node:path';
 import type { CompiledOperator } from '#core/compile/compile.ts';
 import { message, problemOf, warningOf } from '#core/messages.ts';
-import { shownAddress } from '#core/shown-address.ts';
+import { secretsOfAddress, shownAddress } from '#core/shown-address.ts';
 import type { SourceMessage } from '#runner/code/problem.ts';
-import { resolve } from '#runner/code/resolve.ts';
+import { type Resolved, resolve } from '#runner/code/resolve.ts';
 import type { Environment, OperatorSource } from '#schemas/plan.ts';
 import type { Problem } from '#schemas/problems.ts';
 import type { RunStart } from '#schemas/run.ts';
@@ -61,9 +61,11 @@ export async function resolveOperators(
   const host = hostEnvironment();
   const secrets = async (): Promise<Record<string, string>> => Object.fromEntries(decoded ?? []);
   const found = await Promise.all(
-    wanted.map(({ operator, environment }) =>
-      resolve(operator, { ...options, folder, host, environment, secrets }),
-    ),
+    wanted.map(async ({ operator, environment }): Promise<Resolved> => {
+      // With secrets that only the engine reads it is resolved where it is fetched.
+      if (!isReadable(operator, decoded)) return { ok: true };
+      return await resolve(operator, { ...options, folder, host, environment, secrets });
+    }),
   );
   for (const [index, answer] of found.entries()) {
     const { path, places } = wanted[index] ?? {};
@@ -83,6 +85,11 @@ export async function resolveOperators(
     };
   }
   return { sources, problems, warnings };
+}
+
+function isReadable(operator: OperatorSource, decoded: FilePlan['decoded']): boolean {
+  const names = 'git' in operator ? secretsOfAddress(operator.git) : [];
+  return names.every((name) => decoded?.has(name) === true);
 }
 
 /** Tags of all plans together; paths are relative to the folder of each file. */

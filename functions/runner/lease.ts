@@ -4,6 +4,7 @@ import { mkdirSync } from 'node:fs';
 import path from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { Rejected } from '#errors/families.ts';
 import { limits } from '#schemas/limits.ts';
 
 /** Within this process those who want the same lease wait in line. */
@@ -31,23 +32,41 @@ async function holding<T>(
   signal: AbortSignal | undefined,
   work: () => Promise<T>,
 ): Promise<T> {
-  mkdirSync(path.dirname(file), { recursive: true });
-  const database = new DatabaseSync(file, { timeout: 0 });
+  const database = opened(file);
   try {
     // Bounded by whoever holds it: builds and fetches have timeouts of their own.
-    while (!taken(database)) await sleep(limits.leaseInterval, undefined, { signal });
+    while (!taken(database, file)) await sleep(limits.leaseInterval, undefined, { signal });
     return await work();
   } finally {
     database.close();
   }
 }
 
-function taken(database: DatabaseSync): boolean {
+function opened(file: string): DatabaseSync {
+  try {
+    mkdirSync(path.dirname(file), { recursive: true });
+    return new DatabaseSync(file, { timeout: 0 });
+  } catch (error) {
+    throw unwritable(file, error);
+  }
+}
+
+function taken(database: DatabaseSync, file: string): boolean {
   try {
     database.exec('BEGIN EXCLUSIVE');
     return true;
   } catch (error) {
     if (error instanceof Error && /locked|busy/i.test(error.message)) return false;
-    throw error;
+    throw unwritable(file, error);
   }
+}
+
+/** Whoever chose the folder can mend it: that is no defect. */
+function unwritable(file: string, error: unknown): Error {
+  const why = error instanceof Error ? error.message : String(error);
+  const isFull = /disk is full|ENOSPC|EDQUOT/.test(why);
+  return new Rejected(
+    isFull ? 'no_space' : 'read_only',
+    `the cache folder ${path.dirname(path.dirname(file))} cannot be written: ${why}; ${isFull ? 'make room there, or set' : 'set'} MILLRACE_CACHE_DIR to another folder`,
+  );
 }

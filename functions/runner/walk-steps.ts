@@ -256,7 +256,10 @@ class StepsWalk {
     });
   }
 
-  /** What the node comes to: what ended it, else the worst of what no other step made good, and of these the first. */
+  /**
+   * What the node comes to: what ended it, else the worst of what no other step made good. Of these one that stops the run goes before those
+   * that let it go on, and then the first.
+   */
   #worst(): AttemptResult {
     if (this.#halted !== undefined) return this.#halted;
     const open = [...this.#failures].filter(([id, { result }]) => {
@@ -264,9 +267,11 @@ class StepsWalk {
       // One that was to be tried again and was stopped first decides nothing.
       return !handled && (status !== 'cancelled' || result === 'cancelled');
     });
-    const goesOn = open.every(([id]) => this.#steps.get(id)?.failFast === false);
+    const stopping = open.filter(([id]) => this.#steps.get(id)?.failFast !== false);
+    const goesOn = stopping.length === 0;
+    const ranked = [...stopping, ...open].map(([, result]) => result);
     for (const kind of WORST_FIRST) {
-      const result = open.find((each) => each[1].result === kind)?.[1];
+      const result = ranked.find((each) => each.result === kind);
       if (result?.result === 'failed' || result?.result === 'timed_out')
         return goesOn ? { ...result, goesOn } : result;
       if (result !== undefined) return result;

@@ -5,7 +5,7 @@ import { lstatSync, mkdirSync, readlinkSync, renameSync, rmSync, symlinkSync } f
 import path from 'node:path';
 import { limits } from '#schemas/limits.ts';
 import type { WorkOrder } from '#schemas/work-order.ts';
-import { repositoryAddress } from './code/address.ts';
+import { addressOf } from './code/address.ts';
 import { checkOutAt } from './code/checkout.ts';
 import type { GitContext } from './code/git.ts';
 
@@ -34,7 +34,7 @@ export async function fillWorkDir(
     try {
       if ('git' in work.operator && commit !== undefined) {
         const { git, tag } = work.operator;
-        const address = repositoryAddress(git, folder);
+        const address = await addressOf(context, git, folder);
         notes.push(await checkOutAt(context, { address, tag, commit, folder: code }));
       }
       if (environment !== undefined) notes.push(linkTo(environment, env));

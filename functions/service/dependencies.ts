@@ -1,5 +1,5 @@
 // Which variables a node's templates name, and which nodes it hangs on. Derived from the plan, kept per node.
-import { secretsOfEnvironment } from '#core/environment-secrets.ts';
+import { secretsOfOperator } from '#core/environment-secrets.ts';
 import { parseCondition, parseTemplate } from '#core/expression/parse.ts';
 import { type References, references } from '#core/expression/references.ts';
 import type { Plan, PlanNode } from '#schemas/plan.ts';
@@ -148,11 +148,11 @@ export function secretsToldTo(plan: Plan, node: PlanNode): readonly string[] {
   return [...new Set([...secrets, ...environmentSecrets(node), ...(node.hides ?? [])])];
 }
 
-/** Names of secrets that the environments of a node are fetched with. */
+/** Names of secrets that the operators and environments of a node are fetched with. */
 function environmentSecrets({ executor }: PlanNode): readonly string[] {
   if (executor.kind === 'steps') return executor.plan.nodes.flatMap(environmentSecrets);
   if (executor.kind !== 'prepare' && executor.kind !== 'command') return [];
-  return secretsOfEnvironment(executor.environment);
+  return secretsOfOperator(executor.operator, executor.environment);
 }
 
 /** All secrets a plan names. */

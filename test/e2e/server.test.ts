@@ -36,6 +36,8 @@ beforeEach(() => {
       'wrong.yaml': 'id: x\nnodes: [{ id: a, steps: [{ comand: x }] }]\n',
       'local.yaml':
         'id: x\nnodes: [{ id: a, steps: [{ operator: { path: ./tree }, environment: host, command: ./x }] }]\n',
+      'closed.yaml':
+        'id: x\nnodes: [{ id: a, steps: [{ operator: { git: "https://me:open-sesame@127.0.0.1:9/a.git", tag: v1 }, environment: host, command: ./x }] }]\n',
     },
     { MILLRACE_SERVER: served.url },
   );
@@ -100,6 +102,12 @@ test('what is wrong is told here, before the server hears of it', async () => {
   expect(wrong).toMatchObject({ code: 2, stderr: expect.stringContaining('wrong.yaml:2:') });
   const local = await place.run('run', 'local.yaml');
   expect(local).toMatchObject({ code: 2, stderr: expect.stringContaining('[stays_here]') });
+  const closed = await place.run('run', 'closed.yaml');
+  expect(closed).toMatchObject({
+    code: 2,
+    stderr: expect.stringMatching(/passwords of repositories, which do not leave this machine/),
+  });
+  expect(closed.stderr).not.toContain('sesame');
   expect(served.asked).toHaveLength(before);
   expect((await place.run('validate', 'pipeline.yaml')).code).toBe(0);
   expect(served.asked.slice(before)).toEqual(['POST /v1/default/validation']);

@@ -108,6 +108,19 @@ test('of operators side by side the others are ended when one fails, and shown a
   expect(steps?.map(({ status }) => status)).toEqual(['failed', 'cancelled', 'cancelled']);
 });
 
+test('a node says of its failures the one that stopped the run, not one that let it go on', async () => {
+  const order = anOrder(
+    [
+      { command: 'touch gone; exit 3', needs: [], failFast: false },
+      { command: 'until [ -e gone ]; do sleep 0.02; done; sleep 0.1; exit 4', needs: [] },
+    ],
+    { maxParallel: 2 },
+  );
+  const { result } = await engine.run(order);
+  expect(result).toMatchObject({ result: 'failed', step: 'step2', exitCode: 4 });
+  expect(result).not.toHaveProperty('goesOn');
+});
+
 test('without a control group programs of one node share its limit of memory: the one that has most is ended', async () => {
   const watch = new Watch(process.env);
   const share = { mark: 'job:1', bytes: 150 * 2 ** 20 };

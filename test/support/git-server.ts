@@ -40,8 +40,19 @@ export interface SecureGitServer extends GitServer {
   readonly certificate: string;
 }
 
+/** Whom the server lets in, and whom it tells of each request. */
+export interface Login {
+  /** `user:password` */
+  readonly user: string;
+  asked(): void;
+}
+
 /** The same as `https://localhost:port`, with a certificate of its own that is kept in `own`. */
-export async function serveGitSecurely(folder: string, own: string): Promise<SecureGitServer> {
+export async function serveGitSecurely(
+  folder: string,
+  own: string,
+  login?: Login,
+): Promise<SecureGitServer> {
   const { stdout } = spawnSync('git', ['--exec-path'], { encoding: 'utf8' });
   const backend = path.join(stdout.trim(), 'git-http-backend');
   const [key, certificate] = [path.join(own, 'key.pem'), path.join(own, 'cert.pem')];
@@ -54,7 +65,12 @@ export async function serveGitSecurely(folder: string, own: string): Promise<Sec
   if (made.status !== 0) throw new Error(`openssl cannot make a certificate: ${made.stderr}`);
   const server = createSecureServer(
     { key: readFileSync(key), cert: readFileSync(certificate) },
-    (asked, answer) => serve(backend, folder, { asked, answer }),
+    (asked, answer) => {
+      login?.asked();
+      if (login === undefined || asked.headers.authorization === basic(login.user))
+        serve(backend, folder, { asked, answer });
+      else answer.writeHead(401, { 'www-authenticate': 'Basic realm="git"' }).end();
+    },
   );
   server.listen(0, '127.0.0.1');
   await once(server, 'listening');
@@ -70,6 +86,8 @@ export async function serveGitSecurely(folder: string, own: string): Promise<Sec
     },
   };
 }
+
+const basic = (user: string): string => `Basic ${Buffer.from(user).toString('base64')}`;
 
 /** One request through the backend, which speaks CGI. */
 function serve(backend: string, folder: string, { asked, answer }: Exchange): void {

@@ -1,9 +1,10 @@
 // From the text of a pipeline to a plan, or to everything that is wrong with it. Never throws.
-import { secretsOfEnvironment } from '#core/environment-secrets.ts';
+import { secretsOfOperator } from '#core/environment-secrets.ts';
+import { withoutPasswords } from '#core/layers/addresses.ts';
 import type { Decoded } from '#core/layers/decode.ts';
 import { merged, shifted } from '#core/layers/merge.ts';
 import type { Environment } from '#core/layers/overrides.ts';
-import { settled } from '#core/layers/settle.ts';
+import { type Settled, settled } from '#core/layers/settle.ts';
 import { message, nearHint } from '#core/messages.ts';
 import { limits } from '#schemas/limits.ts';
 import type { Dialect, Plan } from '#schemas/plan.ts';
@@ -18,6 +19,7 @@ import { type FindPipeline, linkPipelines } from './link-pipelines.ts';
 import { listed, nearest } from './nearest.ts';
 import { operatorsDialect } from './operators.ts';
 import { nodesDialect } from './pipeline.ts';
+import { wrongType } from './read.ts';
 import { readYaml } from './read-yaml.ts';
 import { member, type Place, type Tree } from './tree.ts';
 
@@ -121,14 +123,28 @@ function readLayers(layers: readonly Required<Source>[], foreign: Problem[]): Re
   let tree: Tree | undefined;
   let whole = true;
   for (const layer of layers) {
+    // A file whose values are all commented out says nothing, as long as another one does.
+    if (isBlank(layer.text) && !layers.every(({ text }) => isBlank(text))) continue;
     const own = new Findings(layer.text, { file: layer.file });
-    const read = readText(own);
+    const read = mappingOf(own, readText(own));
     foreign.push(...own.problems());
     const at = layer === first ? 0 : all.append(layer.text, { file: layer.file });
     if (read === undefined) whole = false;
     else tree = tree === undefined ? shifted(read, at) : merged(tree, shifted(read, at));
   }
   return { findings: all, tree: whole || others.length === 0 ? tree : undefined };
+}
+
+/** Nothing but comments. */
+function isBlank(text: string): boolean {
+  return !/^[^\S\n]*[^\s#]/m.test(text);
+}
+
+/** Only mappings can be merged. */
+function mappingOf(findings: Findings, tree: Tree | undefined): Tree | undefined {
+  if (tree === undefined || tree.kind === 'map') return tree;
+  wrongType(findings, { tree, key: '' }, 'a mapping');
+  return undefined;
 }
 
 interface CompiledParts {
@@ -150,7 +166,7 @@ function compileInto(
   const values =
     dialect === 'operators'
       ? settled(findings, tree, options.environment ?? {})
-      : { tree, decoded: NOTHING_DECODED, plain: NOTHING_DECODED };
+      : withoutNames(findings, tree);
   if (values === undefined) return { decoded: NOTHING_DECODED };
   const { decoded, plain } = values;
   const all = plain.size === 0 ? decoded : new Map([...decoded, ...plain]);
@@ -160,6 +176,13 @@ function compileInto(
     { dialect, options, foreign, decoded: all },
   );
   return plan === undefined || findings.failed ? { decoded } : { plan, decoded: all };
+}
+
+/** Only passwords of repositories: nothing else is bound by a name in the native dialect, where secrets are written as such. */
+function withoutNames(findings: Findings, tree: Tree): Settled {
+  const decoded = new Map<string, string>();
+  const opened = withoutPasswords(findings, { tree, key: '' }, 'nodes', decoded);
+  return { tree: opened, decoded, plain: NOTHING_DECODED };
 }
 
 interface Around {
@@ -184,7 +207,9 @@ function planOf(
   checkWith(findings, reading, options);
   if (findings.failed) return undefined;
   // What the configuration holds itself nobody has to set.
-  const fetched = read.operators.flatMap(({ environment }) => secretsOfEnvironment(environment));
+  const fetched = read.operators.flatMap(({ source, environment }) =>
+    secretsOfOperator(source, environment),
+  );
   const asked = new Set([...secrets, ...fetched].filter((name) => !decoded.has(name)));
   const { settings } = read;
   const plan = finished(hiding(reading, decoded), { findings, dialect, secrets: asked });

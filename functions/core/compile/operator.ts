@@ -7,7 +7,7 @@ import type { PlanOperator } from './draft.ts';
 import { type Findings, subjectOf } from './findings.ts';
 import { idFrom } from './ids.ts';
 import { list, type MapPlace, mapping, text } from './read.ts';
-import { safeArgument, safePath, safeRepository, safeTag } from './safe.ts';
+import { plainAddress, safeArgument, safePath, safeRepository, safeTag } from './safe.ts';
 import { member, type Place } from './tree.ts';
 
 const OPERATOR_KEYS = Object.keys(nodesOperator.shape);
@@ -87,7 +87,9 @@ function gitSource(
   const url = text(findings, git);
   const name = text(findings, tag);
   const fits =
-    (git === undefined || url === undefined || safeRepository(findings, git, url)) &&
+    (git === undefined ||
+      url === undefined ||
+      safeRepository(findings, git, plainAddress(git, url))) &&
     (tag === undefined || name === undefined || safeTag(findings, tag, name));
   return fits && url !== undefined && name !== undefined ? { git: url, tag: name } : undefined;
 }

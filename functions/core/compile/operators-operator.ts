@@ -10,7 +10,7 @@ import { environmentOf, type Store } from './operators-environment.ts';
 import { type OnFailure, onFailure, operatorRetry } from './operators-failure.ts';
 import { variables } from './parts.ts';
 import { list, type MapPlace, mapping, number, present, required, text } from './read.ts';
-import { safeRepository, safeTag } from './safe.ts';
+import { plainAddress, safeRepository, safeTag } from './safe.ts';
 import { bindingsIn } from './texts.ts';
 import type { Place } from './tree.ts';
 
@@ -92,7 +92,9 @@ function gitSource(findings: Findings, map: MapPlace): OperatorSource | undefine
   const url = text(findings, repository);
   const name = text(findings, tag);
   const fits =
-    (repository === undefined || url === undefined || safeRepository(findings, repository, url)) &&
+    (repository === undefined ||
+      url === undefined ||
+      safeRepository(findings, repository, plainAddress(repository, url))) &&
     (tag === undefined || name === undefined || safeTag(findings, tag, name));
   return fits && url !== undefined && name !== undefined ? { git: url, tag: name } : undefined;
 }

@@ -1,8 +1,9 @@
 // Values that later become arguments of git or paths on a machine: nothing from a pipeline file may be read as an option,
 // name another transport, or leave its folder.
 import { type Message, message } from '#core/messages.ts';
+import { filledAddress, secretsOfAddress } from '#core/shown-address.ts';
 import { type Findings, subjectOf } from './findings.ts';
-import { shown } from './nearest.ts';
+import { shownAt } from './read.ts';
 import type { Place } from './tree.ts';
 
 /** Control characters, line ends included; none has a place in an address or a path. */
@@ -16,6 +17,15 @@ const REPOSITORY = [
   // git@host:path
   /^[\w.][\w.-]*@[\w.][\w.-]*:[^-\s][^\s]*$/,
 ];
+
+/** An address without the names in it, as far as that is known: what it is made of, or something in the place of what only a run is told. */
+export function plainAddress({ tree }: Place, value: string): string {
+  const pieces = tree.kind === 'scalar' ? tree.pieces : undefined;
+  if (pieces !== undefined)
+    return pieces.map((each) => (typeof each === 'string' ? each : each.text)).join('');
+  const names = secretsOfAddress(value);
+  return filledAddress(value, Object.fromEntries(names.map((name) => [name, name])));
+}
 
 /** The address of a git repository. */
 export function safeRepository(findings: Findings, place: Place, value: string): boolean {
@@ -71,7 +81,7 @@ function plain(findings: Findings, place: Place, value: string): boolean {
 }
 
 function written(place: Place, value: string): { subject: string; came: string } {
-  return { subject: subjectOf(place), came: shown(value) };
+  return { subject: subjectOf(place), came: shownAt(place, value) };
 }
 
 function control(findings: Findings, place: Place): false {

@@ -1,6 +1,6 @@
 // Values that are written `base64://…`: decoded once, and from then on known by a name instead of by what they are.
 import { type Findings, subjectOf } from '#core/compile/findings.ts';
-import type { Entry, Place, ScalarTree, Tree } from '#core/compile/tree.ts';
+import type { Entry, Piece, Place, ScalarTree, Tree } from '#core/compile/tree.ts';
 import { message } from '#core/messages.ts';
 import { limits } from '#schemas/limits.ts';
 import { decodeWord, MARK } from './base64.ts';
@@ -8,6 +8,13 @@ import { PREFIX } from './overrides.ts';
 
 /** Decoded values by the names under which programs get them. */
 export type Decoded = ReadonlyMap<string, string>;
+
+/** With names in the place of what is secret. */
+export function template(pieces: readonly Piece[]): string {
+  return pieces
+    .map((each) => (typeof each === 'string' ? each : `{{ secret.${each.secret} }}`))
+    .join('');
+}
 
 export class Decoder {
   readonly decoded = new Map<string, string>();

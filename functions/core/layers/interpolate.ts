@@ -2,7 +2,6 @@
 // was decoded, and what comes out, is never looked at again.
 import { type Findings, subjectOf } from '#core/compile/findings.ts';
 import { listed, nearest } from '#core/compile/nearest.ts';
-import { sourceOffset } from '#core/compile/texts.ts';
 import {
   type Entry,
   kindOf,
@@ -13,8 +12,9 @@ import {
   type ScalarTree,
   type Tree,
 } from '#core/compile/tree.ts';
-import { type Message, message, nearHint, part } from '#core/messages.ts';
+import { message, nearHint, part } from '#core/messages.ts';
 import { limits } from '#schemas/limits.ts';
+import { InterpolationSlips, keyAt, type ScalarPlace } from './interpolation-slips.ts';
 import type { Environment } from './overrides.ts';
 import {
   type Argument,
@@ -22,32 +22,29 @@ import {
   type Parts,
   type Reference,
   readReferences,
-  type Slip,
 } from './reference-text.ts';
 import { plainValue, typed } from './typed.ts';
 
-type ScalarPlace = Place & { readonly tree: ScalarTree };
 /** Undefined where it could not be made, which was said. */
 type Made = Tree | undefined;
 
 const CALLS = ['oc.env', 'oc.decode', 'oc.select'];
-const SHELL_NAME = /^[A-Za-z_]\w*$/;
 
 export class Interpolation {
   readonly #findings: Findings;
+  readonly #slips: InterpolationSlips;
   readonly #environment: Environment;
   readonly #root: Place;
   readonly #made = new Map<string, Tree>();
   /** Values that are being filled in, each for the one before it. */
   readonly #open = new Map<string, ScalarPlace>();
-  /** What does not exist, by the text that names it, so that one mistake is told once. */
-  readonly #missing = new Set<string>();
   #length = 0;
   /** Keys of the top that values name. */
   readonly named = new Set<string>();
 
   constructor(findings: Findings, root: Tree, environment: Environment) {
     this.#findings = findings;
+    this.#slips = new InterpolationSlips(findings);
     this.#root = { tree: root, key: '' };
     this.#environment = environment;
   }
@@ -113,7 +110,7 @@ export class Interpolation {
   #opened(path: string, place: ScalarPlace): Made {
     if (this.#open.size >= limits.interpolationDepth) {
       if (this.#findings.seen('interpolation depth')) return undefined;
-      return this.#wrong(place, 0, this.#slip(place, 'deep', `${place.tree.value}`));
+      return this.#slips.wrong(place, 0, this.#slips.slip(place, 'deep', `${place.tree.value}`));
     }
     this.#open.set(path, place);
     const made = this.#filled(place);
@@ -138,7 +135,7 @@ export class Interpolation {
   #filled(place: ScalarPlace): Made {
     const text = `${place.tree.value}`;
     const read = readReferences(text);
-    if (!read.ok) return this.#unread(place, text, read);
+    if (!read.ok) return this.#slips.unread(place, text, read);
     const [only] = read.parts;
     if (read.parts.length === 1 && typeof only === 'object') return this.#whole(place, only);
     const pieces = this.#pieces(place, read.parts);
@@ -151,7 +148,7 @@ export class Interpolation {
     if (this.#length > limits.interpolationLength) {
       if (this.#length - value.length > limits.interpolationLength) return undefined;
       const filling = { subject: subjectOf(place), most: limits.interpolationLength };
-      return this.#wrong(place, 0, message('interpolation', 'long', filling));
+      return this.#slips.wrong(place, 0, message('interpolation', 'long', filling));
     }
     const made = { ...place.tree, value, raw: value };
     return pieces.some((each) => typeof each !== 'string') ? { ...made, pieces } : made;
@@ -192,7 +189,7 @@ export class Interpolation {
       came: kindOf(value),
       where: this.#findings.whereIs(value.at),
     };
-    return this.#wrong(place, reference.at, message('interpolation', 'text', filling));
+    return this.#slips.wrong(place, reference.at, message('interpolation', 'text', filling));
   }
 
   #value(place: ScalarPlace, reference: Reference): Made {
@@ -214,10 +211,11 @@ export class Interpolation {
       if (word === undefined) return undefined;
       keys.push(word);
     }
-    if (from === undefined) return this.#lost(place, reference, { holder: this.#root, key: '.' });
+    if (from === undefined)
+      return this.#slips.lost(place, reference, { holder: this.#root, key: '.' });
     const found = this.#select(from, keys);
     if (found.is === 'value') return found.tree;
-    return found.is === 'broken' ? undefined : this.#lost(place, reference, found);
+    return found.is === 'broken' ? undefined : this.#slips.lost(place, reference, found);
   }
 
   #word(place: ScalarPlace, parts: Parts): string | undefined {
@@ -244,43 +242,6 @@ export class Interpolation {
     return place.tree.kind === 'scalar' ? this.#tree(place) : place.tree;
   }
 
-  #lost(
-    place: ScalarPlace,
-    reference: Reference,
-    { holder, key }: { readonly holder: Place; readonly key: string },
-  ): undefined {
-    // The same name in other places is the same mistake.
-    if (this.#missing.has(reference.text)) return undefined;
-    this.#missing.add(reference.text);
-    const name = reference.text.slice(2, -1).trim();
-    const subject = subjectOf(place);
-    const isShell = place.key === 'start_command' && SHELL_NAME.test(name);
-    const keys = holder.tree.kind === 'map' ? [...holder.tree.entries.keys()] : [];
-    const near = nearest(key, keys);
-    if (place.key === 'start_command' && near === undefined && !isShell && !name.includes('.'))
-      return this.#shellForm(place, reference.at, reference.text);
-    if (isShell && near === undefined) {
-      const filling = { subject, ref: reference.text, cure: `$${name}` };
-      const said = message('interpolation', 'shell', filling);
-      return this.#wrong(place, reference.at, said, `$${name}`);
-    }
-    const where = this.#findings.whereIs(keyAt(holder));
-    const inside =
-      holder.up === undefined
-        ? part('configuration')
-        : part('found', { name: `"${pathOf(holder)}"`, where });
-    const filling = { subject, ref: reference.text, holder: inside, key };
-    if (holder.tree.kind === 'map') {
-      const variable = near === undefined && SHELL_NAME.test(name) ? `\${oc.env:${name}}` : '';
-      const ending = nearHint(near, () => (variable === '' ? '' : part('env', { ref: variable })));
-      const said = message('interpolation', 'missing', { ...filling, hint: ending });
-      return this.#wrong(place, reference.at, said, near);
-    }
-    const came = kindOf(holder.tree);
-    const said = message('interpolation', 'member', { ...filling, came });
-    return this.#wrong(place, reference.at, said);
-  }
-
   // Calls
 
   #call(place: ScalarPlace, reference: Extract<Reference, { kind: 'call' }>): Made {
@@ -293,13 +254,13 @@ export class Interpolation {
     const subject = subjectOf(place);
     if (CALLS.includes(name)) {
       const said = message('interpolation', 'arguments', { subject, ref: text });
-      return this.#wrong(place, reference.at, said);
+      return this.#slips.wrong(place, reference.at, said);
     }
-    if (place.key === 'start_command') return this.#shellForm(place, reference.at, text);
+    if (place.key === 'start_command') return this.#slips.shellForm(place, reference.at, text);
     const near = nearest(name, CALLS);
     const known = listed(CALLS);
     const filling = { subject, ref: text, name, known, hint: nearHint(near) };
-    return this.#wrong(place, reference.at, message('interpolation', 'call', filling), near);
+    return this.#slips.wrong(place, reference.at, message('interpolation', 'call', filling), near);
   }
 
   #variable(place: ScalarPlace, reference: Extract<Reference, { kind: 'call' }>): Made {
@@ -309,11 +270,10 @@ export class Interpolation {
     const value = this.#environment[name];
     if (value !== undefined) return this.#fresh(place, typed(keysOf(place), value), value);
     if (otherwise !== undefined) return this.#argument(place, otherwise);
-    if (this.#missing.has(reference.text)) return undefined;
-    this.#missing.add(reference.text);
+    if (this.#slips.toldBefore(reference.text)) return undefined;
     const cure = `\${oc.env:${name},…}`;
     const filling = { subject: subjectOf(place), ref: reference.text, name, cure };
-    return this.#wrong(place, reference.at, message('interpolation', 'unset', filling));
+    return this.#slips.wrong(place, reference.at, message('interpolation', 'unset', filling));
   }
 
   /** A text as the value that YAML reads in it. */
@@ -351,54 +311,6 @@ export class Interpolation {
     const { at, end, style } = place.tree;
     return { kind: 'scalar', at, end, style, value, raw };
   }
-
-  // What is wrong
-
-  #unread(
-    place: ScalarPlace,
-    text: string,
-    { at, why }: { readonly at: number; readonly why: Slip },
-  ): undefined {
-    const end = text.indexOf('}', at);
-    const written = end < 0 ? text.slice(at) : text.slice(at, end + 1);
-    if (place.key === 'start_command' && end > 0) return this.#shellForm(place, at, written);
-    return this.#wrong(place, at, this.#slip(place, why, written));
-  }
-
-  #slip(place: ScalarPlace, why: Slip, ref: string): Message<'interpolation'> {
-    const subject = subjectOf(place);
-    const depth = limits.interpolationDepth;
-    switch (why) {
-      case 'open':
-        return message('interpolation', 'open', { subject, ref });
-      case 'empty':
-        return message('interpolation', 'empty', { subject, ref });
-      case 'deep':
-        return message('interpolation', 'deep', { subject, ref, most: depth });
-      case 'quote':
-        return message('interpolation', 'quote', { subject, ref });
-      case 'value':
-        return message('interpolation', 'value', { subject, ref });
-      case 'key':
-      case 'bracket':
-        return message('interpolation', 'form', { subject, ref, cure: `\\${ref}` });
-    }
-  }
-
-  #shellForm(place: ScalarPlace, at: number, ref: string): undefined {
-    const filling = { subject: subjectOf(place), ref, cure: `\\${ref}` };
-    return this.#wrong(place, at, message('interpolation', 'escape', filling), `\\${ref}`);
-  }
-
-  #wrong(
-    place: ScalarPlace,
-    index: number,
-    said: Message<'interpolation'>,
-    suggestion?: string,
-  ): undefined {
-    const at = sourceOffset(this.#findings.source, place.tree, index);
-    this.#findings.error(said, place, { at, suggestion });
-  }
 }
 
 type Selected =
@@ -413,12 +325,6 @@ function below(holder: Place, key: string): Place | undefined {
   const index = Number(key) < 0 ? tree.items.length + Number(key) : Number(key);
   const item = tree.items[index];
   return item === undefined ? undefined : { tree: item, up: holder, key: index };
-}
-
-/** Where the key of a value stands. */
-function keyAt({ tree, up, key }: Place): number {
-  const entry = up?.tree.kind === 'map' ? up.tree.entries.get(`${key}`) : undefined;
-  return entry?.at ?? tree.at;
 }
 
 function keysOf(place: Place): readonly (string | number)[] {

@@ -12,7 +12,8 @@ import {
 import { message } from '#core/messages.ts';
 import { BELOW_PIPELINE, operatorsKeys } from '#schemas/dialect-operators.ts';
 import { limits } from '#schemas/limits.ts';
-import { type Decoded, Decoder } from './decode.ts';
+import { withoutPasswords } from './addresses.ts';
+import { type Decoded, Decoder, template } from './decode.ts';
 import { Interpolation } from './interpolate.ts';
 import { type Environment, overridden, PREFIX } from './overrides.ts';
 import { allTyped } from './typed.ts';
@@ -48,7 +49,8 @@ export function settled(
   const filled = allTyped(withoutOwn(whole, interpolation.named));
   const { decoded } = decoder;
   const plain = new Map<string, string>();
-  const named = withNames(filled, { decoded, plain });
+  const opened = withoutPasswords(findings, { tree: filled, key: '' }, 'operators', decoded);
+  const named = withNames(opened, { decoded, plain });
   if (decoded.size === 0) return { tree: named, decoded, plain };
   return { tree: new Hider(findings).all(named), decoded, plain };
 }
@@ -181,6 +183,8 @@ class Hider {
     const { pieces } = tree;
     if (pieces === undefined) return tree;
     if (/^operators\[\d+\]\.start_command$/.test(pathOf(place))) return command(tree, pieces);
+    if (/^operators\[\d+\]\.git_repo$/.test(pathOf(place)))
+      return { ...tree, value: template(pieces) };
     if (/^operators\[\d+\]\.extra_env_vars\.[^.[]+$/.test(pathOf(place)))
       return { ...tree, value: template(pieces) };
     const said = message('secret_not_allowed', 'decoded', { subject: subjectOf(place) });
@@ -193,12 +197,6 @@ function masked(tree: Tree): Tree {
   if (tree.kind !== 'scalar' || tree.pieces === undefined) return tree;
   const value = tree.pieces.map((each) => (typeof each === 'string' ? each : MASK)).join('');
   return { ...tree, value, raw: value };
-}
-
-function template(pieces: readonly Piece[]): string {
-  return pieces
-    .map((each) => (typeof each === 'string' ? each : `{{ secret.${each.secret} }}`))
-    .join('');
 }
 
 /** A command that was decoded whole is read by the shell like any other; a value within one is a word of it. */

@@ -3,8 +3,9 @@ import { createHash, randomBytes } from 'node:crypto';
 import { existsSync, lstatSync, mkdirSync, readFileSync, renameSync, rmSync } from 'node:fs';
 import path from 'node:path';
 import { message } from '#core/messages.ts';
+import { HIDDEN } from '#core/shown-address.ts';
 import { withLease } from '../lease.ts';
-import { type RepositoryAddress, shown } from './address.ts';
+import type { RepositoryAddress } from './address.ts';
 import { complaint } from './complaint.ts';
 import { type GitContext, git } from './git.ts';
 import { fetchCommit, mirrorPath, short } from './mirror.ts';
@@ -77,8 +78,10 @@ async function clone(context: GitContext, checkout: Checkout, draft: string): Pr
   const mirror = mirrorPath(context.cacheDir, address.url);
   mkdirSync(path.dirname(draft), { recursive: true });
   await must(context, ['clone', '--quiet', '--no-checkout', '--', mirror, draft]);
-  // Whoever pulls or pushes in it means the repository. Its password stands where it stood before.
-  await must(context, ['remote', 'set-url', '--', 'origin', shown(address.url)], draft);
+  // Whoever pulls or pushes in it means the repository. Its password stands where it stood before, and so does all that is hidden of it.
+  const origin =
+    address.shown === HIDDEN ? ['remove', 'origin'] : ['set-url', '--', 'origin', address.shown];
+  await must(context, ['remote', ...origin], draft);
   await must(context, ['checkout', '--quiet', '--detach', commit], draft);
   for (const { path: below } of await submodulesOf(context, mirror, commit)) {
     const from = path.join(treePath(context.cacheDir, commit), below);

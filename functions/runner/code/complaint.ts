@@ -1,7 +1,8 @@
 // What git and ssh complain of, in the few lines that people need, and what they can do about it.
+import { HIDDEN } from '#core/shown-address.ts';
 import { limits } from '#schemas/limits.ts';
 import type { ToolEnd } from '../tool.ts';
-import { shown } from './address.ts';
+import { type RepositoryAddress, shown } from './address.ts';
 
 /** Lines that say something. */
 const TELLING =
@@ -30,7 +31,7 @@ const ADVICE: readonly (readonly [RegExp, string])[] = [
 ];
 
 /** The part of git's complaint that people need. With an address: what they can do, where that is known. */
-export function complaint(end: ToolEnd, url?: string): string {
+export function complaint(end: ToolEnd, address?: RepositoryAddress): string {
   if (end.how === 'not_started') return `git could not be started: ${end.stderr}`;
   if (end.how === 'timed_out') return `git took longer than ${limits.gitTimeout / 1000} s`;
   if (end.how === 'aborted') return 'it was stopped';
@@ -38,12 +39,15 @@ export function complaint(end: ToolEnd, url?: string): string {
   const telling = lines.filter((line) => TELLING.test(line));
   const first = telling.filter((line) => !EMPTY.test(line));
   const chosen = [first, telling, lines.filter(Boolean)].find((some) => some.length > 0) ?? [];
-  const told = hidden(chosen.slice(0, LINES).join('; ')) || `git exited with code ${end.code}`;
+  const told =
+    hidden(chosen.slice(0, LINES).join('; '), address) || `git exited with code ${end.code}`;
   const advice = ADVICE.find(([sign]) => sign.test(end.stderr))?.[1];
-  if (advice === undefined || url === undefined) return told;
-  return `${told.replace(/\.$/, '')}; ${advice}: git ls-remote ${shown(url)}`;
+  if (advice === undefined || address === undefined) return told;
+  return `${told.replace(/\.$/, '')}; ${advice}: git ls-remote ${address.shown}`;
 }
 
-function hidden(text: string): string {
-  return text.replaceAll(/[a-z+]+:\/\/[^/@\s]*@/gi, (start) => shown(start));
+function hidden(text: string, address: RepositoryAddress | undefined): string {
+  let told = text.replaceAll(/[a-z+]+:\/\/[^/@\s]*@/gi, (start) => shown(start));
+  for (const each of address?.hidden ?? []) told = told.replaceAll(each, HIDDEN);
+  return told;
 }

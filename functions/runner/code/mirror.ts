@@ -3,8 +3,10 @@ import { createHash } from 'node:crypto';
 import { existsSync, mkdirSync, readFileSync, renameSync, rmSync } from 'node:fs';
 import path from 'node:path';
 import { message } from '#core/messages.ts';
+import { limits } from '#schemas/limits.ts';
 import { withLease } from '../lease.ts';
-import { checkTag, type RepositoryAddress, shown } from './address.ts';
+import { Seats } from '../seats.ts';
+import { checkTag, type RepositoryAddress } from './address.ts';
 import { complaint } from './complaint.ts';
 import { type GitContext, git } from './git.ts';
 import { nearest, type SourceMessage, SourceProblem } from './problem.ts';
@@ -51,7 +53,7 @@ export async function fetchCommit(
   const mirror = mirrorPath(context.cacheDir, address.url);
   if (await hasCommit(context, mirror, wanted.commit)) return;
   checkTag(wanted.tag);
-  const filling = { commit: short(wanted.commit), repository: shown(address.url) };
+  const filling = { commit: short(wanted.commit), repository: address.shown };
   if (context.offline === true && !address.local)
     throw new SourceProblem(message('repository_missing', 'offline', filling));
   await fetch(context, { address, tag: wanted.tag, mirror });
@@ -72,7 +74,7 @@ export async function fetchAny(
 ): Promise<void> {
   const mirror = mirrorPath(context.cacheDir, address.url);
   if (await hasCommit(context, mirror, commit)) return;
-  const filling = { commit: short(commit), repository: shown(address.url) };
+  const filling = { commit: short(commit), repository: address.shown };
   if (context.offline === true && !address.local)
     throw new SourceProblem(message('repository_missing', 'offline', filling));
   // Not every server gives a commit that is asked for by its name: then all branches and tags are fetched.
@@ -100,7 +102,7 @@ async function knownTag(
   const mirror = mirrorPath(context.cacheDir, address.url);
   const commit = await commitOfTag(context, mirror, tag);
   if (commit !== undefined) return { commit };
-  const filling = { tag, repository: shown(address.url) };
+  const filling = { tag, repository: address.shown };
   throw new SourceProblem(message('tag_missing', 'offline', filling));
 }
 
@@ -111,9 +113,9 @@ async function askRemote(
   tag: string,
 ): Promise<Told> {
   const end = await listRefs(context, address);
-  const repository = shown(address.url);
+  const repository = address.shown;
   if (end.code !== 0) {
-    const why = complaint(end, address.url);
+    const why = complaint(end, address);
     throw new SourceProblem(message('repository_missing', 'unreadable', { repository, why }));
   }
   const tags = parseTags(end.stdout);
@@ -181,6 +183,9 @@ function fetch(context: GitContext, what: Fetch & { tag: string }): Promise<void
   return fetchByName(context, { ...what, refspecs: [`+${reference}:${reference}`] });
 }
 
+/** Of all that this process fetches. Others of the same repository wait for its lease, not for one of these. */
+const seats = new Seats(limits.fetchesAtOnce);
+
 async function fetchByName(
   context: GitContext,
   what: Fetch & { refspecs: readonly string[] },
@@ -193,13 +198,13 @@ async function fetchByName(
   };
   await withLease(lease, async () => {
     await ensureMirror(context, mirror);
-    const end = await git(
-      context,
-      ['fetch', '--quiet', '--no-tags', '--no-write-fetch-head', '--', address.url, ...refspecs],
-      { folder: mirror },
+    const args = ['--quiet', '--no-tags', '--no-write-fetch-head', '--', address.url, ...refspecs];
+    const end = await seats.with(
+      () => git(context, ['fetch', ...args], { folder: mirror, address }),
+      { signal: context.signal },
     );
     if (end.code === 0) return;
-    const filling = { repository: shown(address.url), why: complaint(end, address.url) };
+    const filling = { repository: address.shown, why: complaint(end, address) };
     throw new SourceProblem(message('repository_missing', 'not_fetched', filling));
   });
 }

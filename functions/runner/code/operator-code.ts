@@ -2,7 +2,7 @@
 import { existsSync } from 'node:fs';
 import path from 'node:path';
 import type { OperatorSource } from '#schemas/plan.ts';
-import { repositoryAddress, shown } from './address.ts';
+import { addressOf, type RepositoryAddress } from './address.ts';
 import { type GitContext, git } from './git.ts';
 import { fetchCommit, fetchTag, mirrorPath } from './mirror.ts';
 import { fetchSubmodules } from './submodules.ts';
@@ -47,7 +47,7 @@ export async function operatorCode(context: GitContext, order: CodeOrder): Promi
   if ('path' in operator) return codeOfFolder(context, path.resolve(folder ?? '.', operator.path));
   const instead = order.with?.[sourceKey(operator)] ?? order.with?.[operator.git];
   if (instead !== undefined) return codeOfFolder(context, path.resolve(folder ?? '.', instead));
-  const address = repositoryAddress(operator.git, folder);
+  const address = await addressOf(context, operator.git, folder);
   const known = order.sources[sourceKey(operator)]?.commit;
   const commit = known ?? (await fetchTag(context, address, operator.tag)).commit;
   const tree = await treeOf(context, address, { tag: operator.tag, commit });
@@ -55,7 +55,7 @@ export async function operatorCode(context: GitContext, order: CodeOrder): Promi
   return {
     commit,
     folder: tree,
-    label: `${shown(operator.git)} at ${operator.tag}`,
+    label: `${address.shown} at ${operator.tag}`,
     digest: () => treeDigest(context, mirror, commit),
     copy: (target) => copyTree(tree, target),
   };
@@ -63,7 +63,7 @@ export async function operatorCode(context: GitContext, order: CodeOrder): Promi
 
 async function treeOf(
   context: GitContext,
-  address: ReturnType<typeof repositoryAddress>,
+  address: RepositoryAddress,
   wanted: { tag: string; commit: string },
 ): Promise<string> {
   const tree = treePath(context.cacheDir, wanted.commit);

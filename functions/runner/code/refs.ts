@@ -9,7 +9,7 @@ export async function listRefs(context: GitContext, address: RepositoryAddress):
   // A folder of this machine answers by itself: one process in the place of three.
   const own = path.isAbsolute(address.url) ? await refsOfFolder(context, address.url) : undefined;
   if (own?.code === 0) return { ...own, stdout: own.stdout.replaceAll(' ', '\t') };
-  return git(context, ['ls-remote', '--tags', '--heads', '--', address.url]);
+  return git(context, ['ls-remote', '--tags', '--heads', '--', address.url], { address });
 }
 
 function refsOfFolder(context: GitContext, folder: string): Promise<ToolEnd> {

@@ -3,7 +3,7 @@ import { existsSync } from 'node:fs';
 import path from 'node:path';
 import { message } from '#core/messages.ts';
 import type { Environment, OperatorSource } from '#schemas/plan.ts';
-import { repositoryAddress, shown } from './address.ts';
+import { addressOf } from './address.ts';
 import { type GitContext, git } from './git.ts';
 import { fetchTag, mirrorPath } from './mirror.ts';
 import { filesNamed, sourceKey } from './operator-code.ts';
@@ -62,7 +62,7 @@ async function lookUp(operator: OperatorSource, options: ResolveOptions): Promis
   const source = sourceKey(operator);
   const instead = options.with?.[source] ?? options.with?.[operator.git];
   if (instead !== undefined) return { source, ...(await lookAtFolder(instead, options)) };
-  const address = repositoryAddress(operator.git, options.folder);
+  const address = await addressOf(options, operator.git, options.folder);
   const { commit, movedFrom } = await fetchTag(options, address, operator.tag);
   // What was checked out before has them.
   if (!existsSync(treePath(options.cacheDir, commit)))
@@ -76,11 +76,11 @@ async function lookUp(operator: OperatorSource, options: ResolveOptions): Promis
       mirror,
       commit,
       project,
-      label: `${shown(operator.git)} at ${operator.tag}`,
+      label: `${address.shown} at ${operator.tag}`,
     });
   }
   if (movedFrom === undefined) return { ok: true, source, commit };
-  const filling = { tag: operator.tag, repository: shown(operator.git), before: movedFrom, commit };
+  const filling = { tag: operator.tag, repository: address.shown, before: movedFrom, commit };
   return { ok: true, source, commit, warning: message('tag_missing', 'moved', filling) };
 }
 

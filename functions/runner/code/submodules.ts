@@ -1,6 +1,7 @@
 // Submodules of a commit: which ones it names, and where their repositories are.
 import path from 'node:path';
 import { message } from '#core/messages.ts';
+import { HIDDEN } from '#core/shown-address.ts';
 import { limits } from '#schemas/limits.ts';
 import { type RepositoryAddress, repositoryAddress, shown } from './address.ts';
 import { type GitContext, git } from './git.ts';
@@ -51,7 +52,7 @@ export async function placedSubmodules(
   const urls = await urlsOf(context, mirror, commit);
   return found.map((submodule) => {
     const url = urls.get(submodule.path);
-    const filling = { path: submodule.path, repository: shown(address.url) };
+    const filling = { path: submodule.path, repository: address.shown };
     if (url === undefined)
       throw new SourceProblem(message('repository_missing', 'submodule_unknown', filling));
     const own = addressOf(url, address);
@@ -67,7 +68,12 @@ export async function placedSubmodules(
 function addressOf(url: string, parent: RepositoryAddress): RepositoryAddress {
   if (!/^\.\.?(\/|$)/.test(url))
     return repositoryAddress(url, parent.local ? parent.url : undefined);
-  return repositoryAddress(relativeUrl(parent.url, url), undefined);
+  const own = repositoryAddress(relativeUrl(parent.url, url), undefined);
+  // It lies on the same server, which asks for the same password; and where it lies is as little to be seen.
+  const { login, hidden, shown: seen } = parent;
+  if (seen === HIDDEN)
+    return { ...own, shown: HIDDEN, hidden: [...hidden, own.url], ...(login && { login }) };
+  return { ...own, hidden, ...(login && { login }) };
 }
 
 /** As git reads it: `../` leads one level up from the address of the repository, however that is written. */
@@ -120,7 +126,7 @@ export async function fetchSubmodules(
   const mirror = mirrorPath(context.cacheDir, address.url);
   const placed = await placedSubmodules(context, { mirror, commit, address });
   if (placed.length > 0 && depth >= limits.submoduleDepth) {
-    const filling = { repository: shown(address.url), most: limits.submoduleDepth };
+    const filling = { repository: address.shown, most: limits.submoduleDepth };
     throw new SourceProblem(message('repository_missing', 'submodule_depth', filling));
   }
   for (const submodule of placed) {

@@ -56,6 +56,12 @@ export async function keepActivation(
   return activation;
 }
 
+/** Where the environment of conda lies that was activated; nowhere where that is not known. */
+export function prefixOf(folder: string): string {
+  const parsed = environmentActivation.safeParse(readJson(path.join(folder, FILE)));
+  return parsed.data?.variables['CONDA_PREFIX'] ?? path.join(folder, 'nowhere');
+}
+
 /** What was kept, with the PATH of whoever starts the program behind its own. */
 export function activated(folder: string, inherited: Variables): Variables {
   const file = path.join(folder, FILE);

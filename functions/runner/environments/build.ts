@@ -1,5 +1,5 @@
 // Has an environment ready: found, or built once however many ask.
-import { createWriteStream, mkdirSync, rmSync } from 'node:fs';
+import { createWriteStream, existsSync, mkdirSync, rmSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import path from 'node:path';
 import { finished } from 'node:stream/promises';
@@ -54,7 +54,7 @@ export async function ensureEnvironment(
   const question = questionOf(environment, code, tools);
   const isAsked = question !== undefined && (kind.fixed || !look || tools.offline === true);
   const known = isAsked ? indexed(tools.cacheDir, question) : undefined;
-  const found = known === undefined ? undefined : readyEnvironment(tools.cacheDir, known);
+  const found = known === undefined ? undefined : usable(environment, tools.cacheDir, known);
   if (found !== undefined) {
     touch(tools.cacheDir, found.key);
     return { ...found, built: false, seconds: seconds() };
@@ -65,13 +65,27 @@ export async function ensureEnvironment(
   const lease = { folder: tools.cacheDir, name: `environment-${key}`, signal: tools.signal };
   const result = await withLease(lease, async () => {
     // Somebody else may have built it while this one waited.
-    const ready = readyEnvironment(tools.cacheDir, key);
+    const ready = usable(environment, tools.cacheDir, key);
     if (ready !== undefined) return { ...ready, built: false };
     return restoreOrBuild({ environment, code, key, parts }, tools);
   });
   if (question !== undefined) index(tools.cacheDir, question, key);
   touch(tools.cacheDir, key);
   return { ...result, seconds: seconds() };
+}
+
+/**
+ * The finished environment under this key, or undefined. One that lost what its programs begin with (its interpreter was removed, somebody
+ * cleared it out) is none: they would run in whatever else is on PATH.
+ */
+export function usable(
+  environment: Buildable,
+  cacheDir: string,
+  key: string,
+): BuiltEnvironment | undefined {
+  const found = readyEnvironment(cacheDir, key);
+  if (found === undefined) return undefined;
+  return existsSync(kindOf(environment).essential(environment, found.folder)) ? found : undefined;
 }
 
 export interface UsedEnvironment {

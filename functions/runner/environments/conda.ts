@@ -5,7 +5,7 @@ import { mkdir, open, readdir } from 'node:fs/promises';
 import path from 'node:path';
 import type { Environment } from '#schemas/plan.ts';
 import type { Variables } from '../host-environment.ts';
-import { activated, activationScripts, BASE_PATH, keepActivation } from './activation.ts';
+import { activated, activationScripts, BASE_PATH, keepActivation, prefixOf } from './activation.ts';
 import type { ArchiveObject } from './archive-store.ts';
 import { type Allowed, checkArguments, optionOf } from './extra-args.ts';
 import { EnvironmentFailed } from './failed.ts';
@@ -20,6 +20,7 @@ export const conda: EnvironmentKind<CondaEnvironment> = {
   // Somebody may put another archive in the place of this one.
   fixed: false,
   ...{ validate, key, build, activate },
+  essential: (_, folder) => path.join(prefixOf(folder), 'bin/python'),
 };
 
 const ALLOWED: Allowed = {

@@ -10,9 +10,17 @@ export function wishesOf(project: string): readonly string[] {
   const requires = /^\s*requires-python\s*=.*$/m.exec(textOf(path.join(project, 'pyproject.toml')));
   return [
     requires?.[0] ?? '',
-    textOf(path.join(project, '.python-version')),
-    textOf(path.join(project, '.python-versions')),
+    ...foldersFrom(project).flatMap((folder) => [
+      textOf(path.join(folder, '.python-version')),
+      textOf(path.join(folder, '.python-versions')),
+    ]),
   ];
+}
+
+/** uv follows the files of the folders above, those of a workspace, too. */
+function foldersFrom(folder: string): readonly string[] {
+  const above = path.dirname(folder);
+  return above === folder ? [folder] : [folder, ...foldersFrom(above)];
 }
 
 /** Where interpreters are looked for, and when something came or went there last. */

@@ -45,6 +45,8 @@ export interface EnvironmentKind<E> {
   validate(environment: E, source: Source): void;
   key(environment: E, source: Source, tools: Tools): Promise<KeyParts>;
   build(environment: E, source: Source, place: BuildPlace, tools: Tools): Promise<void>;
+  /** A file of a finished one without which none of its programs can begin. Where it is gone, the environment is built again. */
+  essential(environment: E, folder: string): string;
   /** Variables for programs that run in it. */
   activate(environment: E, folder: string, inherited: Variables): Variables;
 }
@@ -59,8 +61,4 @@ export interface Tools extends GitContext {
   readonly onWarning?: ((warning: string) => void) | undefined;
   /** Told of each environment that went for another one to have room. */
   readonly onRemoved?: ((line: string) => void) | undefined;
-  /** Values of secrets that an environment names. Those that are not set are missing in the answer. */
-  readonly secrets?:
-    | ((names: readonly string[]) => Promise<Readonly<Record<string, string>>>)
-    | undefined;
 }

@@ -5,7 +5,7 @@ import { copyFile, mkdir, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import type { Environment } from '#schemas/plan.ts';
 import type { Variables } from '../host-environment.ts';
-import { activated, BASE_PATH, keepActivation, textOf } from './activation.ts';
+import { activated, BASE_PATH, keepActivation, prefixOf, textOf } from './activation.ts';
 import { type Allowed, checkArguments, optionOf, withoutOptions } from './extra-args.ts';
 import { EnvironmentFailed } from './failed.ts';
 import { findTool, type Tool } from './find-tool.ts';
@@ -19,6 +19,7 @@ export const pixi: EnvironmentKind<PixiEnvironment> = {
   relocatable: false,
   fixed: true,
   ...{ validate, key, build, activate },
+  essential: (_, folder) => path.join(prefixOf(folder), 'conda-meta'),
 };
 
 const PIXI = {

@@ -18,6 +18,7 @@ export const poetry: EnvironmentKind<PoetryEnvironment> = {
   relocatable: false,
   fixed: true,
   ...{ validate, key, build, activate },
+  essential: (environment, folder) => path.join(venvIn(environment, folder), 'bin/python'),
 };
 
 const POETRY = {
@@ -113,9 +114,12 @@ async function build(
   );
 }
 
+function venvIn({ project }: PoetryEnvironment, folder: string): string {
+  return path.join(path.dirname(path.join(folder, 'project', project)), '.venv');
+}
+
 function activate(environment: PoetryEnvironment, folder: string, inherited: Variables): Variables {
-  const project = path.dirname(path.join(folder, 'project', environment.project));
-  const env = path.join(project, '.venv');
+  const env = venvIn(environment, folder);
   return {
     VIRTUAL_ENV: env,
     POETRY_ACTIVE: '1',

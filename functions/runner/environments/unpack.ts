@@ -18,6 +18,7 @@ export interface Unpacking {
 }
 
 const MIB = 1024 * 1024;
+const GATHERED = 256 * 1024;
 const ZSTD = 0xfd2fb528;
 
 /** Into an empty folder; what is there after a failure is to be thrown away. Throws EnvironmentFailed. */
@@ -88,7 +89,7 @@ function entryOf(error: Error): string {
 
 /** Looks at the first bytes before anything is decoded. */
 async function* ofZstd(packed: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
-  yield* looked(packed, 4, (head) => {
+  yield* looked(gathered(packed), 4, (head) => {
     if (head.readUInt32LE(0) !== ZSTD) throw new Refused('it is not packed by zstd');
   });
 }
@@ -98,6 +99,21 @@ async function* ofTar(unpacked: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8
   yield* looked(unpacked, 512, (head) => {
     if (head.toString('latin1', 257, 262) !== 'ustar') throw new Refused('it holds no tar');
   });
+}
+
+/** What comes from a network comes in small pieces, and each one that is decoded by itself costs more than it holds. */
+async function* gathered(chunks: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
+  let held: Uint8Array[] = [];
+  let bytes = 0;
+  for await (const chunk of chunks) {
+    held.push(chunk);
+    bytes += chunk.length;
+    if (bytes < GATHERED) continue;
+    yield Buffer.concat(held);
+    held = [];
+    bytes = 0;
+  }
+  if (bytes > 0) yield Buffer.concat(held);
 }
 
 async function* looked(

@@ -28,12 +28,14 @@ function requirement(text: string): string {
 
 const normal = (name: string): string => name.toLowerCase().replaceAll(/[-_.]+/g, '-');
 
-function tableOf(value: TomlValue | undefined): TomlTable {
+/** An empty one where it is none. */
+export function tableOf(value: TomlValue | undefined): TomlTable {
   return typeof value === 'object' && !Array.isArray(value) && !(value instanceof Date)
     ? value
     : {};
 }
 
-function listOf(value: TomlValue | undefined): readonly TomlValue[] {
+/** An empty one where it is none. */
+export function listOf(value: TomlValue | undefined): readonly TomlValue[] {
   return Array.isArray(value) ? value : [];
 }

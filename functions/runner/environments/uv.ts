@@ -1,6 +1,6 @@
 // Python environments made by uv from a pyproject.toml and, where there is one, its lock.
 import { createHash } from 'node:crypto';
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync } from 'node:fs';
 import { copyFile, mkdir, rm } from 'node:fs/promises';
 import path from 'node:path';
 import type { Environment } from '#schemas/plan.ts';
@@ -18,6 +18,7 @@ import type {
 } from './kind.ts';
 import { checkExtraArgs, pythonIn } from './uv-args.ts';
 import { seemsToFit } from './uv-lock.ts';
+import { readProject } from './uv-project.ts';
 import { findInterpreter, findUv } from './uv-tool.ts';
 
 type UvEnvironment = Extract<Environment, { kind: 'uv' }>;
@@ -26,6 +27,7 @@ export const uv: EnvironmentKind<UvEnvironment> = {
   relocatable: true,
   fixed: true,
   ...{ validate, key, build, activate },
+  essential: (_, folder) => path.join(folder, 'env/bin/python'),
 };
 
 function validate(environment: UvEnvironment, source: Source): void {
@@ -37,29 +39,19 @@ function validate(environment: UvEnvironment, source: Source): void {
 
 async function key(environment: UvEnvironment, source: Source, tools: Tools): Promise<KeyParts> {
   const tool = await findUv(tools);
-  const { folder, pyproject, lock } = readProject(environment, source);
+  const { folder, settings, lock, takesSources } = readProject(source.folder, environment.project);
   const { python } = pythonIn(environment.extraArgs ?? []);
   const interpreter = await findInterpreter(tool, { project: folder, python }, tools);
   return {
     kind: 'uv',
     lock: lock === undefined ? 'none' : hash(lock),
-    pyproject: hash(pyproject),
-    sources: buildsOwnCode(pyproject, lock) ? await source.digest() : 'none',
+    pyproject: hash(settings.join('\n').trimEnd()),
+    sources: takesSources ? await source.digest() : 'none',
     extraArgs: JSON.stringify(environment.extraArgs ?? []),
     platform: `${process.platform}-${process.arch}`,
     python: `${interpreter.path} ${interpreter.version}`,
     uv: tool.version,
   };
-}
-
-/** Whether code of the operator itself goes into the environment, so that another state of it needs another environment. */
-function buildsOwnCode(pyproject: string, lock: string | undefined): boolean {
-  if (lock !== undefined) return /source = \{[^}]*\b(editable|directory|path)\s*=/.test(lock);
-  return (
-    /^\s*\[build-system\]/m.test(pyproject) ||
-    /\bpath\s*=/.test(pyproject) ||
-    /workspace\s*=/.test(pyproject)
-  );
 }
 
 async function build(
@@ -76,14 +68,14 @@ async function build(
   const options = { folder: project, environment: buildVariables(target, interpreter.path, tools) };
   const run = (args: readonly string[]) => place.command(tool.program, args, options);
   await copyTree(await emptyEnvironment(tool, interpreter, place, tools), target);
-  const { pyproject, lock } = readProject(environment, source);
+  const { pyproject, lock, folder, root } = readProject(source.folder, environment.project);
   if (lock === undefined) await run(['lock']);
   else if (!seemsToFit(pyproject, lock)) await tellStaleLock(tool.program, place, options);
   await run([
     ...['sync', '--frozen', '--no-dev', '--no-editable', '--project', project],
     ...others,
   ]);
-  await keepLock(project, place.folder);
+  await keepLock(path.join(project, path.relative(folder, root)), place.folder);
   if (lock === undefined)
     place.warn(
       `there is no uv.lock: packages were resolved, and what was found is kept in ${path.join(place.folder, 'uv.lock')}; beside pyproject.toml it makes every build the same`,
@@ -115,25 +107,12 @@ async function projectFor(
   source: Source,
   place: BuildPlace,
 ): Promise<string> {
-  const { pyproject, lock, folder } = readProject(environment, source);
-  if (lock !== undefined && !buildsOwnCode(pyproject, lock)) return folder;
+  const { lock, folder, takesSources } = readProject(source.folder, environment.project);
+  if (lock !== undefined && !takesSources) return folder;
   const copy = copyFolder(place);
   await mkdir(copy, { recursive: true });
   await source.copy(copy);
   return path.dirname(path.join(copy, environment.project));
-}
-
-function readProject(
-  environment: UvEnvironment,
-  source: Source,
-): { readonly folder: string; readonly pyproject: string; readonly lock: string | undefined } {
-  const file = path.join(source.folder, environment.project);
-  const lockFile = path.join(path.dirname(file), 'uv.lock');
-  return {
-    folder: path.dirname(file),
-    pyproject: readFileSync(file, 'utf8'),
-    lock: existsSync(lockFile) ? readFileSync(lockFile, 'utf8') : undefined,
-  };
 }
 
 function buildVariables(target: string, python: string, tools: Tools): Record<string, string> {
@@ -148,10 +127,8 @@ function buildVariables(target: string, python: string, tools: Tools): Record<st
 }
 
 /** Without a lock in the repository the resolution is part of what was built, and is kept beside it. */
-async function keepLock(project: string, folder: string): Promise<void> {
-  await copyFile(path.join(project, 'uv.lock'), path.join(folder, 'uv.lock')).catch(
-    () => undefined,
-  );
+async function keepLock(root: string, folder: string): Promise<void> {
+  await copyFile(path.join(root, 'uv.lock'), path.join(folder, 'uv.lock')).catch(() => undefined);
 }
 
 function activate(_: UvEnvironment, folder: string, inherited: Variables): Variables {

@@ -224,3 +224,21 @@ nodes:
     { code: 'wrong_type', message: expect.stringContaining('is the text "1 h"; wanted a number') },
   ]);
 });
+
+test('a file of nothing but comments says nothing, and one that is no mapping is told', () => {
+  const blank = '\ufeff# local:\r\n  # name: x\r\n\n';
+  const { plan } = compiledFiles({ 'a.yaml': LINE, 'b.yaml': 'name: B\n', 'c.local.yaml': blank });
+  expect(plan).toMatchObject({ name: 'B' });
+  expect(problemsOfFiles({ 'a.yaml': blank, 'b.yaml': '' })).toMatchObject([
+    { code: 'empty_value', file: 'a.yaml' },
+    { code: 'empty_value', file: 'b.yaml' },
+  ]);
+  expect(problemsOfFiles({ 'a.yaml': LINE, 'b.yaml': '- name: x\n' })).toMatchObject([
+    {
+      code: 'wrong_type',
+      file: 'b.yaml',
+      line: 1,
+      message: 'the pipeline is a list; wanted a mapping',
+    },
+  ]);
+});

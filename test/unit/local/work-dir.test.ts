@@ -1,9 +1,13 @@
 // A log that cannot be written is seen before a run, without anything being made for looking.
+import { execFileSync } from 'node:child_process';
 import { chmodSync, existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { logWarnings } from '#local/work-dir.ts';
+
+const MODULE = fileURLToPath(new URL('../../../functions/local/work-dir.ts', import.meta.url));
 
 let folder: string;
 beforeEach(() => {
@@ -47,10 +51,16 @@ test('what is in the way is named, also where only the lines for programs cannot
   expect(warnings('x'.repeat(300))).toEqual([expect.stringContaining('ENAMETOOLONG')]);
 });
 
-test.skipIf(process.getuid?.() === 0)('a folder that this user may not write in is named', () => {
-  mkdirSync(join(folder, 'closed'));
-  chmodSync(join(folder, 'closed'), 0o500);
-  expect(warnings('closed', 'logs', 'a.log')).toEqual([
-    'warning the log HERE/closed/logs/a.log cannot be written: HERE/closed: EACCES; runs go on without it',
-  ]);
+test('a folder that this user may not write in is named', () => {
+  mkdirSync(join(folder, 'closed'), { mode: 0o555 });
+  chmodSync(folder, 0o755);
+  const log = { level: 'INFO', path: join(folder, 'closed', 'logs', 'a.log') };
+  const program = `import { logWarnings } from ${JSON.stringify(MODULE)};
+    console.log(logWarnings([${JSON.stringify({ folder, log })}])[0].message);`;
+  // Root may write everywhere.
+  const nobody = process.getuid?.() === 0 ? { uid: 65_534, gid: 65_534 } : {};
+  const said = execFileSync(process.execPath, ['--input-type=module', '-e', program], nobody);
+  expect(String(said).replaceAll(folder, 'HERE')).toBe(
+    'the log HERE/closed/logs/a.log cannot be written: HERE/closed: EACCES; runs go on without it\n',
+  );
 });
