@@ -6,7 +6,7 @@ import { crashRound } from '#support/crash-harness.ts';
 import { jsonLines, Place } from '#support/millrace.ts';
 
 /** Two of each kind, but one with 2,000 programs. */
-const SEEDS = [4_100, 4_101, 4_102, 4_103, 4_104, 4_105, 4_106, 4_107, 4_109, 4_111];
+const SEEDS = [4_100, 4_101, 4_102, 4_103, 4_104, 4_105, 4_106, 4_108, 4_109, 4_110, 4_111];
 
 const SLOW = `id: slow
 nodes:

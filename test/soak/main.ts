@@ -1,4 +1,4 @@
-// `npm run soak -- crash [rounds] [first seed]`: real processes killed at random moments. `npm run soak -- random [count] [first seed]`: random pipelines of nodes of all kinds.
+// `npm run soak -- crash [rounds] [first seed] [kind]`: real processes killed at random moments. `npm run soak -- random [count] [first seed]`: random pipelines of nodes of all kinds.
 // `npm run soak -- cloud [count] [nodes] [first seed]`: large random graphs on the emulated cloud, against the embedded engine.
 // `npm run soak -- [walk|file|service|priorities|engine|sub-runs|sub-runs-engine|search] [--seed N] [--from N] [--seconds N] [--trace]`: the simulations with other seeds than the tests', for as
 // long as one likes. `--seed` replays one.
@@ -47,8 +47,10 @@ async function main(): Promise<number> {
   });
   const [name] = positionals;
   if (name === 'search') return search();
-  if (name === 'crash')
-    return (await import('./crash.ts')).crashes(positionals.slice(1).map(Number));
+  if (name === 'crash') {
+    const { crashes, crashKind } = await import('./crash.ts');
+    return crashes(positionals.slice(1, 3).map(Number), crashKind(positionals[3]));
+  }
   if (name === 'cloud')
     return (await import('./cloud.ts')).cloudRuns(positionals.slice(1).map(Number));
   if (name === 'random')

@@ -112,6 +112,10 @@ const hasEffect = ({ executor }: PlanNode): boolean =>
 
 const isProgram = ({ executor }: PlanNode): boolean => executor.kind === 'command';
 
+/** Operators of a line tell of themselves otherwise. */
+const programsOf = ({ dialect, nodes }: Plan): readonly PlanNode[] =>
+  dialect === 'operators' ? [] : nodes.filter(hasEffect);
+
 type Attempted = Extract<Fact, { fact: 'started' | 'ended' | 'retrying' }>;
 
 /** The attempts that a fact tells of, as their effects are written; of the node itself none where it has instances. */
@@ -140,9 +144,7 @@ function checkEffects(
     if (count > 1) faults.push(`the effect of ${effect} happened ${count} times`);
   for (const { run, start, facts } of tree) {
     const working = new Map(
-      planOf(dataDir, start)
-        .nodes.filter(hasEffect)
-        .map((node) => [node.id, node.forEach !== undefined]),
+      programsOf(planOf(dataDir, start)).map((node) => [node.id, node.forEach !== undefined]),
     );
     const over = new Set<string>();
     for (const each of facts) {

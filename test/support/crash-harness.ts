@@ -6,10 +6,19 @@ import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { readSpool } from '#runner/spool.ts';
+import { runReport } from '#schemas/report.ts';
 import { check, effectsOf, leftOver, readRuns, topOf } from './crash-checks.ts';
-import { BIN, CRASH_KINDS, type CrashKind, type CrashKindName, SECRET } from './crash-kinds.ts';
+import {
+  BIN,
+  CRASH_KINDS,
+  type CrashKind,
+  type CrashKindName,
+  ROOT,
+  SECRET,
+} from './crash-kinds.ts';
 import { People } from './crash-people.ts';
 
+const MILLRACE_UV = join(ROOT, '.tools', 'bin', 'uv');
 const MOST_KILLS = 3;
 const LONGEST = 90_000;
 const FOLLOWER_LATE = 15_000;
@@ -51,7 +60,7 @@ function node(folder: string, args: readonly string[], input?: string): Engine {
   const child = spawn(process.execPath, [...args], {
     cwd: folder,
     stdio: [input === undefined ? 'ignore' : 'pipe', 'pipe', 'pipe'],
-    env: { ...process.env, MILLRACE_CACHE_DIR: join(folder, 'cache') },
+    env: { ...process.env, MILLRACE_CACHE_DIR: join(folder, 'cache'), MILLRACE_UV },
   });
   const engine: Engine = {
     child,
@@ -138,6 +147,8 @@ export async function crashRound(seed: number, kind = kindOfSeed(seed)): Promise
   const folder = mkdtempSync(join(tmpdir(), 'millrace-crash-'));
   for (const [name, text] of Object.entries(CRASH_KINDS[kind].files(random)))
     writeFileSync(join(folder, name), text);
+  const { sources }: CrashKind = CRASH_KINDS[kind];
+  sources?.(folder);
   const round = new Crashes(folder, CRASH_KINDS[kind], random);
   const faults = await round.run();
   const effects = effectsOf(folder).length;
@@ -191,6 +202,7 @@ class Crashes {
       const engine = node(this.#folder, known === undefined ? begin : goOn(known));
       if (known === undefined) this.#followers.push(followerOf(this.#folder, engine));
       this.#beginSecond(engine);
+      if (this.#kind.pauses === true) this.#pauseNowAndThen(engine);
       if (life < MOST_KILLS) await this.#kill(engine);
       const late = pause(LONGEST).then(() => 'late' as const);
       const outcome = await Promise.race([engine.ended, late]);
@@ -221,6 +233,23 @@ class Crashes {
       this.kills.push('client');
       kill(this.#second.child.pid);
     }
+  }
+
+  /** As long as this engine lives. Whether the run is still there is its business. */
+  #pauseNowAndThen(engine: Engine): void {
+    const go = async (): Promise<void> => {
+      const over = engine.ended.then(() => true);
+      const passed = (most: number): Promise<boolean> =>
+        Promise.race([over, pause(this.#random() * most).then(() => false)]);
+      while (!(await passed(2_500))) {
+        await this.#say(['pause', 'latest']);
+        if (await passed(600)) return;
+        const goesOn = millrace(this.#folder, ['resume', 'latest', '--json']);
+        await Promise.race([over, goesOn.ended]);
+        kill(goesOn.child.pid);
+      }
+    };
+    go().catch((error: unknown) => this.#faults.push(String(error)));
   }
 
   /** As soon as there is an engine to be a client of. */
@@ -258,6 +287,13 @@ class Crashes {
     }
   }
 
+  async #ownFaults(): Promise<void> {
+    const { faults } = this.#kind;
+    if (faults === undefined) return;
+    const { output } = await this.#say(['show', 'latest', '--json']);
+    this.#faults.push(...faults(this.#folder, runReport.parse(JSON.parse(output))));
+  }
+
   async #look(completed: boolean): Promise<void> {
     // The run that counts is the last one that was begun.
     const followed = await Promise.all(this.#followers);
@@ -267,6 +303,7 @@ class Crashes {
     if (last !== undefined) this.#faults.push(...(await checkFollower(this.#folder, last)));
     const pipelines = this.#kind.second === true ? ['crash', 'second'] : ['crash'];
     this.#faults.push(...(await check(this.#folder, pipelines)));
+    await this.#ownFaults();
     let left = leftOver(this.#folder);
     for (let look = 0; left.length > 0 && look < LOOKS; look += 1) {
       await pause(100);

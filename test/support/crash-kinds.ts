@@ -1,6 +1,8 @@
 // What a round of the crash harness runs: pipelines whose programs and handlers leave a line in `effects` for every attempt, and how
 // they are begun and gone on with.
 import { join } from 'node:path';
+import type { RunReport } from '#schemas/report.ts';
+import { lineFaults, lineFiles, lineSources } from './crash-lines.ts';
 
 export const ROOT = new URL('../..', import.meta.url).pathname;
 export const BIN = join(ROOT, 'bin', 'millrace.js');
@@ -24,6 +26,12 @@ export interface CrashKind {
   readonly people?: boolean;
   /** Another run comes along as a client of the engine. */
   readonly second?: boolean;
+  /** Somebody pauses the run now and then, and goes on with it. */
+  readonly pauses?: boolean;
+  /** What its files name. */
+  readonly sources?: (folder: string) => void;
+  /** What must hold besides. */
+  readonly faults?: (folder: string, report: RunReport) => readonly string[];
 }
 
 const run = (file: string): readonly string[] => [BIN, 'run', file, '--json'];
@@ -147,6 +155,14 @@ export const CRASH_KINDS = {
     goOn: (id) => ['embed.mjs', id],
     moments: [150, 1_200],
     targets: ['engine'],
+  },
+  lines: {
+    ...commands,
+    files: lineFiles,
+    moments: [100, 3_500],
+    pauses: true,
+    sources: lineSources,
+    faults: lineFaults,
   },
 } as const satisfies Readonly<Record<string, CrashKind>>;
 export type CrashKindName = keyof typeof CRASH_KINDS;
