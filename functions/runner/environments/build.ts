@@ -11,6 +11,7 @@ import type { Variables } from '../host-environment.ts';
 import { withLease } from '../lease.ts';
 import { Seats } from '../seats.ts';
 import { callTool, type ToolEnd } from '../tool.ts';
+import { shownArguments } from './extra-args.ts';
 import { EnvironmentFailed } from './failed.ts';
 import { holdInUse, keepAhead, letGo } from './in-use.ts';
 import type { BuildPlace, CommandOptions, KeyParts, Tools } from './kind.ts';
@@ -306,7 +307,7 @@ function commandLine(
   environment: Readonly<Record<string, string>>,
 ): string {
   const words = Object.entries(environment).map(([name, value]) => `${name}=${quote(value)}`);
-  return [...words, quote(program), ...args.map(quote)].join(' ');
+  return [...words, quote(program), ...shownArguments(args).map(quote)].join(' ');
 }
 
 function quote(word: string): string {
