@@ -5,7 +5,7 @@ import path from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { operatorCode } from '#runner/code/operator-code.ts';
 import { activation, ensureEnvironment } from '#runner/environments/build.ts';
-import { wishesOf } from '#runner/environments/interpreter-memory.ts';
+import { searched, wishesOf } from '#runner/environments/interpreter-memory.ts';
 import { readProject } from '#runner/environments/uv-project.ts';
 import { temporaryFolder } from './engine.ts';
 import { aCommit, aProject, aRepository, writeFiles } from './sources.ts';
@@ -101,6 +101,12 @@ test('the password of an index stands in no log and beside no environment', asyn
   const marker = path.join(context.cacheDir, 'environments', built?.key ?? '', 'ready.json');
   for (const text of [Buffer.concat(said).toString(), readFileSync(marker, 'utf8')])
     expect(text).not.toContain('very-secret');
+});
+
+test('a folder on PATH that cannot be looked into keeps nobody from building', () => {
+  const loop = path.join(folder, 'loop');
+  symlinkSync(loop, loop);
+  expect(searched({ PATH: `${loop}:/usr/bin` })[0]).toBe(`${loop}@0`);
 });
 
 const damages: readonly [string, (env: string) => void][] = [

@@ -60,7 +60,12 @@ function fileOf(cacheDir: string, question: string): string {
 }
 
 function changedAt(file: string): number | undefined {
-  return statSync(file, { throwIfNoEntry: false })?.mtimeMs;
+  try {
+    return statSync(file).mtimeMs;
+  } catch {
+    // Gone, or a folder of somebody else's PATH that this user may not see.
+    return undefined;
+  }
 }
 
 function textOf(file: string): string {
