@@ -171,7 +171,11 @@ export class Runner {
     this.#pump ??= setImmediate(() => {
       this.#pump = undefined;
       if (!this.#connection.connected || this.#leaving) return;
-      this.#claim(this.#queue.admit());
+      const admitted = this.#queue.admit();
+      this.#claim(admitted);
+      // While the engine answers, what they will want is loaded. That it cannot be is told by those who want it.
+      if (admitted.some(({ order }) => order.work.kind === 'prepare'))
+        import('./prepare.ts').catch(() => undefined);
       for (const { held, message, lacks } of this.#queue.waitingNotices())
         this.#connection.send({
           frame: 'notice',
