@@ -109,6 +109,20 @@ test('a folder on PATH that cannot be looked into keeps nobody from building', (
   expect(searched({ PATH: `${loop}:/usr/bin` })[0]).toBe(`${loop}@0`);
 });
 
+test('what lies in a cache of somebody else serves, although nothing can be noted there', async () => {
+  aRepository(path.join(folder, 'whole'), aProject('whole'));
+  const environment = { kind: 'uv', project: 'pyproject.toml' } as const;
+  const source = await code('v1.0.0');
+  const first = await ensureEnvironment(environment, source, context);
+  // Whoever runs the tests may write everywhere: a file in the place of a folder keeps everybody out.
+  for (const each of ['leases', 'environments/index', 'environments/interpreters']) {
+    rmSync(path.join(context.cacheDir, each), { recursive: true, force: true });
+    writeFileSync(path.join(context.cacheDir, each), '');
+  }
+  const again = await ensureEnvironment(environment, source, context);
+  expect(again).toMatchObject({ built: false, folder: first?.folder });
+});
+
 const damages: readonly [string, (env: string) => void][] = [
   ['its interpreter is gone', (env) => rmSync(path.join(env, 'bin/python'))],
   [

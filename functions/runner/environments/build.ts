@@ -64,12 +64,17 @@ export async function ensureEnvironment(
   const parts = await kind.key(environment, code, tools);
   const key = keyOf(parts);
   const lease = { folder: tools.cacheDir, name: `environment-${key}`, signal: tools.signal };
-  const result = await withLease(lease, async () => {
-    // Somebody else may have built it while this one waited.
+  const there = (): (BuiltEnvironment & { readonly built: boolean }) | undefined => {
     const ready = usable(environment, tools.cacheDir, key);
-    if (ready !== undefined) return { ...ready, built: false };
-    return restoreOrBuild({ environment, code, key, parts }, tools);
-  });
+    return ready === undefined ? undefined : { ...ready, built: false };
+  };
+  const result =
+    there() ??
+    // Somebody else may have built it while this one waited.
+    (await withLease(
+      lease,
+      async () => there() ?? restoreOrBuild({ environment, code, key, parts }, tools),
+    ));
   if (question !== undefined) index(tools.cacheDir, question, key);
   touch(tools.cacheDir, key);
   return { ...result, seconds: seconds() };
