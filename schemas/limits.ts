@@ -196,6 +196,8 @@ export const limits = {
   strayInterval: 25,
   /** Milliseconds a killed process may take to be gone. */
   killWait: 10 * SECOND,
+  /** Pipes for outputs of programs that are made at once. */
+  pipesMade: 16,
   /** Milliseconds that the pipes of a program may stay open after its process group was killed. */
   pipeWait: 2 * SECOND,
   /** Milliseconds between two looks at a progress file or a log that is followed. */

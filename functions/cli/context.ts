@@ -60,7 +60,9 @@ export function contextOf(
     dataDirNamed: named !== undefined,
     json,
     quiet,
-    isWatched: (output) => output.isTerminal && !json && !quiet && !isDumb(host.env),
+    // A terminal without a width (of expect, of a container) would get a letter on each line.
+    isWatched: (output) =>
+      output.isTerminal && output.columns > 0 && !json && !quiet && !isDumb(host.env),
     paint: paletteFor(host.stdout, host.env, colour),
     paintError: paletteFor(host.stderr, host.env, colour),
     say: (line) => host.stdout.write(`${line}\n`),

@@ -68,7 +68,8 @@ export class Attempt {
     } catch (error) {
       const { reason, message: plain } = reasonOf(error);
       const message = this.#mask.text(plain);
-      log.say('', message);
+      // Whoever shows what happens shows this as the end of the attempt; here it is for the attempt's own log.
+      log.say('', message, 'DEBUG');
       const result: AttemptResult = { result: 'failed', reason, message: bounded(message) };
       return { result, startedAt, endedAt: Date.now() };
     } finally {

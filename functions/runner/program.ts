@@ -1,5 +1,4 @@
 // One program: started in a process group of its own, watched, bounded, and ended with everything it left behind.
-import { spawn } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { limits } from '#schemas/limits.ts';
@@ -7,7 +6,8 @@ import type { Peaks } from '#schemas/run.ts';
 import type { ProcessMark } from '#schemas/runner-files.ts';
 import type { Cage } from './cage.ts';
 import { groupLives, markOfNew, schedulingEntities, signal } from './processes.ts';
-import type { ShellProcess, Standby } from './standby.ts';
+import type { Pipes, Shell } from './shell.ts';
+import type { Standby } from './standby.ts';
 import { type GivenGpus, type MemoryShare, type OverBound, type Watch, Watched } from './watch.ts';
 
 export interface ProgramOrder {
@@ -20,6 +20,7 @@ export interface ProgramOrder {
   readonly share?: MemoryShare | undefined;
   readonly watch: Watch;
   readonly gpus?: GivenGpus | undefined;
+  readonly pipes: Pipes;
   /** Shells that were started ahead. */
   readonly standby: Standby;
   /** Ends what left its process group, and resolves when nothing of that lives. Only asked where no cage knows them. */
@@ -44,7 +45,7 @@ const ENTER =
 export class Program {
   readonly ended: Promise<ProgramEnd>;
   readonly #order: ProgramOrder;
-  readonly #child: ShellProcess | undefined;
+  readonly #shell: Shell | undefined;
   #watched: Watched | undefined;
   #over: { how: 'memory' | 'processes'; found: number } | undefined;
   #kill: NodeJS.Timeout | undefined;
@@ -59,14 +60,14 @@ export class Program {
       this.ended = Promise.resolve(notStarted(error, order));
       return;
     }
-    this.#child = started.child;
-    this.ended = this.#wait(started.child);
+    this.#shell = started.shell;
+    this.ended = this.#wait(started.shell);
     this.#watchOver(started);
   }
 
   /** TERM now, KILL after `grace` milliseconds. Asking again can only make it sooner. */
   stop(grace: number): void {
-    const pid = this.#child?.pid;
+    const pid = this.#shell?.child.pid;
     if (pid === undefined) return;
     this.#stopped = true;
     clearTimeout(this.#kill);
@@ -80,7 +81,8 @@ export class Program {
     this.#kill = setTimeout(() => this.#killAll(pid), grace);
   }
 
-  #watchOver({ child: { pid }, mark }: Started): void {
+  #watchOver({ shell, mark }: Started): void {
+    const { pid } = shell.child;
     if (pid === undefined) return;
     this.#order.onSpawn(mark ?? markOfNew(pid));
     const { share, gpus, watch } = this.#order;
@@ -92,37 +94,45 @@ export class Program {
     watch.add(this.#watched);
   }
 
-  #wait(child: ShellProcess): Promise<ProgramEnd> {
-    for (const stream of ['stdout', 'stderr'] as const)
-      child[stream].on('data', (chunk: Buffer) => this.#order.onOutput(stream, chunk));
+  #wait(shell: Shell): Promise<ProgramEnd> {
+    const closed = Promise.all([this.#read(shell, 'stdout'), this.#read(shell, 'stderr')]);
     return new Promise((resolve, reject) => {
-      let end: Promise<ProgramEnd> | undefined;
-      let late: NodeJS.Timeout | undefined;
+      const { child } = shell;
       child.on('error', (error) => resolve(notStarted(error, this.#order)));
       child.on('exit', (code, name) => {
-        end = this.#onExit(child, code, name);
+        const end = this.#onExit(child.pid, code, name);
         // Somebody who left the group may hold the pipes open: what it says later belongs to nobody.
-        late = setTimeout(() => {
-          child.stdout.destroy();
-          child.stderr.destroy();
+        const late = setTimeout(() => {
+          shell.stdout.destroy();
+          shell.stderr.destroy();
         }, limits.pipeWait);
+        closed.then(() => {
+          clearTimeout(late);
+          end.then(resolve, reject);
+        }, reject);
       });
-      child.on('close', () => {
-        clearTimeout(late);
-        end?.then(resolve, reject);
-      });
+    });
+  }
+
+  /** Resolves when nobody can say any more. */
+  #read(shell: Shell, stream: 'stdout' | 'stderr'): Promise<void> {
+    shell[stream].on('data', (chunk: Buffer) => this.#order.onOutput(stream, chunk));
+    return new Promise((resolve) => {
+      shell[stream].once('close', resolve);
+      // What cannot be read has said all that there is.
+      shell[stream].once('error', () => resolve());
     });
   }
 
   /** Resolves when nothing that it started lives any more: what comes after it never runs beside it. */
   async #onExit(
-    child: ShellProcess,
+    pid: number | undefined,
     code: number | null,
     name: NodeJS.Signals | null,
   ): Promise<ProgramEnd> {
     clearTimeout(this.#kill);
     if (this.#watched !== undefined) this.#order.watch.remove(this.#watched);
-    if (child.pid !== undefined) await this.#endAll(child.pid, this.#stopped || code !== 0);
+    if (pid !== undefined) await this.#endAll(pid, this.#stopped || code !== 0);
     const end = this.#endOf(code, name);
     this.#order.cage?.remove();
     return end;
@@ -181,7 +191,7 @@ export class Program {
 }
 
 interface Started {
-  readonly child: ShellProcess;
+  readonly shell: Shell;
   /** Who it is, when it was started before now. */
   readonly mark?: ProcessMark;
 }
@@ -194,14 +204,8 @@ function start(order: ProgramOrder): Started {
   const waiting = ahead ? order.standby.take({ ...order, command }) : undefined;
   if (waiting !== undefined) return waiting;
   const args = doors === undefined ? ['-c', '--', command] : ['-c', ENTER, 'sh', command, ...doors];
-  // A group and session of its own: signals of the terminal do not reach it, ours reach all of it.
-  const child = spawn('/bin/sh', args, {
-    cwd: order.folder,
-    env: order.environment,
-    detached: true,
-    stdio: ['ignore', 'pipe', 'pipe'],
-  });
-  return { child };
+  const { folder, environment, pipes } = order;
+  return { shell: pipes.start(args, { cwd: folder, env: environment, stdin: 'ignore' }) };
 }
 
 /**

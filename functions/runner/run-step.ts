@@ -106,6 +106,7 @@ async function runProgram(world: World, step: StepOrder): Promise<Ended> {
     watch: world.watch,
     gpus: gpusOf(step),
     endStrays: () => world.sweeper.endStrays({ mark: step.mark, step: name }),
+    pipes: world.pipes,
     standby: world.standby,
     onOutput: (stream, chunk) => (stream === 'stdout' ? stdout : stderr).push(chunk),
     onSpawn: (mark) => {

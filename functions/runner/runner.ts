@@ -14,11 +14,12 @@ import { bootId, markOf } from './processes.ts';
 import { type Held, Queue } from './queue.ts';
 import { Room } from './room.ts';
 import { Secrets } from './secrets.ts';
+import { Pipes } from './shell.ts';
 import { Spool } from './spool.ts';
 import { Standby } from './standby.ts';
 import { Sweeper } from './sweep.ts';
 import { Watch } from './watch.ts';
-import { Workspaces } from './workspaces.ts';
+import { pipesFolder, Workspaces } from './workspaces.ts';
 import type { World } from './world.ts';
 
 export interface RunnerOptions {
@@ -36,7 +37,7 @@ export class Runner {
   readonly #spool: Spool;
   readonly #secrets: Secrets;
   readonly #sweeper: Sweeper;
-  readonly #standby = new Standby();
+  readonly #standby: Standby;
   readonly #world: World;
   readonly #ended = Promise.withResolvers<void>();
   #pump: NodeJS.Immediate | undefined;
@@ -57,6 +58,8 @@ export class Runner {
     });
     this.#secrets = new Secrets((frame) => this.#connection.send(frame));
     this.#sweeper = new Sweeper(this.#job);
+    const pipes = new Pipes(pipesFolder(options.dataDir, this.#job));
+    this.#standby = new Standby(pipes);
     this.#world = {
       ...options,
       cacheBytes: () => this.#cacheBytes,
@@ -64,6 +67,7 @@ export class Runner {
       spool: this.#spool,
       watch: new Watch(options.host),
       cages: new Cages(this.#job),
+      pipes,
       standby: this.#standby,
       sweeper: this.#sweeper,
       started: () => this.#prepare(),

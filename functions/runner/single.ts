@@ -8,11 +8,12 @@ import { Attempt } from './attempt.ts';
 import { Cages } from './cage.ts';
 import { logFolder } from './names.ts';
 import { bootId, markOf } from './processes.ts';
+import { Pipes } from './shell.ts';
 import { Spool } from './spool.ts';
 import { Standby } from './standby.ts';
 import { Sweeper } from './sweep.ts';
 import { Watch } from './watch.ts';
-import { Workspaces } from './workspaces.ts';
+import { pipesFolder, Workspaces } from './workspaces.ts';
 import type { World } from './world.ts';
 
 export interface SingleOptions {
@@ -47,6 +48,7 @@ export class Single {
       markOf(process.pid) ?? { pid: process.pid, start: '', boot: bootId() },
     );
     this.#sweeper = new Sweeper(job);
+    const pipes = new Pipes(pipesFolder(dataDir, job));
     this.#world = {
       dataDir: path.resolve(dataDir),
       cacheDir: path.resolve(options.cacheDir),
@@ -58,7 +60,8 @@ export class Single {
       spool: this.#spool,
       watch: new Watch(options.host),
       cages: new Cages(job),
-      standby: new Standby(),
+      pipes,
+      standby: new Standby(pipes),
       sweeper: this.#sweeper,
       // One program after the other in a machine of their own: none is started ahead.
       started: () => undefined,

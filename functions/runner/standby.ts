@@ -3,13 +3,11 @@
 //
 // What waits is nothing but `sh -s` with nothing to read: no variable, no folder, no word of a user. It becomes the step's own `sh -c`
 // by `exec`, with the same variables, folder and process id. When this process dies it reads the end of its input, and ends.
-import { type ChildProcessByStdio, spawn } from 'node:child_process';
-import type { Readable, Writable } from 'node:stream';
+import type { Writable } from 'node:stream';
 import { limits } from '#schemas/limits.ts';
 import type { ProcessMark } from '#schemas/runner-files.ts';
 import { markOfNew } from './processes.ts';
-
-export type ShellProcess = ChildProcessByStdio<Writable | null, Readable, Readable>;
+import type { Pipes, Shell } from './shell.ts';
 
 export interface ShellOrder {
   readonly command: string;
@@ -18,7 +16,8 @@ export interface ShellOrder {
 }
 
 interface Waiting {
-  readonly child: ChildProcessByStdio<Writable, Readable, Readable>;
+  readonly shell: Shell;
+  readonly stdin: Writable;
   readonly mark: ProcessMark;
 }
 
@@ -31,6 +30,11 @@ export class Standby {
   #waiting: Waiting | undefined;
   #soon: NodeJS.Immediate | undefined;
   #closed = false;
+  readonly #pipes: Pipes;
+
+  constructor(pipes: Pipes) {
+    this.#pipes = pipes;
+  }
 
   /** Starts one when the present turn is over, if none waits. */
   prepare(): void {
@@ -42,44 +46,43 @@ export class Standby {
   }
 
   /** The waiting shell with this order; undefined where there is none, or a shell could not pass the order on unchanged. */
-  take(
-    order: ShellOrder,
-  ): { readonly child: ShellProcess; readonly mark: ProcessMark } | undefined {
+  take(order: ShellOrder): { readonly shell: Shell; readonly mark: ProcessMark } | undefined {
     const waiting = this.#waiting;
     if (waiting === undefined) return undefined;
     const script = scriptOf(order);
     if (script === undefined) return undefined;
     this.#waiting = undefined;
-    waiting.child.removeAllListeners();
-    waiting.child.stdin.end(script);
+    waiting.shell.child.removeAllListeners();
+    waiting.stdin.end(script);
     return waiting;
   }
 
   close(): void {
     this.#closed = true;
     clearImmediate(this.#soon);
-    this.#waiting?.child.kill('SIGKILL');
+    this.#waiting?.shell.child.kill('SIGKILL');
     this.#waiting = undefined;
   }
 
   #start(): void {
     if (this.#closed || this.#waiting !== undefined) return;
-    let child: Waiting['child'];
+    let shell: Shell;
     try {
-      child = spawn('/bin/sh', ['-s'], { cwd: '/', env: {}, detached: true, stdio: 'pipe' });
+      shell = this.#pipes.start(['-s'], { cwd: '/', env: {}, stdin: 'pipe' });
     } catch {
       // What cannot be started ahead will say why when it is started for an order.
       return;
     }
-    const { pid } = child;
+    const { child, stdin } = shell;
     // One that dies while its order is on the way ends like any program that somebody killed.
-    child.stdin.on('error', () => {});
+    stdin?.on('error', () => {});
     const gone = (): void => {
-      if (this.#waiting?.child === child) this.#waiting = undefined;
+      if (this.#waiting?.shell === shell) this.#waiting = undefined;
     };
     child.on('error', gone);
     child.on('exit', gone);
-    if (pid !== undefined) this.#waiting = { child, mark: markOfNew(pid) };
+    if (child.pid !== undefined && stdin !== null)
+      this.#waiting = { shell, stdin, mark: markOfNew(child.pid) };
   }
 }
 

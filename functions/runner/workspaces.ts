@@ -35,6 +35,11 @@ export function workspaceFolder(dataDir: string, job: string): string {
   return path.join(dataDir, 'workspaces', job);
 }
 
+/** Where the outputs of its programs come in. */
+export function pipesFolder(dataDir: string, job: string): string {
+  return path.join(workspaceFolder(dataDir, job), 'pipes');
+}
+
 const MODE = 0o755;
 
 export class Workspaces {

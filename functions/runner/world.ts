@@ -3,6 +3,7 @@ import type { Peaks } from '#schemas/run.ts';
 import type { AttemptName } from '#schemas/work-order.ts';
 import type { Archive } from './archive.ts';
 import type { Cages } from './cage.ts';
+import type { Pipes } from './shell.ts';
 import type { Spool } from './spool.ts';
 import type { Standby } from './standby.ts';
 import type { Sweeper } from './sweep.ts';
@@ -21,6 +22,7 @@ export interface World {
   readonly spool: Spool;
   readonly watch: Watch;
   readonly cages: Cages;
+  readonly pipes: Pipes;
   readonly standby: Standby;
   readonly sweeper: Sweeper;
   readonly workspaces: Workspaces;

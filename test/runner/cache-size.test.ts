@@ -5,7 +5,7 @@ import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { keepBelow, listEnvironments } from '#runner/environments/manage.ts';
-import { environmentsFolder, lastUse } from '#runner/environments/store.ts';
+import { environmentsFolder, freshFolder, lastUse, markReady } from '#runner/environments/store.ts';
 import { logFolder } from '#runner/names.ts';
 import { limits } from '#schemas/limits.ts';
 import type { WorkOrder } from '#schemas/work-order.ts';
@@ -128,18 +128,26 @@ test('an environment that is found takes nothing away, and nothing is measured a
   await runner.remove();
 });
 
+/** What looks like one to whoever only counts and deletes. */
+function kept(key: string): string {
+  const made = freshFolder(context.cacheDir, key);
+  writeFileSync(path.join(made, 'python'), 'x'.repeat(1_000));
+  const known = { seconds: 1, label: 'clean', parts: {} };
+  markReady(context.cacheDir, key, { v: 1, folder: path.basename(made), builtAt: 1, ...known });
+  return key;
+}
+
 test('what was built before sizes were remembered is measured once, and counts as not used by that', async () => {
-  const [key = ''] = await built(1);
-  const { bytes, ...older } = JSON.parse(readFileSync(marker(key), 'utf8'));
-  writeFileSync(marker(key), JSON.stringify(older));
+  const key = kept('a'.repeat(64));
+  const before = JSON.parse(readFileSync(marker(key), 'utf8'));
   usedAt(key, 7);
-  expect(await keepBelow(context.cacheDir, { most: bytes })).toEqual([]);
-  expect(JSON.parse(readFileSync(marker(key), 'utf8'))).toEqual({ ...older, bytes });
+  expect(await keepBelow(context.cacheDir, { most: 1_000 })).toEqual([]);
+  expect(JSON.parse(readFileSync(marker(key), 'utf8'))).toEqual({ ...before, bytes: 1_000 });
   expect(lastUse(context.cacheDir, key)).toBe(7_000);
 });
 
 test('what a killed process had begun to delete counts no more, and goes with the next', async () => {
-  const [first = '', second = ''] = await built(2);
+  const [first, second] = [kept('a'.repeat(64)), kept('b'.repeat(64))];
   const home = environmentsFolder(context.cacheDir);
   renameSync(path.join(home, first), path.join(home, 'removed-0123'));
   expect(await listed()).toEqual([second]);

@@ -4,6 +4,8 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { Cages } from '#runner/cage.ts';
+import { readLog } from '#runner/log-reader.ts';
+import { logFolder } from '#runner/names.ts';
 import { markedProcesses } from '#runner/sweep.ts';
 import { Watch, Watched } from '#runner/watch.ts';
 import type { Resources, Retry } from '#schemas/plan.ts';
@@ -92,6 +94,20 @@ test('a program over its time is ended with all that it detached, stopped or tha
     const again = anOrder([twice(leaves, { timeout: 700 })], { resources, grace: 100 });
     expect((await engine.run(again)).result).toMatchObject({ result: 'completed' });
   }
+});
+
+test('outputs may be opened by their names, as shells and programs do', async () => {
+  const order = anOrder([
+    "echo one > /dev/stderr; echo two | tee /dev/stderr > /dev/stdout; python3 -I -S -c \"print(3, file=open('/dev/stdout', 'w'))\"; echo four >> /proc/self/fd/2",
+  ]);
+  expect((await engine.run(order)).result.result).toBe('completed');
+  const { lines } = await readLog(logFolder(runner.dataDir, order.name));
+  const of = (stream: string): readonly string[] =>
+    lines.flatMap((line) => (line.stream === stream ? [line.text] : []));
+  expect([of('stdout'), of('stderr')]).toEqual([
+    ['two', '3'],
+    ['one', 'two', 'four'],
+  ]);
 });
 
 test('of operators side by side the others are ended when one fails, and shown as cancelled', async () => {

@@ -1,10 +1,13 @@
 // A program that began in a shell which waited cannot be told from one with a shell of its own.
 import { spawnSync } from 'node:child_process';
+import { once } from 'node:events';
 import { mkdirSync, mkdtempSync, realpathSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
+import { text } from 'node:stream/consumers';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { statOf } from '#runner/processes.ts';
+import { Pipes } from '#runner/shell.ts';
 import { type ShellOrder, Standby } from '#runner/standby.ts';
 
 let folder: string;
@@ -12,7 +15,7 @@ let standby: Standby;
 
 beforeEach(() => {
   folder = realpathSync(mkdtempSync(path.join(tmpdir(), 'millrace-standby-')));
-  standby = new Standby();
+  standby = new Standby(new Pipes(path.join(folder, 'pipes')));
 });
 
 afterEach(() => {
@@ -36,16 +39,10 @@ interface Ran {
 }
 
 async function ahead(order: ShellOrder): Promise<Ran> {
-  const { child } = await taken(order);
-  let out = '';
-  let err = '';
-  child.stdout.setEncoding('utf8').on('data', (text: string) => {
-    out += text;
-  });
-  child.stderr.setEncoding('utf8').on('data', (text: string) => {
-    err += text;
-  });
-  const code = await new Promise<number | null>((resolve) => child.on('close', resolve));
+  const { shell } = await taken(order);
+  const exit = once(shell.child, 'exit');
+  const [out, err] = await Promise.all([text(shell.stdout), text(shell.stderr)]);
+  const [code] = await exit;
   return { out, err, code };
 }
 
@@ -85,7 +82,8 @@ test.each([
 });
 
 test('it has a process group and session of its own, and keeps the process id it waited under', async () => {
-  const { child, mark } = await taken({ command: 'exec sleep 5', folder, environment: ODD });
+  const { shell, mark } = await taken({ command: 'exec sleep 5', folder, environment: ODD });
+  const { child } = shell;
   const { pid = 0 } = child;
   expect(mark.pid).toBe(pid);
   expect(statOf(pid)).toMatchObject({ group: pid, session: pid });
@@ -105,7 +103,7 @@ test.each([
 });
 
 test('a shell that waits ends when its input does, as it does when its runner dies', async () => {
-  const { child } = await taken({ command: 'true', folder, environment: {} });
+  const { child } = (await taken({ command: 'true', folder, environment: {} })).shell;
   await new Promise((resolve) => child.on('close', resolve));
   expect(child.exitCode).toBe(0);
   const waiting = spawnSync('/bin/sh', ['-s'], { input: '', env: {} });

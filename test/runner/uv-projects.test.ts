@@ -1,11 +1,11 @@
 // Environments of uv where more than one file decides: members of workspaces, settings beside the project; and those that somebody damaged.
 import { execFileSync } from 'node:child_process';
-import { mkdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { operatorCode } from '#runner/code/operator-code.ts';
 import { activation, ensureEnvironment } from '#runner/environments/build.ts';
-import { wishesOf } from '#runner/environments/interpreter-memory.ts';
+import { searched, wishesOf } from '#runner/environments/interpreter-memory.ts';
 import { readProject } from '#runner/environments/uv-project.ts';
 import { temporaryFolder } from './engine.ts';
 import { aCommit, aProject, aRepository, writeFiles } from './sources.ts';
@@ -87,6 +87,40 @@ test('a version of Python that a folder above asks for is part of what is asked'
   const before = wishesOf(path.join(folder, 'services/a'));
   writeFileSync(path.join(folder, '.python-version'), '3.12\n');
   expect(wishesOf(path.join(folder, 'services/a'))).not.toEqual(before);
+});
+
+test('the password of an index stands in no log and beside no environment', async () => {
+  aRepository(path.join(folder, 'whole'), aProject('whole'));
+  const address = 'http://me:very-secret@127.0.0.1:9/simple';
+  const extraArgs = ['--index-url', address, `--extra-index-url=${address}`];
+  const environment = { kind: 'uv' as const, project: 'pyproject.toml', extraArgs };
+  const said: Buffer[] = [];
+  const tools = { ...context, onOutput: (chunk: Buffer) => said.push(chunk) };
+  const built = await ensureEnvironment(environment, await code('v1.0.0'), tools);
+  expect(Buffer.concat(said).toString()).toMatch(/--index-url 'http:..\*\*\*@127/);
+  const marker = path.join(context.cacheDir, 'environments', built?.key ?? '', 'ready.json');
+  for (const text of [Buffer.concat(said).toString(), readFileSync(marker, 'utf8')])
+    expect(text).not.toContain('very-secret');
+});
+
+test('a folder on PATH that cannot be looked into keeps nobody from building', () => {
+  const loop = path.join(folder, 'loop');
+  symlinkSync(loop, loop);
+  expect(searched({ PATH: `${loop}:/usr/bin` })[0]).toBe(`${loop}@0`);
+});
+
+test('what lies in a cache of somebody else serves, although nothing can be noted there', async () => {
+  aRepository(path.join(folder, 'whole'), aProject('whole'));
+  const environment = { kind: 'uv', project: 'pyproject.toml' } as const;
+  const source = await code('v1.0.0');
+  const first = await ensureEnvironment(environment, source, context);
+  // Whoever runs the tests may write everywhere: a file in the place of a folder keeps everybody out.
+  for (const each of ['leases', 'environments/index', 'environments/interpreters']) {
+    rmSync(path.join(context.cacheDir, each), { recursive: true, force: true });
+    writeFileSync(path.join(context.cacheDir, each), '');
+  }
+  const again = await ensureEnvironment(environment, source, context);
+  expect(again).toMatchObject({ built: false, folder: first?.folder });
 });
 
 const damages: readonly [string, (env: string) => void][] = [

@@ -9,6 +9,9 @@ import { fromSqlite, fromSystem, sqliteCode, systemCode } from './storage-errors
 
 const SQLITE_BUSY = 5;
 
+/** Locks of this process: one that nobody remembered would be given back whenever memory is tidied up. */
+const taken = new Set<DatabaseSync>();
+
 export interface Lock {
   /** Tells others more, once there is more to tell. */
   describe(holder: LockHolder): void;
@@ -19,6 +22,7 @@ export interface Lock {
 /** Takes the lock, or rejects with Transient `busy`, `details.holder` the one who has it (absent while that one is still starting). */
 export function takeLock(path: string, mine: LockHolder): Lock {
   const file = lockFile(path);
+  taken.add(file);
   // Whoever had it before is gone; until the next line others read that a new one is starting.
   rmSync(about(path), { force: true });
   let last = mine;
@@ -33,6 +37,7 @@ export function takeLock(path: string, mine: LockHolder): Lock {
       if (!file.isOpen) return;
       if (last.leaving === undefined) rmSync(about(path), { force: true });
       file.close();
+      taken.delete(file);
     },
   };
 }

@@ -24,7 +24,8 @@ export async function show(
       return EXIT.done;
     }
     const { paint, dataDir, host } = context;
-    const columns = host.stdout.isTerminal ? host.stdout.columns : 200;
+    const { isTerminal, columns: wide } = host.stdout;
+    const columns = isTerminal && wide > 0 ? wide : 200;
     const below = await reportsBelow(control, report);
     const rows = Number.POSITIVE_INFINITY;
     context.say(renderTree(report, { now: host.now(), columns, rows, paint, below }));

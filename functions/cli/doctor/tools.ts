@@ -28,14 +28,14 @@ const TOOLS: readonly Tool[] = [
     name: 'pixi',
     programs: ['pixi'],
     args: ['--version'],
-    lacks: 'environments of the kind pixi, which this version does not build yet',
+    lacks: 'environments of the kind pixi',
     get: 'https://pixi.sh, or a package manager',
   },
   {
     name: 'conda',
     programs: ['micromamba', 'mamba', 'conda'],
     args: ['--version'],
-    lacks: 'environments of the kind conda, which this version does not build yet',
+    lacks: 'updates of conda environments by an environment.yml; archives alone need none',
     get: 'micromamba, mamba or conda: https://conda-forge.org/download',
   },
 ];
@@ -84,7 +84,8 @@ async function lookAtUv(host: Host): Promise<Finding> {
 
 async function lookAtGpu(host: Host): Promise<Finding> {
   const name = 'gpu';
-  const lacks = 'nodes that ask for a GPU';
+  const lacks =
+    'GPUs for nodes that ask for them, unless MILLRACE_GPUS declares some, and peaks of what they use';
   const program = findProgram(host, 'nvidia-smi');
   if (program === undefined)
     return {

@@ -48,7 +48,7 @@ export function overridden(findings: Findings, tree: Tree, environment: Environm
       style: 'plain',
       raw: value,
     };
-    root = withValue(root, keys, scalar);
+    root = withValue(root, { tree: root, keys }, scalar);
   }
   return root;
 }
@@ -82,7 +82,7 @@ function keysOf(findings: Findings, root: Tree, variable: Variable): readonly st
     const key = known.find((each) => each.toLowerCase() === word);
     if (key === undefined) return unknown(findings, variable, { root, keys, word, known });
     keys.push(key);
-    tree = tree?.kind === 'map' ? tree.entries.get(key)?.value : undefined;
+    tree = tree?.kind === 'map' ? opened(root, tree.entries.get(key)?.value) : undefined;
   }
   const below = knownKeys(keys, tree);
   if (below.length === 0 && tree?.kind !== 'list') return keys;
@@ -136,8 +136,12 @@ function variablesOf(tree: Tree | undefined, keys: readonly string[] = []): read
   );
 }
 
-/** The tree with a value at the end of these keys; mappings on the way are made where there are none. */
-function withValue(tree: Tree, keys: readonly string[], value: Tree): Tree {
+/** A tree with a value at the end of these keys; mappings on the way are made where there are none. */
+function withValue(
+  root: Tree,
+  { tree, keys }: { readonly tree: Tree; readonly keys: readonly string[] },
+  value: Tree,
+): Tree {
   const [key, ...rest] = keys;
   if (key === undefined) return value;
   const map: MapTree =
@@ -145,9 +149,26 @@ function withValue(tree: Tree, keys: readonly string[], value: Tree): Tree {
   const entry = map.entries.get(key);
   const before = entry?.value ?? nothingAt(value.at, value.end);
   const entries = new Map(map.entries);
+  const inside = rest.length === 0 ? before : (opened(root, before) ?? before);
   entries.set(key, {
     at: entry === undefined || isNothing(before) ? value.at : entry.at,
-    value: withValue(before, rest, value),
+    value: withValue(root, { tree: inside, keys: rest }, value),
   });
   return { ...map, entries };
+}
+
+const REFERENCE = /^\$\{([\w-]+(?:\.[\w-]+)*)\}$/;
+
+/** The mapping that a section stands for which is written as a reference: what is set in it leaves its other keys. */
+function opened(root: Tree, section: Tree | undefined): Tree | undefined {
+  let found = section;
+  for (let hops = 0; hops < limits.interpolationDepth; hops += 1) {
+    const text = found?.kind === 'scalar' && typeof found.value === 'string' ? found.value : '';
+    const path = REFERENCE.exec(text)?.[1];
+    if (path === undefined) break;
+    found = root;
+    for (const key of path.split('.'))
+      found = found?.kind === 'map' ? found.entries.get(key)?.value : undefined;
+  }
+  return found?.kind === 'map' ? found : section;
 }

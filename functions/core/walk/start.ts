@@ -168,7 +168,9 @@ function unprepared(walking: Walking, node: number): string {
     const { status, message } = walking.draft.record(prepare);
     if (status === COMPLETED) continue;
     const { id } = nodeOf(walking.graph, prepare);
-    return `${id} ended ${statusName(status)}${message === undefined ? '' : `: ${message}`}`;
+    // All that was said stands with the environment, once: many nodes may wait for it.
+    const why = message?.split('\n', 1)[0];
+    return `${id} ended ${statusName(status)}${why === undefined ? '' : `: ${why}`}`;
   }
   return 'its environment could not be prepared';
 }

@@ -2,7 +2,7 @@
 import { existsSync } from 'node:fs';
 import path from 'node:path';
 import type { OperatorSource } from '#schemas/plan.ts';
-import { addressOf, type RepositoryAddress } from './address.ts';
+import { addressOf, type RepositoryAddress, shown } from './address.ts';
 import { type GitContext, git } from './git.ts';
 import { fetchCommit, fetchTag, mirrorPath } from './mirror.ts';
 import { fetchSubmodules } from './submodules.ts';
@@ -55,7 +55,8 @@ export async function operatorCode(context: GitContext, order: CodeOrder): Promi
   return {
     commit,
     folder: tree,
-    label: `${address.shown} at ${operator.tag}`,
+    // As it is written: by this a later plan knows how long the build took.
+    label: `${shown(operator.git)} at ${operator.tag}`,
     digest: () => treeDigest(context, mirror, commit),
     copy: (target) => copyTree(tree, target),
   };

@@ -11,6 +11,7 @@ import type { Variables } from '../host-environment.ts';
 import { withLease } from '../lease.ts';
 import { Seats } from '../seats.ts';
 import { callTool, type ToolEnd } from '../tool.ts';
+import { shownArguments } from './extra-args.ts';
 import { EnvironmentFailed } from './failed.ts';
 import { holdInUse, keepAhead, letGo } from './in-use.ts';
 import type { BuildPlace, CommandOptions, KeyParts, Tools } from './kind.ts';
@@ -63,12 +64,17 @@ export async function ensureEnvironment(
   const parts = await kind.key(environment, code, tools);
   const key = keyOf(parts);
   const lease = { folder: tools.cacheDir, name: `environment-${key}`, signal: tools.signal };
-  const result = await withLease(lease, async () => {
-    // Somebody else may have built it while this one waited.
+  const there = (): (BuiltEnvironment & { readonly built: boolean }) | undefined => {
     const ready = usable(environment, tools.cacheDir, key);
-    if (ready !== undefined) return { ...ready, built: false };
-    return restoreOrBuild({ environment, code, key, parts }, tools);
-  });
+    return ready === undefined ? undefined : { ...ready, built: false };
+  };
+  const result =
+    there() ??
+    // Somebody else may have built it while this one waited.
+    (await withLease(
+      lease,
+      async () => there() ?? restoreOrBuild({ environment, code, key, parts }, tools),
+    ));
   if (question !== undefined) index(tools.cacheDir, question, key);
   touch(tools.cacheDir, key);
   return { ...result, seconds: seconds() };
@@ -306,7 +312,7 @@ function commandLine(
   environment: Readonly<Record<string, string>>,
 ): string {
   const words = Object.entries(environment).map(([name, value]) => `${name}=${quote(value)}`);
-  return [...words, quote(program), ...args.map(quote)].join(' ');
+  return [...words, quote(program), ...shownArguments(args).map(quote)].join(' ');
 }
 
 function quote(word: string): string {

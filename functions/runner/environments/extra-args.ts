@@ -25,6 +25,11 @@ export function checkArguments(args: readonly string[], allowed: Allowed): void 
   }
 }
 
+/** As they may be shown and kept: without who asks for a package, and the password. */
+export function shownArguments(args: readonly string[]): string[] {
+  return args.map((arg) => arg.replaceAll(/:\/\/[^/\s@]*@/g, '://***@'));
+}
+
 /** The value of an option, as it was given last; undefined where it was not. */
 export function optionOf(args: readonly string[], ...names: readonly string[]): string | undefined {
   let found: string | undefined;

@@ -3,7 +3,7 @@ import { createHash } from 'node:crypto';
 import { readFileSync, statSync } from 'node:fs';
 import path from 'node:path';
 import { type Interpreter, rememberedInterpreter } from '#schemas/runner-files.ts';
-import { environmentsFolder, readJson, writeWhole } from './store.ts';
+import { environmentsFolder, readJson, writeIfMay } from './store.ts';
 
 /** What a project says about its Python. */
 export function wishesOf(project: string): readonly string[] {
@@ -51,7 +51,7 @@ export function recall(cacheDir: string, question: string): Interpreter | undefi
 export function remember(cacheDir: string, question: string, interpreter: Interpreter): void {
   const changed = changedAt(interpreter.path);
   if (changed !== undefined)
-    writeWhole(fileOf(cacheDir, question), { v: 1, ...interpreter, changed });
+    writeIfMay(fileOf(cacheDir, question), { v: 1, ...interpreter, changed });
 }
 
 function fileOf(cacheDir: string, question: string): string {
@@ -60,7 +60,12 @@ function fileOf(cacheDir: string, question: string): string {
 }
 
 function changedAt(file: string): number | undefined {
-  return statSync(file, { throwIfNoEntry: false })?.mtimeMs;
+  try {
+    return statSync(file).mtimeMs;
+  } catch {
+    // Gone, or a folder of somebody else's PATH that this user may not see.
+    return undefined;
+  }
 }
 
 function textOf(file: string): string {

@@ -162,7 +162,7 @@ export function indexed(cacheDir: string, question: string): string | undefined 
 }
 
 export function index(cacheDir: string, question: string, key: string): void {
-  writeWhole(indexFile(cacheDir, question), { v: 1, key });
+  writeIfMay(indexFile(cacheDir, question), { v: 1, key });
 }
 
 export function removeEnvironment(cacheDir: string, key: string): void {
@@ -203,6 +203,15 @@ export function writeWhole(file: string, content: unknown): void {
   const draft = `${file}.${randomBytes(4).toString('hex')}`;
   writeFileSync(draft, `${JSON.stringify(content)}\n`);
   renameSync(draft, file);
+}
+
+/** What only saves asking again: a cache of somebody else's is used as it is. */
+export function writeIfMay(file: string, content: unknown): void {
+  try {
+    writeWhole(file, content);
+  } catch {
+    // The next one asks again.
+  }
 }
 
 /** Undefined when there is none, or none that can be read. */

@@ -45,10 +45,23 @@ export async function findInterpreter(
   const question = JSON.stringify([uv, wishes, searched(tools.host)]);
   const known = recall(tools.cacheDir, question);
   if (known !== undefined) return known;
-  const found = await searchInterpreter(uv, wanted, tools);
-  remember(tools.cacheDir, question, found);
-  return found;
+  // Projects that are prepared side by side mostly wish for the same. Another's search may have been stopped with its run.
+  const asked = `${tools.cacheDir}\0${question}`;
+  const shared = await searches.get(asked)?.catch(() => undefined);
+  if (shared !== undefined) return shared;
+  const search = searchInterpreter(uv, wanted, tools);
+  searches.set(asked, search);
+  try {
+    const found = await search;
+    remember(tools.cacheDir, question, found);
+    return found;
+  } finally {
+    if (searches.get(asked) === search) searches.delete(asked);
+  }
 }
+
+/** Those that go on just now, by what is asked. */
+const searches = new Map<string, Promise<Interpreter>>();
 
 async function searchInterpreter(
   uv: Uv,

@@ -7,6 +7,7 @@ import type { Environment } from '#schemas/plan.ts';
 import { copyTree } from '../code/working-tree.ts';
 import type { Variables } from '../host-environment.ts';
 import { emptyEnvironment } from './empty-environment.ts';
+import { shownArguments } from './extra-args.ts';
 import { EnvironmentFailed } from './failed.ts';
 import type {
   BuildPlace,
@@ -47,7 +48,7 @@ async function key(environment: UvEnvironment, source: Source, tools: Tools): Pr
     lock: lock === undefined ? 'none' : hash(lock),
     pyproject: hash(settings.join('\n').trimEnd()),
     sources: takesSources ? await source.digest() : 'none',
-    extraArgs: JSON.stringify(environment.extraArgs ?? []),
+    extraArgs: JSON.stringify(shownArguments(environment.extraArgs ?? [])),
     platform: `${process.platform}-${process.arch}`,
     python: `${interpreter.path} ${interpreter.version}`,
     uv: tool.version,

@@ -6,7 +6,8 @@ import { readFile } from 'node:fs/promises';
 import path from 'node:path';
 import { promisify } from 'node:util';
 import { expect, test } from 'vitest';
-import { aCommand } from '#support/fake-host.ts';
+import { contextOf } from '#cli/context.ts';
+import { aCommand, fakeHost } from '#support/fake-host.ts';
 
 const main = path.resolve('functions/cli/main.ts');
 
@@ -148,3 +149,18 @@ test('an answer that does not arrive, because the disk is full, is no success', 
   expect(stderr).toMatch(/did not arrive: ENOSPC/);
   expect(code).toBe(1);
 });
+
+test('a terminal that does not know its width gets lines, not a tree of single letters', () => {
+  const host = fakeHost();
+  const backend = {
+    ...{ openEngine: unasked, openControl: unasked, leaveEngine: unasked },
+    ...{ prepareRun: unasked, traceOf: unasked },
+  };
+  const watched = (columns: number) =>
+    contextOf(host, backend, {}).isWatched({ ...host.stdout, isTerminal: true, columns });
+  expect([watched(80), watched(0)]).toEqual([true, false]);
+});
+
+function unasked(): never {
+  throw new TypeError('nobody asks for an engine here');
+}

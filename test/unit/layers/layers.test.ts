@@ -242,3 +242,20 @@ test('a file of nothing but comments says nothing, and one that is no mapping is
     },
   ]);
 });
+
+test('a variable sets one value of a section that is a reference, and leaves its others', () => {
+  const { settings } = compiledFiles(
+    {
+      'a.yaml': `${LINE}stores: { prod: { endpoint: "http://prod", region: eu } }\nmine: "\${stores.prod}"\n`,
+      'b.yaml': 's3_config: ${mine}\n',
+    },
+    { MI_PIPELINE_CONF_S3_CONFIG__ENDPOINT: 'http://other' },
+  );
+  expect(settings?.s3).toMatchObject({ endpoint: 'http://other', region: 'eu' });
+  expect(
+    problemsOfFiles(
+      { 'a.yaml': LINE, 'b.yaml': 's3_config: ${a}\na: ${b}\nb: ${a}\n' },
+      { MI_PIPELINE_CONF_S3_CONFIG__ENDPOINT: 'http://other' },
+    ).map(({ code }) => code),
+  ).toEqual(['interpolation']);
+});

@@ -170,6 +170,10 @@ test('a node waits for its environment, and fails without an attempt when that f
     message: '@uv ended failed: exited with 1',
   });
   expect(bad.completes('fix').run()).toBe('completed');
+  const long = walkOf(plan(), { inputs: { no: false } });
+  const message = 'no such package\nthe end of a long log';
+  long.walk(long.outcome('@uv', { result: 'failed', reason: 'environment_failed', message }));
+  expect(long.node('a').message).toBe('@uv ended failed: no such package');
 });
 
 test('a failed environment that nobody uses does not fail the run; wildcards do not see it', () => {
