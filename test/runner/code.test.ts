@@ -29,23 +29,24 @@ test('a folder below a repository is none itself', async () => {
   expect(found).toMatchObject({ ok: false, code: 'repository' });
 });
 
-test('a repository that lacks an object is not let fetch it with a program of its own', async () => {
-  const hostile = path.join(folder, 'hostile');
-  aRepository(hostile, { file: '1' });
-  git(hostile, 'tag', '--annotate', '--message', 'one', 'v2.0.0');
-  const object = git(hostile, 'rev-parse', 'v2.0.0').trim();
-  rmSync(path.join(hostile, '.git/objects', object.slice(0, 2), object.slice(2)));
-  const settings = {
-    'core.repositoryformatversion': '1',
-    'extensions.partialClone': 'origin',
-    'remote.origin.url': folder,
-    'remote.origin.promisor': 'true',
-    'remote.origin.uploadpack': `touch ${path.join(folder, 'hacked')};`,
-  };
-  for (const [name, value] of Object.entries(settings)) git(hostile, 'config', name, value);
-  await resolve({ git: './hostile', tag: 'v2.0.0' }, context);
-  expect(existsSync(path.join(folder, 'hacked'))).toBe(false);
-});
+test.each(['lightweight', 'annotated', 'packed'])(
+  'a %s tag that means what it did is known without git, and one that moved is seen',
+  async (kind) => {
+    const repository = path.join(folder, 'clean');
+    const commit = aRepository(repository, aProject());
+    if (kind === 'lightweight') git(repository, 'tag', '--force', 'v1.0.0', commit);
+    if (kind === 'packed') git(repository, 'pack-refs', '--all');
+    const ask = (more: object = {}) =>
+      resolve({ git: './clean', tag: 'v1.0.0' }, { ...context, environment: uv, ...more });
+    // Fetched, and checked out: the tree answers for the project file.
+    const operator = { git: './clean', tag: 'v1.0.0' };
+    await operatorCode(context, { operator, folder, sources: {} });
+    const found = await ask({ host: { PATH: '/nowhere' } });
+    expect(found).toMatchObject({ ok: true, commit });
+    const moved = aCommit(repository, { more: '1' }, 'v1.0.0');
+    expect(await ask()).toMatchObject({ ok: true, commit: moved });
+  },
+);
 
 test('a missing repository is named', async () => {
   const found = await resolve({ git: './nowhere', tag: 'v1.0.0' }, context);

@@ -10,7 +10,7 @@ import { checkTag, type RepositoryAddress } from './address.ts';
 import { complaint } from './complaint.ts';
 import { type GitContext, git } from './git.ts';
 import { nearest, type SourceMessage, SourceProblem } from './problem.ts';
-import { listRefs } from './refs.ts';
+import { commitKept, keepCommit, tagOfFolder } from './refs.ts';
 
 export interface TagFound {
   readonly commit: string;
@@ -35,11 +35,15 @@ export async function fetchTag(
   checkTag(tag);
   const mirror = mirrorPath(context.cacheDir, address.url);
   if (context.offline === true && !address.local) return knownTag(context, address, tag);
-  const { commit, object } = await askRemote(context, address, tag);
+  const kept = tagIn(mirror, tag);
   // The same tag as before: git need not be asked what it means.
-  if (object === tagIn(mirror, tag)) return { commit };
-  const known = await commitOfTag(context, mirror, tag);
+  const same = kept !== undefined && kept === tagOfFolder(address, tag);
+  const meant = same ? commitKept(mirror, kept) : undefined;
+  if (meant !== undefined) return { commit: meant };
+  const { commit, object } = await askRemote(context, address, tag);
+  const known = object === kept ? commit : await commitOfTag(context, mirror, tag);
   if (known !== commit) await fetch(context, { address, tag, mirror });
+  if (address.local) keepCommit(mirror, { object, commit });
   if (known === undefined || known === commit) return { commit };
   return { commit, movedFrom: known };
 }
@@ -112,7 +116,9 @@ async function askRemote(
   address: RepositoryAddress,
   tag: string,
 ): Promise<Told> {
-  const end = await listRefs(context, address);
+  const end = await git(context, ['ls-remote', '--tags', '--heads', '--', address.url], {
+    address,
+  });
   const repository = address.shown;
   if (end.code !== 0) {
     const why = complaint(end, address);
