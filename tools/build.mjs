@@ -20,6 +20,7 @@ const ENTRIES = {
   library: 'functions/local/library.ts',
   runner: 'functions/runner/main.ts',
 };
+const RUNNER = 'runner';
 /** Each in one file, because images take them by name: the program for queries, and the entry of a container, which is not published. */
 const ALONE = { sql: 'functions/runner/sql/main.ts', job: 'batch-images/main.ts' };
 const UNPUBLISHED = 'job.mjs';
@@ -33,8 +34,9 @@ async function build() {
   );
   if (present.length === 0) return 0;
   const result = joined([
-    // Each by itself: what they have in common would be cut into many small files, and each file costs a start half a millisecond.
-    ...(await Promise.all(present.map((each) => bundle(Object.fromEntries([each]))))),
+    await bundle(Object.fromEntries(present.filter(([name]) => name !== RUNNER))),
+    // By itself: what all have in common would be cut into many small files, and each file costs a start half a millisecond.
+    await bundle(Object.fromEntries(present.filter(([name]) => name === RUNNER))),
     await bundle(ALONE, { splitting: false }),
   ]);
   const files = [...result.outputFiles, ...(await companions(result))];

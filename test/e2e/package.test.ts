@@ -65,8 +65,8 @@ afterAll(() => {
 });
 
 test('the tarball is small, brings nothing along, and holds what is used and nothing else', () => {
-  expect(packed.tarballBytes).toBeLessThan(800_000);
-  expect(packed.unpackedBytes).toBeLessThan(2_800_000);
+  expect(packed.tarballBytes).toBeLessThan(1_200_000);
+  expect(packed.unpackedBytes).toBeLessThan(4_000_000);
   expect(packed.installedPackages).toBe(1);
   const names = execFileSync('tar', ['tzf', packed.tarball], { encoding: 'utf8' })
     .trim()
