@@ -7,6 +7,7 @@ import { FORMAT } from '#schemas/ids.ts';
 import type { AttemptItem, AttemptReport } from '#schemas/run.ts';
 import type { AttemptName } from '#schemas/work-order.ts';
 import { attemptKey, outcomeKey, type RunRef, splitAddress } from './keys.ts';
+import { ringOutcomes } from './ring-outcomes.ts';
 import type { Linked, Service } from './service.ts';
 
 /** Whether the work of a node is done inside the process that walks the run. */
@@ -53,7 +54,7 @@ export async function reportLost(
   } catch (error) {
     if (!(error instanceof Conflict)) throw error;
   }
-  await service.bells.ring(ref);
+  await ringOutcomes(service, ref, [outcomeKey(ref, name.address, name.attempt)]);
 }
 
 export interface DirectOptions {

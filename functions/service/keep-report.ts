@@ -9,6 +9,7 @@ import type { AttemptName } from '#schemas/work-order.ts';
 import { attemptOf, type KeptReport, keepBulk, withoutOutputs } from './bulk.ts';
 import { directItem } from './direct.ts';
 import { attemptKey, outcomeKey, type RunRef, splitAddress } from './keys.ts';
+import { ringOutcomes } from './ring-outcomes.ts';
 import type { Service } from './service.ts';
 
 /** A report, and the job that tells it. */
@@ -36,8 +37,9 @@ export async function takeReport(
   const ours = job === undefined ? { report } : await keepBulk(service, ref, report);
   const kept = await keepReport(service, ref, told, { ...ours, parts }); // b
   if (kept === undefined) return 'ignored';
-  await service.table.putIfAbsent(outcomeOf(service, ref, name, kept)); // c
-  await service.bells.ring(ref); // d to f
+  const outcome = outcomeOf(service, ref, name, kept);
+  await service.table.putIfAbsent(outcome); // c
+  await ringOutcomes(service, ref, [outcome]); // d to f
   return isSame(kept, ours) ? 'told' : 'other';
 }
 

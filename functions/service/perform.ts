@@ -14,10 +14,11 @@ import { takeOver } from './cache.ts';
 import { secretsToldTo } from './dependencies.ts';
 import { isDirect } from './direct.ts';
 import { fenceAttempts, noteStops, type ToldToStop } from './fences.ts';
-import { activeKey, attemptKey, type RunRef, summaryKey } from './keys.ts';
+import { activeKey, attemptKey, outcomeKey, type RunRef, summaryKey } from './keys.ts';
 import { hold, loadRun } from './load-run.ts';
 import { buildOrder, type SharedScopes } from './orders.ts';
 import { addressesOf, getAll } from './outputs.ts';
+import { ringOutcomes } from './ring-outcomes.ts';
 import type { Held, Service } from './service.ts';
 import { startSubRuns, tellParent, tellSubRuns } from './sub-run.ts';
 import { subRunOf } from './sub-run-view.ts';
@@ -213,9 +214,13 @@ export async function stopAttempts(
     known,
   );
   // Every outcome was put before it is rung (H4), and one ring tells of all.
-  if (fences.some(({ told }) => told)) await service.bells.ring(ref);
+  const told = attempts.filter((_, index) => fences[index]?.told === true);
+  if (told.length > 0) {
+    const keys = told.map(({ command, address }) => outcomeKey(ref, address, command.attempt));
+    await ringOutcomes(service, ref, keys);
+  }
   const stops: StopOrder[] = [];
-  const told: ToldToStop[] = [];
+  const asked: ToldToStop[] = [];
   for (const [index, { command, address }] of attempts.entries()) {
     const { job, beats } = fences[index] ?? {};
     const child = subRunOf(job);
@@ -230,9 +235,9 @@ export async function stopAttempts(
       message,
     });
     if (job !== undefined && beats === true)
-      told.push({ address, attempt: command.attempt, job, message });
+      asked.push({ address, attempt: command.attempt, job, message });
   }
-  if (told.length > 0) await noteStops(service, ref, told);
+  if (asked.length > 0) await noteStops(service, ref, asked);
   if (stops.length > 0) await service.jobs.stop(stops);
 }
 

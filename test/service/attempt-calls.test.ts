@@ -8,7 +8,7 @@ import type { AttemptReport, Range } from '#schemas/run.ts';
 import type { Json, Outputs } from '#schemas/values.ts';
 import { answerAttempt } from '#service/attempt-calls.ts';
 import { cancelRun } from '#service/command-run.ts';
-import { attemptKey, outcomeKey, type RunRef } from '#service/keys.ts';
+import { attemptKey, INBOX, outcomeKey, type RunRef, runKey } from '#service/keys.ts';
 import { RunningService } from '#support/running-service.ts';
 
 const STEP = 'steps: [{ command: "true" }]';
@@ -92,6 +92,22 @@ describe('a job', () => {
     expect(await say('claim', {}, { attempt: 2 })).toEqual({
       ...{ granted: false, because: 'nothing is known of such an attempt' },
     });
+  });
+
+  test('that is heard again when the run is over leaves nothing in its inbox', async () => {
+    for (const address of ['first', 'second']) {
+      await say('claim', {}, { address });
+      await say('report', { report: completed({ n: 3 }) }, { address });
+      await here.settle();
+    }
+    expect((await here.report(run)).status).toBe('completed');
+
+    expect(await say('report', { report: completed({ n: 3 }) }, { address: 'second' })).toEqual({
+      taken: true,
+    });
+
+    const inbox = await here.ports.table.query({ pk: runKey(run), prefix: INBOX });
+    expect(inbox.items).toEqual([]);
   });
 
   test('that comes after its run was cancelled gets nothing to do', async () => {

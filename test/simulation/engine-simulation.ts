@@ -208,7 +208,7 @@ class EngineDrive {
     const { ledger, ref, ports, cancelled, work } = this.#world;
     if (work.length > 0) throw new Defect(`work is left: ${work.join(', ')}`);
     const settled = this.#options.wild !== true && !cancelled && !this.#disturbed;
-    await checkFinished({ sketch: this.#sketch, ref, ports, ledger, settled });
+    await checkFinished({ sketch: this.#sketch, ref, ports, ledger, settled, tidy: true });
     await checkDecisions(this.#sketch, { ledger, ports, ref });
   }
 }

@@ -19,6 +19,7 @@ import { directItem } from '#service/direct.ts';
 import {
   activeKey,
   chunkKey,
+  INBOX,
   LOG,
   type RunRef,
   runKey,
@@ -165,6 +166,8 @@ export interface FinishedRun {
   readonly ledger: Ledger;
   /** What it comes to depends on nothing but the script. */
   readonly settled: boolean;
+  /** Nobody died between what he put and the look that follows it. */
+  readonly tidy: boolean;
 }
 
 /** The run has ended as it must, its end was performed, and the log makes the state (S2). */
@@ -178,6 +181,9 @@ export async function checkFinished(finished: FinishedRun): Promise<void> {
   if ((await ports.table.get(activeKey(ref))) !== undefined) {
     throw new Defect('still in the index of active runs');
   }
+  const told = await ports.table.query({ pk: runKey(ref), prefix: `${INBOX}o#` });
+  if (finished.tidy && told.items.length > 0)
+    throw new Defect(`H17: left in the inbox: ${told.items.map(({ sk }) => sk).join(' ')}`);
   await checkLog(finished);
 }
 

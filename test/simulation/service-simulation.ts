@@ -282,7 +282,10 @@ class Drive {
     const left = jobs.filter((job) => job.state !== 'over');
     if (left.length > 0) throw new Defect(`jobs are left: ${JSON.stringify(left)}`);
     const settled = this.#options.wild !== true && !cancelled;
-    await checkFinished({ sketch: this.#sketch, ref, ports, ledger, settled });
+    const { faults } = this.#options;
+    const deaths = ['crashes', 'reporters', 'lostAnswers'] as const;
+    const tidy = deaths.every((each) => this.#left[each] === faults[each]);
+    await checkFinished({ sketch: this.#sketch, ref, ports, ledger, settled, tidy });
     await checkDecisions(this.#sketch, { ledger, ports, ref });
   }
 }
