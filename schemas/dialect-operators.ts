@@ -115,10 +115,10 @@ export const operatorsOperator = z.object({
     description:
       '`uv_project`, `pixi_project`, `conda_project`, `poetry_project` or `host`. May be left out where `env_config` tells.',
   }),
-  env_config: operatorsEnvConfig
-    .nullable()
-    .optional()
-    .meta({ description: 'Details of the environment.' }),
+  env_config: operatorsEnvConfig.nullable().optional().meta({
+    description:
+      'Details of the environment. Without them `pyproject.toml` or `pixi.toml` in the root is meant.',
+  }),
   start_command: z.string().meta({ description: 'One `sh -c` in its code.' }),
   timeout: z
     .number()

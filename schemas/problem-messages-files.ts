@@ -15,6 +15,11 @@ export const FILE_MESSAGES = {
   },
   yaml_syntax: {
     library: 'this is not YAML: {why}',
+    quote: 'a text that begins with {mark} is never closed: its second {mark} is missing',
+    bracket: 'a list or a mapping in brackets is never closed: its "{mark}" is missing',
+    colon: 'the colon behind "{key}" needs a blank after it',
+    indent:
+      'this line is indented by {count} blanks, and what it should belong to is not: keys of one mapping, and the "-" of one list, stand in one column',
     tag: 'the tag "{tag}" is not known; a pipeline needs no tags',
   },
   yaml_tab: {

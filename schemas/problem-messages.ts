@@ -265,6 +265,7 @@ export const PROBLEM_MESSAGES = {
   cycle: {
     self: 'node "{node}" waits for itself: {chain}{because}',
     nodes: 'nodes wait for each other: {chain}{because}',
+    operator: 'operator "{operator}" names itself among its "upstream_dependencies"',
     operators: 'operators wait for each other: {chain}',
     pipelines: '{subject}: the pipelines run each other: {chain}',
   },

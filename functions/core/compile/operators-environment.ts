@@ -54,7 +54,7 @@ function guessed(findings: Findings, config: Place | undefined): string | undefi
     (each) =>
       !told.some((its) => its !== each && ENV_KINDS[each].tells in ENV_KINDS[its].keys.shape),
   );
-  if (kind === undefined) return 'uv_project';
+  if (kind === undefined) return misspelt(config) ?? 'uv_project';
   if (other === undefined) return kind;
   const filling = {
     subject: subjectOf(config),
@@ -62,6 +62,18 @@ function guessed(findings: Findings, config: Place | undefined): string | undefi
     other: ENV_KINDS[other].tells,
   };
   findings.error(message('wrong_value', 'env_kinds', filling), config);
+  return undefined;
+}
+
+/** The kind whose own key is nearest to one that nobody knows. */
+function misspelt({ tree }: Place): Kind | undefined {
+  if (tree.kind !== 'map') return undefined;
+  const telling = KINDS.map((each) => ENV_KINDS[each].tells as string);
+  for (const key of tree.entries.keys()) {
+    const near = ENV_KEYS.includes(key) ? undefined : nearest(key, ENV_KEYS);
+    const at = near === undefined ? -1 : telling.indexOf(near);
+    if (at >= 0) return KINDS[at];
+  }
   return undefined;
 }
 
@@ -190,7 +202,7 @@ function pixiProject(findings: Findings, asked: Asked): Environment | undefined 
   };
 }
 
-const ARCHIVE = /^(?:s3:\/\/[a-z0-9][a-z0-9._-]*\/)?[^\s/][^\s]*$/i;
+const ARCHIVE = /^(?:s3:\/\/[a-z0-9][a-z0-9._-]*\/|(?![a-z][a-z0-9+.-]*:\/\/))[^\s/][^\s]*$/i;
 
 function condaProject(findings: Findings, asked: Asked): Environment | undefined {
   const { map, config, store } = asked;

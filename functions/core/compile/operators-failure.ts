@@ -5,13 +5,17 @@ import { limits } from '#schemas/limits.ts';
 import type { Retry } from '#schemas/plan.ts';
 import { type Findings, subjectOf } from './findings.ts';
 import { listed, nearest } from './nearest.ts';
-import { mapping, number, present, required, shownAt, text, word } from './read.ts';
+import { mapping, number, present, required, shownAt, text, word, wrongType } from './read.ts';
 import type { Place } from './tree.ts';
 
 const RETRY_KEYS = Object.keys(operatorsRetry.shape);
 
 /** Time-outs are tried again too; the interval is a lower bound. */
 export function operatorRetry(findings: Findings, place: Place | undefined): Retry | undefined {
+  if (place?.tree.kind === 'scalar' && typeof place.tree.value === 'number') {
+    wrongType(findings, place, 'a mapping', `{ max_attempts: ${place.tree.value} }`);
+    return undefined;
+  }
   const map = mapping(findings, place, RETRY_KEYS, 'warn');
   if (map === undefined) return undefined;
   const attempts = required(
@@ -23,7 +27,8 @@ export function operatorRetry(findings: Findings, place: Place | undefined): Ret
   const most = limits.retryAttempts;
   const maxAttempts = number(findings, attempts, { from: 1, to: most, whole: true });
   const longest = limits.longestDuration / 1_000;
-  const interval = number(findings, present(map, 'interval'), { from: 0, to: longest }) ?? 1;
+  const interval =
+    number(findings, present(map, 'interval'), { from: 0, to: longest, unit: 'seconds' }) ?? 1;
   const backoff = word(findings, present(map, 'backoff'), ['fixed', 'exponential'] as const);
   if (maxAttempts === undefined) return undefined;
   const delay = Math.round(interval * 1_000);

@@ -14,6 +14,7 @@ import { plainAddress, safeRepository, safeTag } from './safe.ts';
 import { bindingsIn } from './texts.ts';
 import type { Place } from './tree.ts';
 
+const IN_GIB = { unit: 'GiB' } as const;
 const KEYS = Object.keys(operatorsOperator.shape);
 const NEED_KEYS = Object.keys(operatorsNeed.shape);
 
@@ -102,7 +103,7 @@ function gitSource(findings: Findings, map: MapPlace): OperatorSource | undefine
 /** Seconds as they are written here, to milliseconds. */
 function seconds(findings: Findings, place: Place | undefined): number | undefined {
   const most = limits.longestDuration / 1_000;
-  const value = number(findings, place, { from: 0, above: true, to: most });
+  const value = number(findings, place, { from: 0, above: true, to: most, unit: 'seconds' });
   return value === undefined ? undefined : Math.round(value * 1_000);
 }
 
@@ -111,7 +112,8 @@ function need(findings: Findings, place: Place | undefined): Need {
   if (map === undefined) return {};
   const found: Need = {};
   for (const key of ['cpu', 'memory', 'gpu'] as const) {
-    const value = number(findings, present(map, key), { from: 0, whole: key === 'gpu' });
+    const rule = { from: 0, whole: key === 'gpu', ...(key === 'memory' ? IN_GIB : {}) };
+    const value = number(findings, present(map, key), rule);
     if (value !== undefined) found[key] = value;
   }
   return found;

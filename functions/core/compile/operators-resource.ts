@@ -3,8 +3,8 @@ import { message } from '#core/messages.ts';
 import { operatorsResource } from '#schemas/dialect-operators.ts';
 import type { Resources } from '#schemas/plan.ts';
 import { type Findings, subjectOf } from './findings.ts';
-import { type MapPlace, mapping, number } from './read.ts';
-import { isNothing, member, type Place } from './tree.ts';
+import { type MapPlace, mapping, type NumberRule, number, present } from './read.ts';
+import type { Place } from './tree.ts';
 
 const KEYS = Object.keys(operatorsResource.shape);
 const GIB = 1024 ** 3;
@@ -20,8 +20,10 @@ export function resource(findings: Findings, place: Place | undefined): Resource
     const said = message('wrong_value', 'limit_key', { subject: subjectOf(map), resource: key });
     findings.error(said, map, { key: `${key}_limit` });
   }
+  // Of a request that cannot be read there is nothing more to say.
+  const unread = asked.gpu === undefined && present(map, 'gpu_request') !== undefined;
   const [gpu = 0, mostGpu = gpu] = [asked.gpu, most.gpu];
-  if (mostGpu > gpu) {
+  if (mostGpu > gpu && !unread) {
     const filling = { subject: subjectOf(map), most: mostGpu, asked: gpu };
     findings.warn(message('wrong_value', 'limit_gpu', filling), map, { key: 'gpu_limit' });
   }
@@ -35,12 +37,10 @@ interface Amounts {
 }
 
 function amounts(findings: Findings, map: MapPlace, which: 'request' | 'limit'): Amounts {
-  const read = (key: string, whole: boolean): number | undefined => {
-    const place = member(map, `${key}_${which}`);
-    if (place === undefined || isNothing(place.tree)) return undefined;
-    return number(findings, place, { from: 0, whole });
-  };
-  const [cpu, memory, gpu] = [read('cpu', false), read('memory', false), read('gpu', true)];
+  const read = (key: string, rule: Partial<NumberRule> = {}): number | undefined =>
+    number(findings, present(map, `${key}_${which}`), { from: 0, ...rule });
+  const [cpu, memory] = [read('cpu'), read('memory', { unit: 'GiB' })];
+  const gpu = read('gpu', { whole: true });
   // Zero asks for nothing.
   return {
     ...(cpu === undefined || cpu === 0 ? {} : { cpu }),

@@ -1,7 +1,7 @@
 // The dialect of data production lines: operators with environments, nodes that run them. Its names keep the user's spelling
 // as labels; unknown keys are warnings, as the systems it comes from ignore them.
 
-import { hint, message, nearHint, part } from '#core/messages.ts';
+import { message, part } from '#core/messages.ts';
 import { operatorsNode, operatorsPipeline } from '#schemas/dialect-operators.ts';
 import { limits } from '#schemas/limits.ts';
 import type { PlanNode } from '#schemas/plan.ts';
@@ -9,9 +9,10 @@ import { cycles } from './cycles.ts';
 import type { Binding, Draft, Reading } from './draft.ts';
 import { type Findings, subjectOf } from './findings.ts';
 import { freshId } from './ids.ts';
-import { listed, nearest } from './nearest.ts';
+import { listed } from './nearest.ts';
 import { OperatorTable } from './operator.ts';
 import { checkFallbacks, placesOf, startOf } from './operators-failure.ts';
+import { Names, SAID } from './operators-names.ts';
 import { type Line, type OperatorRead, operator } from './operators-operator.ts';
 import { resource } from './operators-resource.ts';
 import { settings, storeOf } from './operators-settings.ts';
@@ -34,8 +35,8 @@ export function operatorsDialect(findings: Findings, root: Place): Reading | und
   const around = settings(findings, map);
   const table = new OperatorTable();
   const store = storeOf(map);
-  const operators = readOperators(findings, map, { table, store });
-  const named = new Names(findings, operators);
+  const { operators, nameless } = readOperators(findings, map, { table, store });
+  const named = new Names(findings, operators, nameless);
   const nodes = readNodes(findings, map, named);
   checkUse(findings, named, nodes);
   checkUpstream(findings, named);
@@ -55,22 +56,26 @@ export function operatorsDialect(findings: Findings, root: Place): Reading | und
   };
 }
 
-function readOperators(
-  findings: Findings,
-  map: MapPlace,
-  line: Line,
-): ReadonlyMap<string, OperatorRead> {
+interface OperatorsRead {
+  readonly operators: ReadonlyMap<string, OperatorRead>;
+  /** Whether there are some whose id could not be read. */
+  readonly nameless: boolean;
+}
+
+function readOperators(findings: Findings, map: MapPlace, line: Line): OperatorsRead {
   const found = new Map<string, OperatorRead>();
+  let nameless = false;
   for (const place of list(findings, required(findings, map, 'operators', 'a list of operators')) ??
     []) {
     const read = operator(findings, place, line);
+    nameless ||= read === undefined;
     if (read === undefined) continue;
     if (found.has(read.spelling)) {
       const key = member(place, 'operator_id') ?? place;
       findings.error(message('duplicate_id', 'operator', { id: read.spelling }), key);
     } else found.set(read.spelling, read);
   }
-  return found;
+  return { operators: found, nameless };
 }
 
 interface NodeRead {
@@ -143,45 +148,6 @@ function checkNeeds(findings: Findings, { spelling: node, runs, resources }: Nod
   }
 }
 
-/** The operators by how they are spelled. */
-class Names {
-  readonly operators: ReadonlyMap<string, OperatorRead>;
-  readonly #findings: Findings;
-  readonly #said = new Map<string, number>();
-  /** Operators that misspelt names were taken for. */
-  readonly meant = new Set<string>();
-
-  constructor(findings: Findings, operators: ReadonlyMap<string, OperatorRead>) {
-    this.#findings = findings;
-    this.operators = operators;
-  }
-
-  /** The operator that a text names. A name that nobody has is said of the first two places that name it. */
-  known(place: Place): OperatorRead | undefined {
-    const { operators } = this;
-    const name = text(this.#findings, place);
-    const found = name === undefined ? undefined : operators.get(name);
-    if (name === undefined || found !== undefined) return found;
-    // Where there are no operators that is what is wrong.
-    if (operators.size === 0) return undefined;
-    const times = this.#said.get(name) ?? 0;
-    this.#said.set(name, times + 1);
-    if (times >= SAID) return undefined;
-    const near = nearest(name, operators.keys());
-    if (near !== undefined) this.meant.add(near);
-    const said = message('unknown_operator', 'names', {
-      subject: subjectOf(place),
-      name,
-      hint: nearHint(near, () => hint('has', { known: listed([...operators.keys()]) })),
-    });
-    this.#findings.error(said, place, { suggestion: near });
-    return undefined;
-  }
-}
-
-/** Places of one mistake that are told. */
-const SAID = 2;
-
 function homesOf(nodes: readonly NodeRead[]): ReadonlyMap<string, string> {
   return new Map(
     nodes.flatMap(({ spelling, runs }) =>
@@ -239,7 +205,11 @@ function checkUpstream(findings: Findings, named: Names): void {
     const chain = cycle.map((at) => all[at]?.spelling ?? '').join(' → ');
     const [first = 0, next = 0] = cycle;
     const place = all[first]?.upstream.find(({ name }) => index.get(name) === next)?.place;
-    findings.error(message('cycle', 'operators', { chain }), place);
+    const said =
+      first === next
+        ? message('cycle', 'operator', { operator: all[first]?.spelling ?? '' })
+        : message('cycle', 'operators', { chain });
+    findings.error(said, place);
   }
 }
 

@@ -17,7 +17,7 @@ import { limits } from '#schemas/limits.ts';
 import type { Findings } from './findings.ts';
 import { shown } from './nearest.ts';
 import { readPlainYaml } from './plain-yaml.ts';
-import { slipAtBang, slipAtBraces, slipAtError } from './slips.ts';
+import { slipAtBang, slipAtBraces, slipAtError, slipOfLayout } from './slips.ts';
 import { type Entry, FORBIDDEN_KEYS, kindOf, type Style, type Tree } from './tree.ts';
 
 const STYLES: Readonly<Record<string, Style>> = {
@@ -83,7 +83,7 @@ function reportError(findings: Findings, error: YAMLError): boolean {
   if (error.code === 'TAB_AS_INDENT') {
     findings.error(message('yaml_tab', 'indent'), undefined, {
       at,
-      suggestion: findings.lineText(findings.position(at).line).replaceAll('\t', '  '),
+      suggestion: findings.lineText(findings.position(at).line).trim(),
     });
     return false;
   }
@@ -94,8 +94,10 @@ function reportError(findings: Findings, error: YAMLError): boolean {
   if (slipAtError(findings, at)) return true;
   // Whoever has lost their way takes offence at each word that follows: one slip, told once.
   if (findings.failed) return false;
+  const slip = slipOfLayout(findings, error.message, at);
   const why = shown(error.message, 200);
-  findings.error(message('yaml_syntax', 'library', { why }), undefined, { at });
+  const { said, ...place } = slip ?? { said: message('yaml_syntax', 'library', { why }), at };
+  findings.error(said, undefined, place);
   return false;
 }
 

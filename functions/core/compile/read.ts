@@ -108,8 +108,12 @@ export function present(map: Place, key: string): Place | undefined {
 
 export function list(findings: Findings, place: Place | undefined): readonly Place[] | undefined {
   if (silent(place)) return undefined;
-  if (place.tree.kind === 'list') return items(place);
-  wrongType(findings, place, 'a list');
+  const { tree } = place;
+  if (tree.kind === 'list') return items(place);
+  const isText = tree.kind === 'scalar' && typeof tree.value === 'string';
+  const words = isText && tree.pieces === undefined ? tree.value.match(/[^\s,]+/g) : null;
+  const quoted = words?.map((each) => JSON.stringify(each)).join(', ');
+  wrongType(findings, place, 'a list', quoted && `[${quoted}]`);
   return undefined;
 }
 
@@ -168,6 +172,8 @@ export interface NumberRule {
   readonly whole?: boolean;
   /** In place of `from`: greater than it. */
   readonly above?: boolean;
+  /** What is counted, where the key does not tell. */
+  readonly unit?: 'seconds' | 'GiB';
 }
 
 export function number(
@@ -181,9 +187,10 @@ export function number(
   const low = rule.above === true ? ` greater than ${rule.from}` : ` of at least ${rule.from}`;
   const high = rule.to === undefined ? '' : `, at most ${rule.to}`;
   // What any number that can be counted with meets nobody need be told.
-  const wanted = `${kind}${rule.from === Number.MIN_SAFE_INTEGER ? '' : low}${rule.to === Number.MAX_SAFE_INTEGER ? '' : high}`;
+  const bounds = `${rule.from === Number.MIN_SAFE_INTEGER ? '' : low}${rule.to === Number.MAX_SAFE_INTEGER ? '' : high}`;
+  const wanted = `${kind}${bounds}${rule.unit === undefined ? '' : `, in ${rule.unit}`}`;
   if (typeof value !== 'number') {
-    wrongType(findings, place, wanted);
+    wrongType(findings, place, wanted, counted(value, rule));
     return undefined;
   }
   const fits =
@@ -191,6 +198,18 @@ export function number(
     value <= (rule.to ?? Number.MAX_SAFE_INTEGER) &&
     (rule.whole !== true || Number.isInteger(value));
   return fits ? value : wrongValue(findings, place, wanted);
+}
+
+/** `30m` in seconds, `8GB` and `512M` in GiB. */
+function counted(value: unknown, { unit }: NumberRule): string | undefined {
+  if (typeof value !== 'string') return undefined;
+  if (unit === 'seconds') {
+    const parsed = parseDuration(value.replaceAll(' ', ''));
+    return parsed.ok ? `${parsed.value / 1_000}` : undefined;
+  }
+  const [, amount, letter = ''] = /^(\d+(?:\.\d+)?) ?([GM])i?B?$/i.exec(value) ?? [];
+  if (unit !== 'GiB' || amount === undefined) return undefined;
+  return `${letter.toUpperCase() === 'G' ? Number(amount) : Number(amount) / 1024}`;
 }
 
 /** Milliseconds. */

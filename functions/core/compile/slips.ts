@@ -1,5 +1,6 @@
-// The three slips everyone makes with expressions in YAML. Each is a problem of its own, with the corrected line.
-import { message } from '#core/messages.ts';
+// The slips everyone makes in YAML: three with expressions, each a problem of its own with the corrected line, and those of layout, which the
+// library tells in words of its grammar.
+import { type Message, message } from '#core/messages.ts';
 import type { Findings } from './findings.ts';
 import { shown } from './nearest.ts';
 
@@ -64,6 +65,39 @@ function slipInLine(findings: Findings, line: number): boolean {
     suggestion: corrected(text, from, rest.trimEnd()),
   });
   return true;
+}
+
+interface LayoutSlip {
+  readonly said: Message<'yaml_syntax'>;
+  readonly at: number;
+  readonly suggestion?: string;
+}
+
+/** What the library's sentence means to who wrote the file; undefined where it is no slip of layout. */
+export function slipOfLayout(findings: Findings, why: string, at: number): LayoutSlip | undefined {
+  const { line } = findings.position(at);
+  const mark = /^Missing closing (["'])quote/.exec(why)?.[1];
+  if (mark !== undefined) return { said: message('yaml_syntax', 'quote', { mark }), at };
+  const bracket = /end with a ([\]}])$/.exec(why)?.[1];
+  if (bracket !== undefined)
+    return { said: message('yaml_syntax', 'bracket', { mark: bracket }), at };
+  if (/^Implicit /.test(why)) {
+    const [, blanks = '', key, value] =
+      /^( *(?:- +)*)([\w-]+):([^\s:].*)$/.exec(findings.lineText(line)) ?? [];
+    if (key === undefined || value === undefined) return undefined;
+    const said = message('yaml_syntax', 'colon', { key: shown(key) });
+    return {
+      said,
+      at: findings.startOf(line) + blanks.length + key.length,
+      suggestion: `${key}: ${value}`,
+    };
+  }
+  // Of a line that stands too far right the library complains in the one before.
+  const deeper = why.startsWith('Nested mappings') ? 1 : 0;
+  if (deeper === 0 && !/same column|without - indicator/.test(why)) return undefined;
+  const count = /^ */.exec(findings.lineText(line + deeper))?.[0].length ?? 0;
+  const start = findings.startOf(line + deeper) + count;
+  return { said: message('yaml_syntax', 'indent', { count }), at: start };
 }
 
 /** The value from `{{` on: to the end of the line in a block, to the last `}}` that belongs to it inside brackets. */

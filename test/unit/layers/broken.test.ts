@@ -51,7 +51,6 @@ const BROKEN: Readonly<Record<string, Told>> = {
     subject: 'operator 1',
     found: 'has no "operator_id"',
     wanted: 'an id of the operator',
-    more: 2,
   },
   '05-operator-without-repository.yaml': {
     code: 'missing_key',
