@@ -66,9 +66,9 @@ export class Bench {
     }
     // The last tick still answers its machine, and the last events are taken in.
     await pause(1_500);
-    if (this.jobs.failures.length > 0) throw new Error(this.jobs.failures.join('\n'));
+    if (this.jobs.failures.length > 0) throw new TypeError(this.jobs.failures.join('\n'));
     if (new Set(this.jobs.claimed).size !== this.jobs.claimed.length)
-      throw new Error('an attempt was worked on twice');
+      throw new TypeError('an attempt was worked on twice');
   }
 }
 

@@ -2,7 +2,7 @@
 import { PREFIX } from '#core/layers/overrides.ts';
 import type { AttemptDesk } from '#ports/jobs.ts';
 import { limits } from '#schemas/limits.ts';
-import type { RunStart } from '#schemas/run.ts';
+import type { RunStart } from '#schemas/run-start.ts';
 import type { AttemptName } from '#schemas/work-order.ts';
 import type { DecodedByPlan, StartRequest } from '#service/control.ts';
 import { refOf } from '#service/desk.ts';

@@ -7,7 +7,7 @@ import { readDataDirectory } from '#embedded/data-directory.ts';
 import { createSecrets } from '#embedded/secrets.ts';
 import type { Plan } from '#schemas/plan.ts';
 import type { Problem } from '#schemas/problems.ts';
-import type { RunStart } from '#schemas/run.ts';
+import type { RunStart } from '#schemas/run-start.ts';
 import type { Json } from '#schemas/values.ts';
 import type { WorkDir } from '#schemas/work-dir.ts';
 import type { RunRequest } from '#service/control.ts';

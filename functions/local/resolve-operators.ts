@@ -7,7 +7,7 @@ import type { SourceMessage } from '#runner/code/problem.ts';
 import { type Resolved, resolve } from '#runner/code/resolve.ts';
 import type { Environment, OperatorSource } from '#schemas/plan.ts';
 import type { Problem } from '#schemas/problems.ts';
-import type { RunStart } from '#schemas/run.ts';
+import type { RunStart } from '#schemas/run-start.ts';
 import type { FilePlan } from './run-plans.ts';
 import { cacheDirectory, hostEnvironment } from './settings.ts';
 

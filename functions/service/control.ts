@@ -7,7 +7,8 @@ import type {
   RunReport,
   RunSummary,
 } from '#schemas/report.ts';
-import type { RunStart, RunStatus } from '#schemas/run.ts';
+import type { RunStatus } from '#schemas/run.ts';
+import type { RunStart } from '#schemas/run-start.ts';
 import type { LogLine } from '#schemas/runner-protocol.ts';
 import type { FileValue, Json } from '#schemas/values.ts';
 import type { WorkDir } from '#schemas/work-dir.ts';

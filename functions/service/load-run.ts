@@ -6,7 +6,8 @@ import type { State } from '#core/walk/state.ts';
 import { Defect, NotFound } from '#errors/families.ts';
 import type { Item } from '#ports/table.ts';
 import { plan as planSchema } from '#schemas/plan.ts';
-import { type Command, command as commandSchema, type RunStart, runStart } from '#schemas/run.ts';
+import { type Command, command as commandSchema } from '#schemas/run.ts';
+import { type RunStart, runStart } from '#schemas/run-start.ts';
 import type { Json } from '#schemas/values.ts';
 import { CHUNK, headKey, planObject, type RunRef, runKey, startKey } from './keys.ts';
 import {

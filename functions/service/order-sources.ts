@@ -2,7 +2,8 @@
 // what was found when an operator was prepared.
 import { limits } from '#schemas/limits.ts';
 import type { OperatorSource, PlanNode } from '#schemas/plan.ts';
-import type { AttemptReport, RunStart } from '#schemas/run.ts';
+import type { AttemptReport } from '#schemas/run.ts';
+import type { RunStart } from '#schemas/run-start.ts';
 import { attemptOf } from './bulk.ts';
 import { attemptKey } from './keys.ts';
 import type { Held, RunMemory } from './service.ts';

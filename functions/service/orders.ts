@@ -9,7 +9,7 @@ import { Defect } from '#errors/families.ts';
 import { FORMAT } from '#schemas/ids.ts';
 import { limits } from '#schemas/limits.ts';
 import type { Plan, PlanNode } from '#schemas/plan.ts';
-import type { RunStart } from '#schemas/run.ts';
+import type { RunStart } from '#schemas/run-start.ts';
 import { type Json, type Outputs, refValue } from '#schemas/values.ts';
 import type { OrderScope, WorkOrder } from '#schemas/work-order.ts';
 import { bindingsOf } from './dependencies.ts';

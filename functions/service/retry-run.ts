@@ -4,7 +4,7 @@ import { nodeView } from '#core/walk/view.ts';
 import { NotFound, Rejected } from '#errors/families.ts';
 import { limits } from '#schemas/limits.ts';
 import type { Plan } from '#schemas/plan.ts';
-import type { StepSeed } from '#schemas/run.ts';
+import type { StepSeed } from '#schemas/run-start.ts';
 import type { Json } from '#schemas/values.ts';
 import { wholeAttempt } from './bulk.ts';
 import { dependenciesOf } from './dependencies.ts';

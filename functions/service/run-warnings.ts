@@ -2,7 +2,8 @@
 // its environments. No facts: nothing can wait for them. Where they stand in the stream of events follows from facts.
 import { limits } from '#schemas/limits.ts';
 import type { EventLine } from '#schemas/report.ts';
-import type { Fact, RunStart } from '#schemas/run.ts';
+import type { Fact } from '#schemas/run.ts';
+import type { RunStart } from '#schemas/run-start.ts';
 import { attemptOf } from './bulk.ts';
 import { attemptKey, type RunRef } from './keys.ts';
 import { hold } from './load-run.ts';

@@ -8,7 +8,7 @@ import type { Write } from '#ports/table.ts';
 import { FORMAT } from '#schemas/ids.ts';
 import { limits } from '#schemas/limits.ts';
 import { type Plan, plan as planSchema } from '#schemas/plan.ts';
-import type { RunStart, StepSeed } from '#schemas/run.ts';
+import type { RunStart, StepSeed } from '#schemas/run-start.ts';
 import type { Json } from '#schemas/values.ts';
 import { newBell } from './bell.ts';
 import type { RunRequest } from './control.ts';

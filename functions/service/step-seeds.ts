@@ -1,7 +1,8 @@
 // Operators of a node that a retry takes over, although their node is done again: each has its own copy of its code and hands over what it
 // gives, so one that completed need not run again because another failed. Steps of other dialects share a folder, and begin anew together.
 import type { Plan, PlanNode } from '#schemas/plan.ts';
-import type { AttemptItem, StepReport, StepSeed } from '#schemas/run.ts';
+import type { AttemptItem, StepReport } from '#schemas/run.ts';
+import type { StepSeed } from '#schemas/run-start.ts';
 import type { WorkOrder } from '#schemas/work-order.ts';
 import { attemptOf, wholeAttempt } from './bulk.ts';
 import { dependenciesOf } from './dependencies.ts';

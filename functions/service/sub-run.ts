@@ -14,9 +14,9 @@ import {
   type AttemptResult,
   fact as factSchema,
   type RunEnd,
-  type RunStart,
   type WalkEvent,
 } from '#schemas/run.ts';
+import type { RunStart } from '#schemas/run-start.ts';
 import type { Json } from '#schemas/values.ts';
 import {
   addressOf,

@@ -1,7 +1,8 @@
 // Drives runs inside runs to their end through crashes, zombies and lost answers, and asks what must hold between parent and child.
 import { view } from '#core/walk/view.ts';
 import { Defect } from '#errors/families.ts';
-import { type Fact, fact as factSchema, type RunStart } from '#schemas/run.ts';
+import { type Fact, fact as factSchema } from '#schemas/run.ts';
+import type { RunStart } from '#schemas/run-start.ts';
 import { tableBells } from '#service/bell.ts';
 import { attemptOf } from '#service/bulk.ts';
 import { cancelRun, pauseRun, resumeRun } from '#service/command-run.ts';

@@ -8,7 +8,8 @@ import { initialState } from '#core/walk/state.ts';
 import { openTable } from '#embedded/table.ts';
 import { limits } from '#schemas/limits.ts';
 import { type Plan, type PlanNode, plan as planSchema } from '#schemas/plan.ts';
-import { type Fact, fact, type RunStart, runStart } from '#schemas/run.ts';
+import { type Fact, fact } from '#schemas/run.ts';
+import { type RunStart, runStart } from '#schemas/run-start.ts';
 import { planObject } from '#service/keys.ts';
 import { SECRET } from './crash-kinds.ts';
 
