@@ -68,6 +68,8 @@ export const cloudLimits = {
   archiveTries: 5,
   /** Names that are looked at, over all links of such an archive, to see where they lead. */
   archiveLinkSteps: 20_000_000,
+  /** Bytes of such an archive that may be on their way to the disk. */
+  archiveWriteAhead: 16 * MIB,
   /** Bytes (JSON) of an order that travels with its job; a larger one is an object. */
   orderInlineBytes: 4 * KIB,
   /** Milliseconds a job may take when its node says nothing else, and milliseconds it may wait for a machine. */

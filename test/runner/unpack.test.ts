@@ -1,5 +1,5 @@
 // Archives that others made: what is in them lands in its folder or nowhere.
-import { createHash } from 'node:crypto';
+import { createHash, randomBytes } from 'node:crypto';
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs';
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
@@ -92,6 +92,28 @@ test('links may lead through others, and round in a circle; sources keep their t
   expect(readFileSync(path.join(target, 'lib/z.so'), 'utf8')).toBe('library');
   expect(readFileSync(path.join(target, 'lib/again'), 'utf8')).toBe('library');
   expect(statSync(path.join(target, 'lib/z.so')).mtime).toEqual(mtime);
+});
+
+/** Larger than what is written at once, and not to be packed. */
+const noise = randomBytes(3_000_000).toString('hex');
+
+test('large files, which are written beside what follows, are whole', async () => {
+  const mtime = new Date('2024-05-06T07:08:09Z');
+  const large = (name: string): Entry => ({ ...file(name, `${noise}${name}`), mtime });
+  await taken(packed(large('a'), file('b', 'small'), large('c'), large('a')));
+  expect(readFileSync(path.join(target, 'a'), 'utf8')).toBe(`${noise}a`);
+  expect(readFileSync(path.join(target, 'b'), 'utf8')).toBe('small');
+  expect(readFileSync(path.join(target, 'c'), 'utf8')).toBe(`${noise}c`);
+  expect(statSync(path.join(target, 'c')).mtime).toEqual(mtime);
+});
+
+test('what is refused while a large file is written leaves nothing open', async () => {
+  const open = () => readdirSync('/proc/self/fd').length;
+  const before = open();
+  await expect(taken(packed(file('a', noise), link('b', '/etc')))).rejects.toThrow(/refused: b/);
+  const cut = packed(file('a', noise)).subarray(0, 2_000_000);
+  await expect(taken(cut)).rejects.toThrow(/cut short/);
+  expect(open()).toBe(before);
 });
 
 test('of two entries of one name the later one counts, also where the first is a link', async () => {

@@ -1,5 +1,6 @@
 // Writes the entries of a tar into a fresh folder, which nobody else knows yet: what is there this writer made, and so it knows of each folder
-// that it is one and no link. Each entry is whole before the next is looked at. What would lie, lead or work outside of the folder is refused.
+// that it is one and no link. What would lie, lead or work outside of the folder is refused. Large files are written beside what comes next, to
+// what was opened for them; everything else is there before the next entry is looked at.
 import {
   closeSync,
   futimesSync,
@@ -8,8 +9,10 @@ import {
   openSync,
   symlinkSync,
   unlinkSync,
+  write,
   writeSync,
 } from 'node:fs';
+import { promisify } from 'node:util';
 import type { ReadEntry } from 'tar';
 import { limits } from '#schemas/limits.ts';
 import { EnvironmentFailed } from './failed.ts';
@@ -24,6 +27,8 @@ const SPARSE = /(?:^|\/)GNUSparseFile\.\d+\//;
 const SET_ID = 0o6000;
 const PERMISSIONS = 0o777;
 const OWN = 0o700;
+/** Bytes of a piece that is worth another thread. */
+const LATE = 64 * 1024;
 /** As many as Linux follows. */
 const HOPS = 40;
 
@@ -32,9 +37,13 @@ export class EntryWriter {
   readonly #folders = new Set(['']);
   /** Where each symbolic link leads, as it is written. */
   readonly #links = new Map<string, string>();
+  readonly #open = new Set<number>();
+  /** Files that are written beside what comes next. */
+  readonly #late = new Set<Promise<void>>();
+  #lateBytes = 0;
+  #failure: unknown;
   #bytes = 0;
   #entries = 0;
-  #open: number | undefined;
 
   constructor(root: string) {
     this.#root = root;
@@ -55,19 +64,32 @@ export class EntryWriter {
     entry.resume();
   }
 
-  /** When all is there: links may lead through others that came later. */
-  checkLinks(): void {
+  /** When no more is on its way to the disk than may be. Throws what went wrong there. */
+  async room(most: number = limits.archiveWriteAhead): Promise<void> {
+    while (this.#lateBytes > most || (most === 0 && this.#late.size > 0))
+      await Promise.race(this.#late);
+    if (this.#failure !== undefined) throw this.#failure;
+  }
+
+  /** When all is there. Throws Refused: links may lead through others that came later. */
+  async end(): Promise<void> {
+    await this.room(0);
+    this.#checkLinks();
+  }
+
+  /** Nothing is written any more when it resolves; what a refused archive has left open is closed. Never rejects. */
+  async close(): Promise<void> {
+    await Promise.all(this.#late);
+    for (const file of this.#open) closeSync(file);
+    this.#open.clear();
+  }
+
+  #checkLinks(): void {
     const left = { steps: limits.archiveLinkSteps };
     for (const [name, target] of this.#links) {
       if (this.#leadsOut(name, left))
         throw new Refused(`${name}: a link that leads out of the archive, to ${target}`);
     }
-  }
-
-  /** What a refused archive has left open. */
-  close(): void {
-    if (this.#open !== undefined) closeSync(this.#open);
-    this.#open = undefined;
   }
 
   #count({ path, type, mode = 0, size }: ReadEntry): void {
@@ -100,15 +122,38 @@ export class EntryWriter {
       // Exclusively: never what is there, and never through a link.
       openSync(this.#at(name), 'wx', (entry.mode ?? 0o666) & PERMISSIONS),
     );
-    this.#open = file;
+    this.#open.add(file);
+    let late: Promise<void> | undefined;
     entry.on('data', (chunk: Buffer) => {
-      for (let at = 0; at < chunk.length; ) at += writeSync(file, chunk, at);
+      if (late === undefined && chunk.length < LATE) writeAtOnce(file, chunk);
+      else late = this.#later(chunk.length, writeAfter(late, file, chunk));
     });
     entry.on('end', () => {
-      // What Python compiled counts only beside a source of that time.
-      if (entry.mtime !== undefined) futimesSync(file, entry.mtime, entry.mtime);
-      this.close();
+      const done = (): void => this.#done(file, entry.mtime);
+      if (late === undefined) done();
+      else this.#later(0, late.then(done));
     });
+  }
+
+  #done(file: number, mtime: Date | undefined): void {
+    // What Python compiled counts only beside a source of that time.
+    if (mtime !== undefined) futimesSync(file, mtime, mtime);
+    this.#open.delete(file);
+    closeSync(file);
+  }
+
+  #later(bytes: number, work: Promise<void>): Promise<void> {
+    this.#lateBytes += bytes;
+    const ended = work
+      .catch((error: unknown) => {
+        this.#failure ??= error;
+      })
+      .then(() => {
+        this.#lateBytes -= bytes;
+        this.#late.delete(ended);
+      });
+    this.#late.add(ended);
+    return work;
   }
 
   #symbolicLink(name: string, target: string): void {
@@ -168,6 +213,22 @@ export class EntryWriter {
   #at(name: string): string {
     return `${this.#root}/${name}`;
   }
+}
+
+function writeAtOnce(file: number, chunk: Buffer): void {
+  for (let at = 0; at < chunk.length; ) at += writeSync(file, chunk, at);
+}
+
+const written = promisify(write);
+
+async function writeAfter(
+  before: Promise<void> | undefined,
+  file: number,
+  chunk: Buffer,
+): Promise<void> {
+  await before;
+  for (let at = 0; at < chunk.length; )
+    at += (await written(file, chunk, at, chunk.length - at, null)).bytesWritten;
 }
 
 /** A path of the archive as names of folders with one slash between, and nothing else. Throws Refused for one that leads elsewhere. */

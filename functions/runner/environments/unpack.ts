@@ -42,7 +42,7 @@ export async function unpack(
     const what = isOurs(error) ? 'could not be unpacked' : 'is refused';
     throw new EnvironmentFailed(`the archive ${name} ${what}: ${reasonOf(error)}`);
   } finally {
-    entries.close();
+    await entries.close();
   }
   // Node reads the first frame of several and drops the rest without a word.
   if (zstd.bytesWritten !== size)
@@ -159,8 +159,9 @@ async function write(tar: AsyncIterable<Uint8Array>, entries: EntryWriter): Prom
       throw new Refused(`it unpacks to more than ${limits.archiveBytes} bytes`);
     // What follows the end the parser would keep, unread.
     if (!ended) parser.write(Buffer.from(chunk.buffer, chunk.byteOffset, chunk.length));
+    await entries.room();
   }
   parser.end();
   if (!ended) throw new Refused('it is cut short: the mark at the end is missing');
-  entries.checkLinks();
+  await entries.end();
 }
