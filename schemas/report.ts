@@ -118,6 +118,8 @@ export const runReport = z.strictObject({
   event: z.literal('run.report'),
   status: runStatus,
   pipeline: z.string(),
+  /** What the pipeline is called for people, where it says that. */
+  name: z.string().optional(),
   reason: reason.optional(),
   message: z.string().optional(),
   startedAt: z.iso.datetime(),

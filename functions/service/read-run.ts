@@ -83,6 +83,7 @@ async function headline(
   facts: readonly Fact[],
 ): Promise<Omit<RunReport, 'inputs' | 'nodes' | 'operators' | 'environments' | 'sources'>> {
   const { service, ref, memory, state } = sources;
+  const { name } = memory.linked.plan;
   const seen = view(memory.linked.graph, state);
   const bell = seen.end === undefined ? await service.bells.read(ref) : undefined;
   const end = facts.findLast((fact) => fact.fact === 'run.ended');
@@ -94,6 +95,7 @@ async function headline(
     event: 'run.report',
     status: seen.end ?? askedStatus(seen.status, bell),
     pipeline: memory.start.pipeline,
+    ...(name === undefined ? {} : { name }),
     ...(end?.reason === undefined ? {} : { reason: end.reason }),
     ...(end?.message === undefined ? {} : { message: end.message }),
     ...halted,

@@ -14,7 +14,7 @@ import { timelineSection } from './timeline.ts';
 /** The whole page. Bounded, whatever the size of the run: see `limits.report…`. */
 export function renderPage(data: PageData): string {
   const { report } = data;
-  const title = `${report.pipeline} ${report.status.replace('_', ' ')} · ${report.run}`;
+  const title = `${report.name ?? report.pipeline} ${report.status.replace('_', ' ')} · ${report.run}`;
   const page = markup`<!doctype html>
 <html lang="en">
 <head>
@@ -47,6 +47,7 @@ function headSection({ report, now, place }: PageData): Markup {
   const nodes = tally(Object.values(report.nodes).map(({ status }) => status));
   const why = [report.reason, report.message].filter((part) => part !== undefined).join(': ');
   const rows: readonly (readonly [string, string | undefined])[] = [
+    ['Pipeline', report.name && report.pipeline],
     ['Run', report.run],
     ['Began', dayAndClock(Date.parse(report.startedAt))],
     ['Ended', report.endedAt === undefined ? undefined : dayAndClock(end)],
@@ -58,7 +59,7 @@ function headSection({ report, now, place }: PageData): Markup {
   ];
   const inputs = Object.entries(report.inputs);
   return markup`<header>
-<h1><bdi>${report.pipeline}</bdi> ${statusMark(report.status)}</h1>
+<h1><bdi>${report.name ?? report.pipeline}</bdi> ${statusMark(report.status)}</h1>
 <dl>${rows.map(([name, value]) => (value === undefined ? undefined : markup`<dt>${name}</dt><dd>${value}</dd>`))}</dl>
 ${inputs.length === 0 ? undefined : markup`<h2>Inputs</h2><dl>${inputs.map(([name, value]) => markup`<dt><bdi>${name}</bdi></dt><dd>${shownValue(value, place)}</dd>`)}</dl>`}
 </header>`;

@@ -57,6 +57,7 @@ function operatorNotes(operator: OperatorReport): Markup {
   const { environment, buildSeconds, queueSeconds, status, message, reason } = operator;
   const said = message ?? reason;
   const parts = [
+    status === 'completed' || said === undefined ? undefined : shorten(said, SAID),
     operator.attempts > 1 ? `${operator.attempts} attempts` : undefined,
     queueSeconds >= 0.1 ? `waited ${spell(queueSeconds * 1_000)}` : undefined,
     environment === undefined
@@ -65,7 +66,6 @@ function operatorNotes(operator: OperatorReport): Markup {
         ? `environment built in ${spell(buildSeconds * 1_000)}`
         : 'environment reused',
     operator.commit === undefined ? undefined : `commit ${operator.commit.slice(0, 12)}`,
-    status === 'completed' || said === undefined ? undefined : shorten(said, SAID),
   ];
   return joinNotes(parts);
 }

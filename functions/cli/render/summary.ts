@@ -5,7 +5,7 @@ import { mark, statusWord } from './marks.ts';
 import { operatorLines } from './operators.ts';
 import type { Palette } from './palette.ts';
 import { columnsOf, padded } from './width.ts';
-import { filePath, plain, showValue, spell } from './words.ts';
+import { filePath, plain, shorten, showValue, spell } from './words.ts';
 
 export interface SummaryOptions {
   readonly paint: Palette;
@@ -19,6 +19,8 @@ export interface SummaryOptions {
 
 /** Lines of values that are no files; files are all shown. */
 const VALUES = 20;
+/** Columns of what a pipeline is called. */
+const CALLED = 60;
 
 export function renderSummary(report: RunReport, options: SummaryOptions): string {
   const lines = [
@@ -36,7 +38,14 @@ function headline(report: RunReport, paint: Palette): string {
   // A node that failed says so itself, below.
   const said = report.message === undefined || failedNodes(report).length > 0;
   const why = said ? '' : `: ${plain(report.message ?? '')}`;
-  return `${mark(report.status, paint)} ${report.pipeline} ${paint.dim(report.run)} ${statusWord(report.status, paint)} in ${took}${why}`;
+  return `${mark(report.status, paint)} ${calledOf(report)} ${paint.dim(report.run)} ${statusWord(report.status, paint)} in ${took}${why}`;
+}
+
+/** The id, and what it is called for people. */
+export function calledOf({ pipeline, name }: RunReport): string {
+  return name === undefined || name === pipeline
+    ? pipeline
+    : `${pipeline} (${shorten(plain(name), CALLED)})`;
 }
 
 /** Nodes that went wrong themselves, not those that were skipped because of them. */

@@ -5,6 +5,7 @@ import { type Operator, operatorsByNode } from '../operators-by-node.ts';
 import { waitingIn } from '../waiting-approvals.ts';
 import { colourOf, mark, statusWord } from './marks.ts';
 import type { Palette } from './palette.ts';
+import { calledOf } from './summary.ts';
 import { columnsOf, padded } from './width.ts';
 import { shorten, spell } from './words.ts';
 
@@ -120,7 +121,7 @@ function headline(report: RunReport, frame: Frame): string {
   const done = Object.values(report.nodes).filter(({ endedAt }) => endedAt !== undefined).length;
   const all = Object.keys(report.nodes).length;
   const counted = report.endedAt === undefined ? `  ${done} of ${all} nodes` : '';
-  return `${mark(report.status, paint)} ${paint.bold(report.pipeline)} ${paint.dim(report.run)}  ${statusWord(report.status, paint)}  ${took}${paint.dim(counted)}`;
+  return `${mark(report.status, paint)} ${paint.bold(calledOf(report))} ${paint.dim(report.run)}  ${statusWord(report.status, paint)}  ${took}${paint.dim(counted)}`;
 }
 
 function endOf(endedAt: string | undefined, now: number): number {
