@@ -230,6 +230,8 @@ export const limits = {
   gitTimeout: 10 * MINUTE,
   /** Milliseconds a build of an environment may take. */
   environmentTimeout: HOUR,
+  /** Milliseconds in which the size of a built environment is found. */
+  measureTimeout: 10 * MINUTE,
   /** Environments that one process builds at once: for each core, and at least; and repositories that it fetches from at once. */
   buildsPerCore: 1,
   buildsAtLeast: 2,
