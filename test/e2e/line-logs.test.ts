@@ -2,7 +2,7 @@
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
-import { Place } from '#support/millrace.ts';
+import { jsonLines, Place } from '#support/millrace.ts';
 import { aRepository, git } from '../runner/sources.ts';
 
 let place: Place;
@@ -52,8 +52,8 @@ test('terminal, file and `millrace logs` show the same lines in one shape, in th
   for (const each of file) expect(each).toMatch(shape);
   expect(file.map(withoutTime)).toEqual([
     'INFO line millrace | run R started',
-    'INFO prepare/clean_op#1 millrace | started',
-    'SUCCESS prepare/clean_op#1 millrace | completed',
+    'INFO prepare/clean-op#1 millrace | started',
+    'SUCCESS prepare/clean-op#1 millrace | completed',
     'INFO node of clean-op#1 millrace | started',
     'INFO node of clean-op/clean-op#1 stdout | printed',
     'INFO node of clean-op/clean-op#1 stderr | complained',
@@ -152,6 +152,32 @@ test('a log that cannot be written is told before the run, which goes on', async
       payload: { message: expect.stringMatching(warned) },
     }),
   );
+});
+
+test('names are shown as they are spelled, and what was found in the configuration is among the events', async () => {
+  line(['operator_id: clean-op, start_command: "true"'], 'log_confg: { level: DEBUG }\n');
+  const planned = JSON.parse((await place.run('plan', 'line.yaml', '--json')).stdout);
+  expect(planned.environments).toEqual([expect.objectContaining({ name: 'clean-op' })]);
+
+  const { events, report } = jsonLines((await place.run('run', 'line.yaml', '--json')).stdout);
+  expect(Object.keys(report.environments)).toEqual(['clean-op']);
+  expect(Object.keys(report.operators ?? {})).toEqual(['clean-op']);
+  expect(events).toContainEqual(
+    expect.objectContaining({
+      event: 'pipeline.warning',
+      payload: { message: expect.stringMatching(/"log_confg".* \(line 3\)$/) },
+    }),
+  );
+  expect(linesOf('ws/logs/pipeline.log').map(withoutTime)).toContainEqual(
+    expect.stringMatching(/^WARNING line millrace \| .*"log_confg"/),
+  );
+
+  const [{ steps: [step] = [] } = {}] = Object.values(report.nodes);
+  expect(step?.startedAt).toBe(new Date(step?.startedAt ?? '').toISOString());
+  const tree = await place.run('run', 'line.yaml', '--json', '--with', 'clean-op=code');
+  expect(jsonLines(tree.stdout).report.environments).toMatchObject({
+    'clean-op': { dirty: false },
+  });
 });
 
 test('a tag that has moved is a warning on the terminal, in the log and among the events', async () => {
