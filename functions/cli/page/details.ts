@@ -2,11 +2,12 @@
 import { limits } from '#schemas/limits.ts';
 import type { ShownStep } from '#schemas/report.ts';
 import type { Json } from '#schemas/values.ts';
+import { spellCounts } from '../render/marks.ts';
 import { filePath, spell } from '../render/words.ts';
 import type { PageData, PageNode } from './gather.ts';
 import type { Instances, Timed } from './instances.ts';
 import { type Markup, markup } from './markup.ts';
-import { spellCounts, statusMark } from './status.ts';
+import { statusMark } from './status.ts';
 import { peakCells } from './timeline.ts';
 import type { Span } from './times.ts';
 
