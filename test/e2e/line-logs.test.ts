@@ -1,5 +1,13 @@
 // A production line as its user sees it: the log in the terminal and in files, the working folder, and what a plan says of it.
-import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { jsonLines, Place } from '#support/millrace.ts';
@@ -128,6 +136,27 @@ test('a line that another pipeline runs has its log and its working folder, from
   expect(linesOf('below/ws/logs/pipeline.log').map(withoutTime)).toContain(
     'INFO node of clean/clean#1 stdout | printed',
   );
+});
+
+test('two runs at once may share a working folder: both complete, and each line of either stands whole in the one log', async () => {
+  const runs = ['one', 'two'].map(async (name) => {
+    const file = `${name}.yaml`;
+    const count = `i=0; while [ $i -lt 200 ]; do echo ${name} $i; i=$((i + 1)); done`;
+    line([`operator_id: ${name}, start_command: '${count}'`]);
+    renameSync(at('line.yaml'), at(file));
+    return await place.run('--data-dir', `.${name}`, 'run', file);
+  });
+  for (const ended of await Promise.all(runs)) expect(ended.code, ended.stderr).toBe(0);
+
+  const lines = linesOf('ws', 'logs', 'pipeline.log');
+  expect(lines.filter((each) => !shape.test(each))).toEqual([]);
+  for (const name of ['one', 'two']) {
+    const printed = lines.flatMap(
+      (each) => new RegExp(`stdout \\| (${name} .*)$`).exec(each)?.[1] ?? [],
+    );
+    expect(printed).toEqual(Array.from({ length: 200 }, (_, index) => `${name} ${index}`));
+    expect(existsSync(at('ws/operators', name, 'main.py'))).toBe(true);
+  }
 });
 
 test('a log that cannot be written is told before the run, which goes on', async () => {
