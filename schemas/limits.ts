@@ -146,6 +146,8 @@ export const limits = {
   frameBytes: 64 * MIB,
   /** Characters of one log line; the rest of a longer one follows as further lines. */
   logLineLength: 16 * KIB,
+  /** Milliseconds between two states of a line of a log that its program draws anew, as a progress bar is. */
+  redrawInterval: SECOND,
   /** Bytes of one log segment before it is rotated. */
   logSegmentBytes: 10 * MIB,
   /** Milliseconds after which no line with an earlier time is expected any more. */

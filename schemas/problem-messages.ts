@@ -196,6 +196,7 @@ export const PROBLEM_MESSAGES = {
       '{subject} is "{came}"; wanted a path relative to the folder of this file, as in ./publish.yaml',
     option:
       '{subject} is "{came}", which would be read as an option; wanted a value that does not begin with "-"',
+    argument: 'environment of operator "{operator}": {why}',
     control: '{subject} holds a control character; wanted a text without any',
     password:
       '{subject} holds a password, which no run stores and nothing shows, but this file does; better is a credential helper (git help credentials)',

@@ -41,6 +41,13 @@ export const instanceReport = z.strictObject({
   reusedFrom: reusedFrom.optional(),
 });
 
+/** How one step of the last attempt went: as the attempt told it, with times as they are shown everywhere. */
+const shownStep = stepReport.extend({
+  startedAt: z.iso.datetime().optional(),
+  endedAt: z.iso.datetime().optional(),
+});
+export type ShownStep = z.infer<typeof shownStep>;
+
 export const nodeReport = z.strictObject({
   status: shownStatus,
   /** Attempts used; of a forEach node the highest of its instances. 0 when it never started. */
@@ -53,7 +60,7 @@ export const nodeReport = z.strictObject({
   startedAt: z.iso.datetime().optional(),
   endedAt: z.iso.datetime().optional(),
   peaks: peaks.optional(),
-  steps: z.array(stepReport).optional(),
+  steps: z.array(shownStep).optional(),
   progress: z.number().optional(),
   progressText: z.string().optional(),
   seededFrom: runId.optional(),

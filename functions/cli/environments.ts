@@ -1,6 +1,10 @@
 // Environments of a plan, looked up or built by hand: the same code that prepares them in a run.
+import { existsSync } from 'node:fs';
 import type { Decoded } from '#core/layers/decode.ts';
+import { readDataDirectory } from '#embedded/data-directory.ts';
+import { createSecrets } from '#embedded/secrets.ts';
 import { environmentCacheBytes } from '#local/machine.ts';
+import { NAMESPACE } from '#local/names.ts';
 import { cacheDirectory } from '#local/settings.ts';
 import { operatorCode } from '#runner/code/operator-code.ts';
 import { type Ensured, prepareEnvironment, usable } from '#runner/environments/build.ts';
@@ -76,11 +80,31 @@ export async function build(
   return prepareEnvironment(executor.environment, code, tools);
 }
 
-function toolsOf({ host }: Context, { offline, decoded }: Surroundings): Tools {
+function toolsOf({ host, dataDir }: Context, { offline, decoded }: Surroundings): Tools {
   return {
     ...{ cacheDir: cacheDirectory(), host: { ...host.env }, offline },
     cacheBytes: environmentCacheBytes() || undefined,
     onRemoved: (line) => host.stderr.write(`${line}\n`),
-    secrets: async () => Object.fromEntries(decoded ?? []),
+    secrets: (names) => secretsOf(dataDir, names, decoded),
   };
+}
+
+/** As a run has them: what the configuration holds itself, and of the others those that are set. */
+async function secretsOf(
+  dataDir: string,
+  names: readonly string[],
+  decoded: Decoded = new Map(),
+): Promise<Record<string, string>> {
+  const others = names.filter((name) => !decoded.has(name));
+  // Looking for them makes no data directory.
+  const isAsked = others.length > 0 && existsSync(dataDir);
+  const directory = isAsked ? readDataDirectory(dataDir) : undefined;
+  const store =
+    directory && createSecrets({ file: directory.secrets, keyFile: directory.secretKey });
+  const values: Record<string, string> = Object.fromEntries(decoded);
+  for (const name of others) {
+    const value = await store?.get(NAMESPACE, name);
+    if (value !== undefined) values[name] = value;
+  }
+  return values;
 }

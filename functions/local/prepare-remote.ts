@@ -7,7 +7,7 @@ import type { Problem } from '#schemas/problems.ts';
 import type { FileValue, Json } from '#schemas/values.ts';
 import type { Control } from '#service/control.ts';
 import { fileValueOf } from '#service/given-files.ts';
-import { boundedWarnings } from '#service/run-warnings.ts';
+import { toldWarnings } from '#service/run-warnings.ts';
 import { travels } from '#service/travels.ts';
 import { compilePipeline } from './pipeline-files.ts';
 import type { Prepared, PrepareOptions } from './prepare-run.ts';
@@ -44,6 +44,7 @@ export async function prepareRemote(options: PrepareOptions, remote: Remote): Pr
   const problems = [...plans.problems, ...inputs.problems, ...stays, ...resolved.problems];
   if (problems.length > 0) return { problems: [...warnings, ...problems] };
   await uploadFiles([...files.values()], remote.control);
+  const told = toldWarnings([...resolved.warnings, ...warnings]);
   return {
     plan: plans.main.plan,
     below: plans.below,
@@ -55,9 +56,7 @@ export async function prepareRemote(options: PrepareOptions, remote: Remote): Pr
       sources: resolved.sources,
       file: basename(options.file),
       ...(options.timeout === undefined ? {} : { timeout: options.timeout }),
-      ...(resolved.warnings.length === 0
-        ? {}
-        : { warnings: boundedWarnings(resolved.warnings.map(({ message: said }) => said)) }),
+      ...(told.length === 0 ? {} : { warnings: told }),
     },
   };
 }

@@ -12,7 +12,7 @@ import type { Json } from '#schemas/values.ts';
 import type { WorkDir } from '#schemas/work-dir.ts';
 import type { RunRequest } from '#service/control.ts';
 import type { CompiledPipeline } from '#service/pipeline-files.ts';
-import { boundedWarnings } from '#service/run-warnings.ts';
+import { toldWarnings } from '#service/run-warnings.ts';
 import { type Machine, thisMachine } from './machine.ts';
 import { missingPackages } from './missing-packages.ts';
 import { NAMESPACE } from './names.ts';
@@ -97,7 +97,7 @@ export async function preparePlans(
   const workDirs = workDirsOf(all);
   const found = [...resolved.warnings, ...logWarnings(Object.values(workDirs))];
   const request = requestOf(plans, {
-    ...{ options, workDirs, warnings: boundedWarnings(found.map(({ message }) => message)) },
+    ...{ options, workDirs, warnings: toldWarnings([...found, ...compiled.warnings]) },
     // Several files of a folder are read again by the folder.
     file: isFolder(options) ? options.file : plans.main.file,
     folder: dirname(plans.main.file),

@@ -59,6 +59,7 @@ export async function resolveOperators(
   const problems: Problem[] = [];
   const warnings: Problem[] = [];
   const host = hostEnvironment();
+  problems.push(...(await argumentProblems(wanted)).map((each) => ({ ...each, ...own })));
   const secrets = async (): Promise<Record<string, string>> => Object.fromEntries(decoded ?? []);
   const found = await Promise.all(
     wanted.map(async ({ operator, environment }): Promise<Resolved> => {
@@ -85,6 +86,20 @@ export async function resolveOperators(
     };
   }
   return { sources, problems, warnings };
+}
+
+/** Further arguments of tools that may not pass: whoever builds would refuse them, too, but later. */
+async function argumentProblems(wanted: readonly Wanted[]): Promise<readonly Problem[]> {
+  const told: Problem[] = [];
+  for (const { path, environment, places } of wanted) {
+    if (environment.kind === 'host' || environment.extraArgs === undefined) continue;
+    const { refusedArgument } = await import('#runner/environments/kinds.ts');
+    const why = refusedArgument(environment);
+    if (why === undefined) continue;
+    const said = message('unsafe_value', 'argument', { operator: path, why });
+    told.push({ ...problemOf(said, `operator ${path}`), ...places?.environment });
+  }
+  return told;
 }
 
 function isReadable(operator: OperatorSource, decoded: FilePlan['decoded']): boolean {

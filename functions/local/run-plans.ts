@@ -2,6 +2,7 @@
 // are given files by name. A plan that changes has another digest, which is named in the plans above it.
 import { dirname, resolve } from 'node:path';
 import { canonical, digestOf } from '#core/compile/canonical.ts';
+import { spellingsOf } from '#core/compile/operator.ts';
 import type { Decoded } from '#core/layers/decode.ts';
 import { message, problemOf } from '#core/messages.ts';
 import type { OperatorSource, Plan, PlanNode } from '#schemas/plan.ts';
@@ -109,7 +110,9 @@ async function fileInputs(
 function withWorkingTrees({ compiled }: CompiledFile, folders: Folders): Plan {
   const replaced = new Map<string, OperatorSource>();
   for (const operator of compiled.operators) {
-    const folder = folders[operator.name];
+    const folder = spellingsOf(operator)
+      .map((name) => folders[name])
+      .find((each) => each !== undefined);
     if (folder !== undefined)
       replaced.set(canonical({ source: operator.source, environment: operator.environment }), {
         path: resolve(folder),

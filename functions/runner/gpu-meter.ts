@@ -2,6 +2,7 @@
 //
 // Asked only while a program that was given one runs. Where it is not there, fails or hangs it is not asked again, and there are no peaks of
 // them: nobody waits for it. Between two looks more may have been used than was seen.
+import { setTimeout } from 'node:timers/promises';
 import { limits } from '#schemas/limits.ts';
 import { callTool } from './tool.ts';
 
@@ -99,16 +100,8 @@ export class GpuMeter {
 }
 
 /** False when it was told to stop meanwhile. */
-function pause(wait: number, signal: AbortSignal): Promise<boolean> {
-  return new Promise((resolve) => {
-    const timer = setTimeout(() => resolve(!signal.aborted), wait);
-    const stop = (): void => {
-      clearTimeout(timer);
-      resolve(false);
-    };
-    signal.addEventListener('abort', stop, { once: true });
-  });
-}
+const pause = (wait: number, signal: AbortSignal): Promise<boolean> =>
+  setTimeout(wait, true, { signal }).catch(() => false);
 
 const firstLine = (text: string): string => (text.trim().split('\n')[0] ?? '').slice(0, 200);
 

@@ -6,6 +6,7 @@ import { limits } from '#schemas/limits.ts';
 import type { LogLine } from '#schemas/runner-protocol.ts';
 import type { LogLevel } from '#schemas/work-dir.ts';
 import type { Mask } from './mask.ts';
+import { Redrawn } from './redrawn.ts';
 
 type Stream = LogLine['stream'];
 
@@ -192,6 +193,7 @@ export class LogStream {
   readonly #stream: Stream;
   readonly #decoder = new StringDecoder('utf8');
   readonly #mask;
+  readonly #redrawn = new Redrawn();
   #rest = '';
   /** The last line that was not empty. */
   last = '';
@@ -209,16 +211,23 @@ export class LogStream {
 
   end(): void {
     this.#take(this.#mask.push(this.#decoder.end()) + this.#mask.end());
-    if (this.#rest !== '') this.#emit([this.#rest]);
+    const rest = this.#rest === '' ? undefined : this.#redrawn.ended(this.#rest);
+    if (rest !== undefined) this.#emit([rest]);
     this.#rest = '';
   }
 
   #take(text: string): void {
     if (text === '') return;
     const parts = (this.#rest + text).split('\n');
-    this.#rest = parts.pop() ?? '';
+    const drawn = parts.pop() ?? '';
     const lines: string[] = [];
-    for (const part of parts) cut(part.endsWith('\r') ? part.slice(0, -1) : part, lines);
+    for (const part of parts) {
+      const line = this.#redrawn.ended(part);
+      if (line !== undefined) cut(line, lines);
+    }
+    const { rest, show } = this.#redrawn.open(drawn);
+    if (show !== undefined) cut(show, lines);
+    this.#rest = rest;
     while (this.#rest.length > limits.logLineLength) {
       lines.push(this.#rest.slice(0, limits.logLineLength));
       this.#rest = this.#rest.slice(limits.logLineLength);

@@ -145,7 +145,20 @@ export function readSpool(dataDir: string): SpoolContent[] {
   return readdirSync(folder(dataDir))
     .map((name) => /^spool-(.+)\.jsonl$/.exec(name)?.[1])
     .filter((job) => job !== undefined)
-    .map((job) => contentOf(job, readFileSync(fileOf(dataDir, job), 'utf8'), identityOf(dataDir)));
+    .flatMap((job) => {
+      const text = textOf(fileOf(dataDir, job));
+      return text === undefined ? [] : [contentOf(job, text, identityOf(dataDir))];
+    });
+}
+
+/** Undefined of a runner that ended meanwhile and left nothing to know: it takes its file along. */
+function textOf(file: string): string | undefined {
+  try {
+    return readFileSync(file, 'utf8');
+  } catch (error) {
+    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return undefined;
+    throw error;
+  }
 }
 
 /** Call it when every report of this spool is durable elsewhere and its programs have ended. */

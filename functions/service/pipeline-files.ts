@@ -5,6 +5,7 @@ import { decodeSource } from '#core/compile/decode.ts';
 import type { PipelineReference } from '#core/compile/draft.ts';
 import type { LookUp } from '#core/compile/link-pipelines.ts';
 import { listed, nearest } from '#core/compile/nearest.ts';
+import { spellingsOf } from '#core/compile/operator.ts';
 import type { Decoded } from '#core/layers/decode.ts';
 import type { Environment } from '#core/layers/overrides.ts';
 import { Message, message, problemOf } from '#core/messages.ts';
@@ -109,7 +110,7 @@ class PipelineFiles {
       ...this.#compileOptions(),
       with: names,
       operatorsBelow: () =>
-        [...this.found.values()].flatMap((each) => each.compiled.operators.map(({ name }) => name)),
+        [...this.found.values()].flatMap((each) => each.compiled.operators.flatMap(spellingsOf)),
     });
     this.#chain.pop();
     return compiled;

@@ -11,6 +11,7 @@ import type { RunRequest, Source, StartRequest, Validation } from './control.ts'
 import { secretsOf } from './dependencies.ts';
 import { foreignValues } from './given-files.ts';
 import { shapeProblem } from './plan-shape.ts';
+import { toldWarnings } from './run-warnings.ts';
 import { loadStored, type Shelf } from './stored-pipelines.ts';
 import { travels } from './travels.ts';
 
@@ -56,6 +57,7 @@ export async function requestOf(place: Place, request: StartRequest): Promise<Ru
     ...(await missingSecrets(place, [plan, ...below])),
   ];
   if (problems.length > 0) throw new HasProblems([...warnings, ...problems]);
+  const told = toldWarnings(warnings);
   return {
     plan: plan as Json,
     ...(below.length === 0 ? {} : { plans: below.map((each) => each as Json) }),
@@ -65,6 +67,7 @@ export async function requestOf(place: Place, request: StartRequest): Promise<Ru
     ...(anew === undefined ? {} : { anew }),
     ...(timeout === undefined ? {} : { timeout }),
     ...(run === undefined ? {} : { run }),
+    ...(told.length === 0 ? {} : { warnings: told }),
   };
 }
 

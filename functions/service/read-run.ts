@@ -5,8 +5,8 @@ import type { State } from '#core/walk/state.ts';
 import { nodeView, view } from '#core/walk/view.ts';
 import { limits } from '#schemas/limits.ts';
 import type { PlanNode } from '#schemas/plan.ts';
-import type { NodeReport, RunReport, ShownStatus } from '#schemas/report.ts';
-import type { AttemptItem, Fact, NodeStatus } from '#schemas/run.ts';
+import type { NodeReport, RunReport, ShownStatus, ShownStep } from '#schemas/report.ts';
+import type { AttemptItem, Fact, NodeStatus, StepReport } from '#schemas/run.ts';
 import type { RunStart } from '#schemas/run-start.ts';
 import type { Outputs } from '#schemas/values.ts';
 import { waitingReport } from './approvals.ts';
@@ -183,12 +183,18 @@ function about(
     ...(startedAt === undefined ? {} : { startedAt: iso(startedAt) }),
     ...(ended === undefined ? {} : { endedAt: iso(ended.at) }),
     ...(report?.peaks === undefined ? {} : { peaks: report.peaks }),
-    ...(report?.steps === undefined ? {} : { steps: report.steps }),
+    ...(report?.steps === undefined ? {} : { steps: report.steps.map(shownStep) }),
     ...(ended?.seeded === undefined ? {} : { seededFrom: ended.seeded }),
     ...(report?.decision === undefined ? {} : { decision: report.decision }),
     ...(report?.reused === undefined ? {} : { reusedFrom: report.reused }),
   };
 }
+
+const shownStep = ({ startedAt, endedAt, ...step }: StepReport): ShownStep => ({
+  ...step,
+  ...(startedAt === undefined ? {} : { startedAt: iso(startedAt) }),
+  ...(endedAt === undefined ? {} : { endedAt: iso(endedAt) }),
+});
 
 async function nodeOf(sources: Sources, node: PlanNode): Promise<NodeReport> {
   const { memory, state } = sources;

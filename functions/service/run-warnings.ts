@@ -1,6 +1,7 @@
 // What whoever runs a pipeline should know although the run goes on: what was found when it was prepared, and what those said who built
 // its environments. No facts: nothing can wait for them. Where they stand in the stream of events follows from facts.
 import { limits } from '#schemas/limits.ts';
+import type { Problem } from '#schemas/problems.ts';
 import type { EventLine } from '#schemas/report.ts';
 import type { Fact } from '#schemas/run.ts';
 import type { RunStart } from '#schemas/run-start.ts';
@@ -9,9 +10,13 @@ import { attemptKey, type RunRef } from './keys.ts';
 import { hold } from './load-run.ts';
 import type { Service } from './service.ts';
 
-/** At most so many, none longer than its bound. */
-export const boundedWarnings = (all: readonly string[]): string[] =>
-  all.slice(0, limits.warnings).map((text) => text.slice(0, limits.messageLength));
+/** What was found before a run, as sentences with their places: at most so many, none longer than its bound. */
+export const toldWarnings = (all: readonly Problem[]): string[] =>
+  all.slice(0, limits.warnings).map(({ file, line, message }) => {
+    const at = line === 0 ? [] : [`line ${line}`];
+    const place = [...(file === undefined ? [] : [file]), ...at].join(', ');
+    return (place === '' ? message : `${message} (${place})`).slice(0, limits.messageLength);
+  });
 
 /** What was found before the run began, as events of the moment in which it did. */
 export function startWarnings({ run, warnings = [] }: RunStart, at: number): readonly EventLine[] {

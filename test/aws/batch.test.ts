@@ -43,10 +43,16 @@ afterEach(async () => {
   await played.close();
 });
 
+let said: string;
+
 /** Jobs that are this shell command. */
 async function playing(command: string, more: Partial<PlayedBatchOptions> = {}): Promise<void> {
   heard = new Heard();
-  const containers = new Programs({ command: ['sh', '-c', command] });
+  said = '';
+  const log = (_job: string, text: string): void => {
+    said += text;
+  };
+  const containers = new Programs({ command: ['sh', '-c', command], log });
   played = await PlayedBatch.start({ containers, events: heard, ...more });
   client = new BatchClient({
     endpoint: played.endpoint,
@@ -117,19 +123,18 @@ describe('a job', () => {
   });
 
   test('is told to end by TERM, and with it ends what it started', async () => {
-    await playing('trap "exit 7" TERM; sleep 600 & wait');
+    await playing('trap "exit 7" TERM; echo ready; sleep 600 & wait');
     const id = await submit();
-    await reached(id, 'RUNNING');
-    await new Promise((resolve) => setTimeout(resolve, 100));
+    await expect.poll(() => said, { timeout: 20_000 }).toContain('ready');
     await client.send(new TerminateJobCommand({ jobId: id, reason: 'no longer wanted' }));
     const job = await reached(id, 'FAILED');
     expect(job).toMatchObject({ statusReason: 'no longer wanted', container: { exitCode: 7 } });
   });
 
   test('that does not heed TERM is killed', async () => {
-    await playing('trap "" TERM; while :; do sleep 1; done', { graceMs: 200 });
+    await playing('trap "" TERM; echo ready; while :; do sleep 1; done', { graceMs: 200 });
     const id = await submit();
-    await reached(id, 'RUNNING');
+    await expect.poll(() => said, { timeout: 20_000 }).toContain('ready');
     await client.send(new TerminateJobCommand({ jobId: id, reason: 'now' }));
     const job = await reached(id, 'FAILED');
     expect(job?.container?.exitCode).toBe(137);

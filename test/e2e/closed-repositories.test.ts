@@ -184,6 +184,11 @@ nodes:
     stderr: expect.stringContaining('millrace secret set TOKEN'),
   });
   await place.feed(TOKEN, 'secret', 'set', 'TOKEN');
+  // By hand as in a run.
+  expect(await place.run('env', 'build', 'pipeline.yaml')).toMatchObject({
+    code: 0,
+    stdout: expect.stringContaining('its code is there'),
+  });
   const ran = await place.run('run', 'pipeline.yaml', '--json');
   expect(ran.code, ran.stdout + ran.stderr).toBe(0);
   expect((await place.run('logs', 'latest')).stdout).toContain('| one');

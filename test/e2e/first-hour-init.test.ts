@@ -97,7 +97,7 @@ test.runIf(hasScript)(
     const { CI: _, ...env } = here.env;
     const typed = spawnSync(
       'script',
-      ['-qefc', `'${process.execPath}' '${BIN}' init`, '/dev/null'],
+      ['-qefc', `stty cols 80; '${process.execPath}' '${BIN}' init`, '/dev/null'],
       {
         cwd: here.folder,
         env: { ...env, TERM: 'xterm' },

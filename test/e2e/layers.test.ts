@@ -74,7 +74,7 @@ function holders(folder: string, text: string): string[] {
   const spellings = [text, Buffer.from(text).toString('base64'), JSON.stringify(text).slice(1, -1)];
   return readdirSync(folder, { recursive: true, encoding: 'utf8' }).filter((name) => {
     const file = join(folder, name);
-    if (!statSync(file).isFile()) return false;
+    if (statSync(file, { throwIfNoEntry: false })?.isFile() !== true) return false;
     const content = readFileSync(file);
     return spellings.some((spelling) => content.includes(spelling));
   });

@@ -1,8 +1,16 @@
 // A production line as its user sees it: the log in the terminal and in files, the working folder, and what a plan says of it.
-import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
-import { Place } from '#support/millrace.ts';
+import { jsonLines, Place } from '#support/millrace.ts';
 import { aRepository, git } from '../runner/sources.ts';
 
 let place: Place;
@@ -52,8 +60,8 @@ test('terminal, file and `millrace logs` show the same lines in one shape, in th
   for (const each of file) expect(each).toMatch(shape);
   expect(file.map(withoutTime)).toEqual([
     'INFO line millrace | run R started',
-    'INFO prepare/clean_op#1 millrace | started',
-    'SUCCESS prepare/clean_op#1 millrace | completed',
+    'INFO prepare/clean-op#1 millrace | started',
+    'SUCCESS prepare/clean-op#1 millrace | completed',
     'INFO node of clean-op#1 millrace | started',
     'INFO node of clean-op/clean-op#1 stdout | printed',
     'INFO node of clean-op/clean-op#1 stderr | complained',
@@ -130,6 +138,27 @@ test('a line that another pipeline runs has its log and its working folder, from
   );
 });
 
+test('two runs at once may share a working folder: both complete, and each line of either stands whole in the one log', async () => {
+  const runs = ['one', 'two'].map(async (name) => {
+    const file = `${name}.yaml`;
+    const count = `i=0; while [ $i -lt 200 ]; do echo ${name} $i; i=$((i + 1)); done`;
+    line([`operator_id: ${name}, start_command: '${count}'`]);
+    renameSync(at('line.yaml'), at(file));
+    return await place.run('--data-dir', `.${name}`, 'run', file);
+  });
+  for (const ended of await Promise.all(runs)) expect(ended.code, ended.stderr).toBe(0);
+
+  const lines = linesOf('ws', 'logs', 'pipeline.log');
+  expect(lines.filter((each) => !shape.test(each))).toEqual([]);
+  for (const name of ['one', 'two']) {
+    const printed = lines.flatMap(
+      (each) => new RegExp(`stdout \\| (${name} .*)$`).exec(each)?.[1] ?? [],
+    );
+    expect(printed).toEqual(Array.from({ length: 200 }, (_, index) => `${name} ${index}`));
+    expect(existsSync(at('ws/operators', name, 'main.py'))).toBe(true);
+  }
+});
+
 test('a log that cannot be written is told before the run, which goes on', async () => {
   line(
     ['operator_id: a, start_command: "echo printed"'],
@@ -152,6 +181,32 @@ test('a log that cannot be written is told before the run, which goes on', async
       payload: { message: expect.stringMatching(warned) },
     }),
   );
+});
+
+test('names are shown as they are spelled, and what was found in the configuration is among the events', async () => {
+  line(['operator_id: clean-op, start_command: "true"'], 'log_confg: { level: DEBUG }\n');
+  const planned = JSON.parse((await place.run('plan', 'line.yaml', '--json')).stdout);
+  expect(planned.environments).toEqual([expect.objectContaining({ name: 'clean-op' })]);
+
+  const { events, report } = jsonLines((await place.run('run', 'line.yaml', '--json')).stdout);
+  expect(Object.keys(report.environments)).toEqual(['clean-op']);
+  expect(Object.keys(report.operators ?? {})).toEqual(['clean-op']);
+  expect(events).toContainEqual(
+    expect.objectContaining({
+      event: 'pipeline.warning',
+      payload: { message: expect.stringMatching(/"log_confg".* \(line 3\)$/) },
+    }),
+  );
+  expect(linesOf('ws/logs/pipeline.log').map(withoutTime)).toContainEqual(
+    expect.stringMatching(/^WARNING line millrace \| .*"log_confg"/),
+  );
+
+  const [{ steps: [step] = [] } = {}] = Object.values(report.nodes);
+  expect(step?.startedAt).toBe(new Date(step?.startedAt ?? '').toISOString());
+  const tree = await place.run('run', 'line.yaml', '--json', '--with', 'clean-op=code');
+  expect(jsonLines(tree.stdout).report.environments).toMatchObject({
+    'clean-op': { dirty: false },
+  });
 });
 
 test('a tag that has moved is a warning on the terminal, in the log and among the events', async () => {

@@ -123,6 +123,7 @@ describe.runIf(BROWSER !== undefined)('the page of a production line', () => {
     const { rows = [], heading, title, scripts } = seen[0] ?? {};
 
     expect(heading).toContain('数据处理产线V1');
+    expect(readFileSync(file, 'utf8')).toContain('5: 3 completed, 2 failed');
     expect(title).toMatch(/^数据处理产线V1 failed/);
     expect(rows.map(({ name }) => name)).toEqual([
       ...['节点一', '数据清洗算子', LONG],

@@ -222,10 +222,9 @@ test('cancel from another terminal ends programs that ignore TERM after their gr
   expect(
     jsonLines((await place.run('show', run, '--json')).stdout).report.nodes['stubborn']?.status,
   ).toBe('running');
-  const asked = Date.now();
   expect((await place.run('cancel', run, '--force')).code).toBe(0);
+  // Its grace is longer than this test may take.
   const { code, stdout } = await running.ended;
-  expect(Date.now() - asked).toBeLessThan(5_000);
   expect(code).toBe(1);
   expect(jsonLines(stdout).report).toMatchObject({
     status: 'cancelled',
@@ -241,10 +240,9 @@ test('a second SIGINT ends at once what the first one only asked to end', async 
   const { running } = await started(place, 'stubborn.started');
   running.child.kill('SIGINT');
   await running.line((text) => text.includes('"stubborn.stopping"'));
-  const asked = Date.now();
   running.child.kill('SIGINT');
+  // Its grace is longer than this test may take.
   const { code, stdout } = await running.ended;
-  expect(Date.now() - asked).toBeLessThan(5_000);
   expect(code).toBe(1);
   expect(jsonLines(stdout).report.status).toBe('cancelled');
   expect(place.programs).toEqual([]);

@@ -1,10 +1,11 @@
 import { execFileSync } from 'node:child_process';
-import { existsSync, readdirSync, rmSync, utimesSync, writeFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, rmSync, utimesSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { operatorCode } from '#runner/code/operator-code.ts';
 import { activation, ensureEnvironment, useEnvironment } from '#runner/environments/build.ts';
+import { refusedArgument } from '#runner/environments/kinds.ts';
 import { listEnvironments, pruneEnvironments, why } from '#runner/environments/manage.ts';
 import { checkExtraArgs } from '#runner/environments/uv-args.ts';
 import { seemsToFit } from '#runner/environments/uv-lock.ts';
@@ -230,6 +231,34 @@ test.each([
   ['requests'],
 ])('%s may not be given to uv sync', (...args) => {
   expect(() => checkExtraArgs(args)).toThrow(/may not be given/);
+});
+
+test.each([
+  [['--python 3.11'], 'an option and its value are two arguments'],
+  [['--no-chache'], 'nearest to it are --no-cache'],
+  [['--frobnicate'], 'docs/environments.md lists all that may'],
+])('%j is refused with what to write instead', (args, cure) => {
+  expect(() => checkExtraArgs(args)).toThrow(cure);
+});
+
+test('docs/environments.md names every option that may be given to a tool', () => {
+  const page = readFileSync(path.join(import.meta.dirname, '../../docs/environments.md'), 'utf8');
+  const kinds = {
+    'uv sync': { kind: 'uv', project: 'pyproject.toml' },
+    'pixi install': { kind: 'pixi', project: 'pixi.toml' },
+    'poetry install': { kind: 'poetry', project: 'pyproject.toml' },
+    zstd: { kind: 'conda', key: 'k', store: { bucket: 'b' }, update: true },
+  } as const;
+  for (const [tool, environment] of Object.entries(kinds)) {
+    const row = new RegExp(`^\\| \`${tool}\` \\| (.*) \\|$`, 'm').exec(page)?.[1] ?? '';
+    const named = [...row.matchAll(/`(--[\w-]+)`/g)].map(([, name = '']) => name);
+    expect(named.length, tool).toBeGreaterThan(3);
+    const refused = named.filter((name) => {
+      const why = refusedArgument({ ...environment, extraArgs: [name] });
+      return why !== undefined && !why.includes('without its value');
+    });
+    expect(refused, tool).toEqual([]);
+  }
 });
 
 test('options that choose what is installed may', () => {

@@ -139,7 +139,7 @@ test('a long log costs little to look through', () => {
   const chunk = 'a line of a log that tells /some/path/or/other and nothing else 12345\n'.repeat(
     900,
   );
-  const began = performance.now();
+  const began = process.cpuUsage();
   for (let turn = 0; turn < 50; turn += 1) stream.push(chunk);
-  expect(performance.now() - began).toBeLessThan(5_000);
+  expect(process.cpuUsage(began).user / 1_000).toBeLessThan(5_000);
 });

@@ -72,3 +72,17 @@ test('those of a pipeline below name its file', async () => {
 
   expect(await placesIn('top.yaml')).toEqual(['tag_missing below.yaml:5:39']);
 });
+
+test('an argument that a tool may not be given is told before anything is built, at the environment of its operator', async () => {
+  const [head = ''] = LINE.split('  - operator_id: gone');
+  const operator = `  - operator_id: file
+    git_repo: code
+    git_tag: v1.0.0
+    env_config: { pyproject_path: sub/pyproject.toml, uv_extra_args: [--no-cache, --directory=/] }
+    start_command: run
+`;
+  const nodes = 'nodes: [{ node_id: n, operator_ids: [file] }]\n';
+  writeFileSync(path.join(folder, 'line.yaml'), `${head}${operator}${nodes}`);
+
+  expect(await placesIn('line.yaml')).toEqual(['unsafe_value :6:17']);
+});

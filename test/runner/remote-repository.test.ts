@@ -142,7 +142,7 @@ test.runIf(mayServe)(
 );
 
 test.runIf(mayServe)(
-  'a repository that wants a password is an error and never a prompt; the credential helper of the user is asked',
+  'a repository that wants a password is an error and never a prompt; the credential helper of the user and ~/.netrc are asked',
   async () => {
     const commit = aRepository(path.join(folder, 'clean'), aProject());
     password = 'opensesame';
@@ -156,6 +156,9 @@ test.runIf(mayServe)(
     };
     const answered = await resolve(operator, { ...context, host: { ...context.host, ...helper } });
     expect(answered).toMatchObject({ ok: true, commit });
+    writeFileSync(path.join(folder, '.netrc'), 'machine localhost login me password opensesame\n');
+    const cacheDir = path.join(folder, 'another-cache');
+    expect(await resolve(operator, { ...context, cacheDir })).toMatchObject({ ok: true, commit });
     expect(JSON.stringify([refused, answered])).not.toContain('opensesame');
   },
 );

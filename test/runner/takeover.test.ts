@@ -1,5 +1,5 @@
 // The engine dies, the runner dies, both die: what is held goes on, what was done is told, what is left is ended.
-import { existsSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, symlinkSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { afterEach, expect, test } from 'vitest';
 import { endLeftovers } from '#runner/leftovers.ts';
@@ -110,6 +110,14 @@ test('after the runner was killed its programs are ended, those that left their 
   expect(readSpool(runner.dataDir)).toMatchObject([
     { reports: [], spawned: [{ name: order.name }] },
   ]);
+});
+
+test('a runner that ends while spools are read takes its own along: nothing is to be known of it', () => {
+  const { dataDir } = aRunner();
+  mkdirSync(path.join(dataDir, 'runner'), { recursive: true });
+  // Listed, and not there when it is looked at.
+  symlinkSync('gone', path.join(dataDir, 'runner', 'spool-0.jsonl'));
+  expect(readSpool(dataDir).map(({ job }) => job)).not.toContain('0');
 });
 
 test('a process that only has the number of a recorded one is left alone', async () => {

@@ -6,6 +6,7 @@ import { afterEach, beforeEach, expect, test } from 'vitest';
 import { operatorCode } from '#runner/code/operator-code.ts';
 import { activation, ensureEnvironment } from '#runner/environments/build.ts';
 import { searched, wishesOf } from '#runner/environments/interpreter-memory.ts';
+import { uv } from '#runner/environments/uv.ts';
 import { readProject } from '#runner/environments/uv-project.ts';
 import { temporaryFolder } from './engine.ts';
 import { aCommit, aProject, aRepository, writeFiles } from './sources.ts';
@@ -80,6 +81,38 @@ test('members without a lock take code of each other, and settings beside a proj
   expect(before.takesSources).toBe(true);
   writeFiles(folder, { 'uv.toml': 'no-binary = true\n' });
   expect(readProject(folder, ofMember.project).settings).not.toEqual(before.settings);
+});
+
+test('code that an operator takes into its environment decides with it, the lock being equal; other code does not', async () => {
+  const keyAt = async (tag: string): Promise<unknown> =>
+    uv.key({ kind: 'uv', project: 'pyproject.toml' }, await code(tag), context);
+  const lib = { 'pyproject.toml': member('root'), 'lib/lib.py': 'print(1)' };
+  const taken = LOCK.replace('{ virtual = "services/a" }', '{ directory = "lib" }');
+  aRepository(path.join(folder, 'whole'), { ...lib, 'uv.lock': taken }, 'taken1');
+  aCommit(path.join(folder, 'whole'), { 'lib/lib.py': 'print(2)' }, 'taken2');
+  expect(await keyAt('taken2')).not.toEqual(await keyAt('taken1'));
+  aCommit(path.join(folder, 'whole'), { 'uv.lock': LOCK }, 'apart1');
+  aCommit(path.join(folder, 'whole'), { 'lib/lib.py': 'print(3)' }, 'apart2');
+  expect(await keyAt('apart2')).toEqual(await keyAt('apart1'));
+});
+
+test('an operator with a build system is installed with its code, which stays when the sources are gone', async () => {
+  const system = '[build-system]\nrequires = ["uv_build>=0.7,<1"]\nbuild-backend = "uv_build"\n';
+  const files = { 'src/root/__init__.py': 'WHO = "installed"\n' };
+  aRepository(path.join(folder, 'whole'), {
+    ...files,
+    'pyproject.toml': `${member('root')}\n${system}`,
+  });
+  const built = await ensureEnvironment(
+    { kind: 'uv', project: 'pyproject.toml' },
+    await code('v1.0.0'),
+    context,
+  );
+  const program = path.join(built?.folder ?? '', 'env/bin/python');
+  const say = 'import root; print(root.WHO, root.__file__)';
+  const told = execFileSync(program, ['-c', say], { encoding: 'utf8', cwd: '/' });
+  expect(told).toMatch(/^installed /);
+  expect(told).toContain(`${built?.folder}/env/lib/`);
 });
 
 test('a version of Python that a folder above asks for is part of what is asked', () => {

@@ -45,7 +45,8 @@ export function operatorBar(operator: OperatorReport, scale: Scale): Markup {
 
 /** When the first program of the last attempt began. */
 function firstStep(node: NodeReport): number | undefined {
-  return node.steps?.find(({ startedAt }) => startedAt !== undefined)?.startedAt;
+  const began = node.steps?.find(({ startedAt }) => startedAt !== undefined)?.startedAt;
+  return began === undefined ? undefined : Date.parse(began);
 }
 
 /** How long an attempt waited on its machine before its first program began, milliseconds. */

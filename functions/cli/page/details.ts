@@ -1,12 +1,13 @@
 // What is folded away: outputs, steps, attempts, and the instances that matter.
 import { limits } from '#schemas/limits.ts';
-import type { StepReport } from '#schemas/run.ts';
+import type { ShownStep } from '#schemas/report.ts';
 import type { Json } from '#schemas/values.ts';
+import { spellCounts } from '../render/marks.ts';
 import { filePath, spell } from '../render/words.ts';
 import type { PageData, PageNode } from './gather.ts';
 import type { Instances, Timed } from './instances.ts';
 import { type Markup, markup } from './markup.ts';
-import { spellCounts, statusMark } from './status.ts';
+import { statusMark } from './status.ts';
 import { peakCells } from './timeline.ts';
 import type { Span } from './times.ts';
 
@@ -72,10 +73,13 @@ function instanceTable(title: string, rows: readonly Timed[]): Markup | undefine
   return markup`<table><thead><tr><th class="number">${title}</th><th>Status</th><th class="number">Took</th><th class="number">Attempts</th><th></th></tr></thead><tbody>${lines}</tbody></table>`;
 }
 
-function stepsOf(steps: readonly StepReport[]): Markup {
+function stepsOf(steps: readonly ShownStep[]): Markup {
   const rows = steps.slice(0, limits.reportValues).map((step) => {
     const { startedAt, endedAt } = step;
-    const took = startedAt === undefined || endedAt === undefined ? '' : spell(endedAt - startedAt);
+    const took =
+      startedAt === undefined || endedAt === undefined
+        ? ''
+        : spell(Date.parse(endedAt) - Date.parse(startedAt));
     return markup`<tr><td><bdi>${step.label ?? step.id}</bdi></td><td>${statusMark(step.status)}</td><td class="number">${took}</td>${peakCells(step.peaks)}<td>${step.message}</td></tr>`;
   });
   return markup`<table><thead><tr><th>Step</th><th>Status</th><th class="number">Took</th><th class="number">CPU</th><th class="number">Memory</th><th class="number">GPU</th><th></th></tr></thead><tbody>${rows}</tbody></table>`;

@@ -3,11 +3,12 @@ import { createHash } from 'node:crypto';
 import { limits } from '#schemas/limits.ts';
 import type { RunReport } from '#schemas/report.ts';
 import type { LogEntry } from '#service/control.ts';
+import { tally } from '../render/marks.ts';
 import { clock, dayAndClock, spell } from '../render/words.ts';
 import { detailsSection, shownValue } from './details.ts';
 import type { Failure, PageData } from './gather.ts';
 import { Markup, markup } from './markup.ts';
-import { statusMark, tally } from './status.ts';
+import { statusMark } from './status.ts';
 import { STYLE } from './style.ts';
 import { timelineSection } from './timeline.ts';
 
@@ -45,6 +46,7 @@ function policy(): string {
 function headSection({ report, now, place }: PageData): Markup {
   const end = report.endedAt === undefined ? now : Date.parse(report.endedAt);
   const nodes = tally(Object.values(report.nodes).map(({ status }) => status));
+  const operators = Object.values(report.operators ?? {}).map(({ status }) => status);
   const why = [report.reason, report.message].filter((part) => part !== undefined).join(': ');
   const rows: readonly (readonly [string, string | undefined])[] = [
     ['Pipeline', report.name && report.pipeline],
@@ -53,6 +55,7 @@ function headSection({ report, now, place }: PageData): Markup {
     ['Ended', report.endedAt === undefined ? undefined : dayAndClock(end)],
     ['Took', spell(end - Date.parse(report.startedAt))],
     ['Nodes', `${Object.keys(report.nodes).length}: ${nodes}`],
+    ['Operators', operators.length === 0 ? undefined : `${operators.length}: ${tally(operators)}`],
     ['Retry of', report.retryOf],
     ['Part of', report.parent && `run ${report.parent.run}, node ${report.parent.node}`],
     ['Why', why === '' ? undefined : why],

@@ -2,12 +2,13 @@
 import type { OperatorReport } from '#schemas/report.ts';
 import type { Peaks } from '#schemas/run.ts';
 import { type Operator, operatorsByNode } from '../operators-by-node.ts';
+import { spellCounts } from '../render/marks.ts';
 import { spellPeaks } from '../render/operators.ts';
 import { shorten, spell } from '../render/words.ts';
 import { instancesBar, nodeBar, operatorBar, type Scale, waitedOf } from './bars.ts';
 import type { PageData, PageNode } from './gather.ts';
 import { type Markup, markup } from './markup.ts';
-import { spellCounts, statusMark } from './status.ts';
+import { statusMark } from './status.ts';
 import type { Span } from './times.ts';
 
 const TICKS = 5;

@@ -35,3 +35,14 @@ export function signOf(status: Status): string {
 export function colourOf(status: Status): Colour {
   return MARKS[status][1];
 }
+
+/** `5 completed, 1 failed` */
+export function tally(statuses: Iterable<ShownStatus>): string {
+  const counts = new Map<ShownStatus, number>();
+  for (const status of statuses) counts.set(status, (counts.get(status) ?? 0) + 1);
+  return spellCounts(counts);
+}
+
+export function spellCounts(counts: ReadonlyMap<ShownStatus, number>): string {
+  return [...counts].map(([status, count]) => `${count} ${status.replace('_', ' ')}`).join(', ');
+}

@@ -1,7 +1,7 @@
 // The operators of a production line that has ended, as a table: where their time went, and what they took at most.
 import type { OperatorReport, RunReport } from '#schemas/report.ts';
 import type { Peaks } from '#schemas/run.ts';
-import { mark } from './marks.ts';
+import { mark, tally } from './marks.ts';
 import type { Palette } from './palette.ts';
 import { renderTable } from './table.ts';
 import { plain, shorten, spell, spellBytes } from './words.ts';
@@ -26,8 +26,10 @@ export function operatorLines(report: RunReport, paint: Palette): readonly strin
     row.filter((_, at) => at === 0 || filled[at - 1] === true),
   );
   const left = all.length - kept.length;
+  const counted = tally(all.map(([, { status }]) => status));
   return [
     ...renderTable(shown).split('\n'),
+    paint.dim(`  ${counted}`),
     ...(left === 0 ? [] : [paint.dim(`  … and ${left} more: millrace show ${report.run} --json`)]),
   ];
 }

@@ -55,6 +55,7 @@ function finished(
 function prepareNode(operator: PlanOperator): PlanNode {
   return {
     id: `@${operator.name}`,
+    ...(operator.label === undefined ? {} : { label: operator.label }),
     group: 1,
     executor: { kind: 'prepare', operator: operator.source, environment: operator.environment },
   };

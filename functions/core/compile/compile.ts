@@ -17,6 +17,7 @@ import type { PlanOperator, ProductionSettings, Reading } from './draft.ts';
 import { Findings, type ProblemPlace } from './findings.ts';
 import { type FindPipeline, linkPipelines } from './link-pipelines.ts';
 import { listed, nearest } from './nearest.ts';
+import { spellingsOf } from './operator.ts';
 import { operatorsDialect } from './operators.ts';
 import { nodesDialect } from './pipeline.ts';
 import { wrongType } from './read.ts';
@@ -242,8 +243,9 @@ function finished(
     plan,
     digest: digestOf(plan),
     secrets: [...secrets].sort(),
-    operators: reading.operators.map(({ name, source, environment, place }) => ({
+    operators: reading.operators.map(({ name, label, source, environment, place }) => ({
       name,
+      ...(label === undefined ? {} : { label }),
       source,
       environment,
       places: placesOf(findings, place),
@@ -266,7 +268,7 @@ function placesOf(findings: Findings, place: Place): CompiledOperator['places'] 
 function checkWith(findings: Findings, reading: Reading, options: CompileOptions): void {
   const { with: names = [], operatorsBelow } = options;
   if (names.length === 0) return;
-  const own = reading.operators.map((operator) => operator.name);
+  const own = reading.operators.flatMap(spellingsOf);
   const known = [...new Set([...own, ...(operatorsBelow?.() ?? [])])];
   for (const name of names) {
     if (known.includes(name)) continue;

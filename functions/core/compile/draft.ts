@@ -72,6 +72,8 @@ export interface Draft {
 export interface PlanOperator {
   /** How it is called: its id, or the last part of its repository's name. `--with` takes this name. */
   readonly name: string;
+  /** How the user spells it, where that is no id. */
+  readonly label?: string;
   readonly source: OperatorSource;
   readonly environment: Environment;
   readonly place: Place;

@@ -19,14 +19,16 @@ export class OperatorTable {
   readonly #names = new Set<string>();
 
   /** The index of this operator; one that is there already has the same source and environment. */
-  add(operator: Omit<PlanOperator, 'name'>, spelling?: string): number {
+  add(operator: Omit<PlanOperator, 'name' | 'label'>, spelling?: string): number {
     const { name: _, ...environment } = { name: undefined, ...operator.environment };
     const key = canonical([operator.source, environment]);
     const known = this.#index.get(key);
     if (known !== undefined) return known;
     const index = this.list.length;
     this.#index.set(key, index);
-    this.list.push({ ...operator, name: this.#fresh(spelling ?? nameOf(operator.source)) });
+    const name = this.#fresh(spelling === undefined ? nameOf(operator.source) : idFrom(spelling));
+    const label = spelling === undefined || spelling === name ? {} : { label: spelling };
+    this.list.push({ ...operator, name, ...label });
     return index;
   }
 
@@ -37,6 +39,13 @@ export class OperatorTable {
     return name;
   }
 }
+
+/** Names by which it may be called, as the user spells it first. */
+export const spellingsOf = ({
+  name,
+  label,
+}: Pick<PlanOperator, 'name' | 'label'>): readonly string[] =>
+  label === undefined ? [name] : [label, name];
 
 /** `clean` of `https://example.com/team/clean.git` and of `../clean/`. */
 function nameOf(source: OperatorSource): string {

@@ -4,7 +4,6 @@ import { limits } from '#schemas/limits.ts';
 import type { OperatorSource, PlanNode } from '#schemas/plan.ts';
 import type { Binding } from './draft.ts';
 import type { Findings } from './findings.ts';
-import { idFrom } from './ids.ts';
 import type { OperatorTable } from './operator.ts';
 import { environmentOf, type Store } from './operators-environment.ts';
 import { type OnFailure, onFailure, operatorRetry } from './operators-failure.ts';
@@ -61,7 +60,7 @@ export function operator(
   });
   if (spelling === undefined) return undefined;
   if (source !== undefined && environment !== undefined) {
-    table.add({ source, environment, place: map }, idFrom(spelling));
+    table.add({ source, environment, place: map }, spelling);
   }
   const step: Omit<PlanNode, 'id'> = {
     group: 0,

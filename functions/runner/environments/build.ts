@@ -59,6 +59,7 @@ export async function ensureEnvironment(
     touch(tools.cacheDir, found.key);
     return { ...found, built: false, seconds: seconds() };
   }
+  kind.checkArguments(environment.extraArgs ?? []);
   kind.validate(environment, code);
   const parts = await kind.key(environment, code, tools);
   const key = keyOf(parts);

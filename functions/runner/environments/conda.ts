@@ -19,7 +19,10 @@ export const conda: EnvironmentKind<CondaEnvironment> = {
   relocatable: false,
   // Somebody may put another archive in the place of this one.
   fixed: false,
-  ...{ validate, key, build, activate },
+  checkArguments: (extraArgs) => checkArguments(extraArgs, ALLOWED),
+  // Whether there is an archive only its store can tell.
+  validate: () => undefined,
+  ...{ key, build, activate },
   essential: (_, folder) => path.join(prefixOf(folder), 'bin/python'),
 };
 
@@ -42,10 +45,6 @@ const ALLOWED: Allowed = {
   values: { '--threads': /^\d{1,3}$/, '-T': /^\d{1,3}$/, '--long': /^(?:2[0-9]|3[01]|1[0-9])$/ },
 };
 const LONG_WINDOW = 27;
-
-function validate({ extraArgs = [] }: CondaEnvironment): void {
-  checkArguments(extraArgs, ALLOWED);
-}
 
 async function key(environment: CondaEnvironment, source: Source, tools: Tools): Promise<KeyParts> {
   const archive = await archiveOf(environment, tools);

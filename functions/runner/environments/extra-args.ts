@@ -1,4 +1,5 @@
 // Arguments that a pipeline adds to those of a tool: only those pass that cannot move what is built, where it is built from, or its lock.
+import { nearest } from '../code/problem.ts';
 import { EnvironmentFailed } from './failed.ts';
 
 export interface Allowed {
@@ -53,8 +54,21 @@ export function withoutOptions(args: readonly string[], ...names: readonly strin
 }
 
 function refuse(arg: string, { tool, flags, values }: Allowed, why = ''): never {
-  const known = [...flags, ...Object.keys(values)].filter((name) => name.startsWith('--')).sort();
-  throw new EnvironmentFailed(
-    `argument ${JSON.stringify(arg)}${why} may not be given to ${tool}; wanted are of ${known.join(', ')}`,
+  throw refused(arg, { tool, known: [...flags, ...Object.keys(values)], why });
+}
+
+/** What is wrong with an argument, and which options may have been meant. */
+export function refused(
+  arg: string,
+  { tool, known, why = '' }: { tool: string; known: readonly string[]; why?: string },
+): EnvironmentFailed {
+  const [name = ''] = arg.split(/[=\s]/);
+  const long = known.filter((each) => each.startsWith('--'));
+  const cure =
+    /\s/.test(arg) && known.includes(name)
+      ? 'an option and its value are two arguments, or one with "=" between them'
+      : `nearest to it are ${nearest(name, long, 2).join(', ')}; docs/environments.md lists all that may`;
+  return new EnvironmentFailed(
+    `argument ${JSON.stringify(arg)}${why} may not be given to ${tool}; ${cure}`,
   );
 }

@@ -41,6 +41,8 @@ export interface EnvironmentKind<E> {
   readonly relocatable: boolean;
   /** Whether a commit of the operator decides what is built, so that nothing need be looked up a second time. */
   readonly fixed: boolean;
+  /** Throws EnvironmentFailed, naming the first that its tool may not be given. Asked before any code is there, too. */
+  checkArguments(extraArgs: readonly string[]): void;
   /** Throws EnvironmentFailed when nothing could be built from this. */
   validate(environment: E, source: Source): void;
   key(environment: E, source: Source, tools: Tools): Promise<KeyParts>;

@@ -1,6 +1,7 @@
 // The kinds of environment there are, by the word that a plan has for them. docs/environments.md says how one is added.
 import type { Environment } from '#schemas/plan.ts';
 import { conda } from './conda.ts';
+import { EnvironmentFailed } from './failed.ts';
 import type { EnvironmentKind } from './kind.ts';
 import { pixi } from './pixi.ts';
 import { poetry } from './poetry.ts';
@@ -15,6 +16,17 @@ const KINDS: Readonly<Record<Buildable['kind'], EnvironmentKind<Buildable>>> = {
   conda,
   poetry,
 };
+
+/** What is wrong with the further arguments of an environment's tool. */
+export function refusedArgument(environment: Buildable): string | undefined {
+  try {
+    kindOf(environment).checkArguments(environment.extraArgs ?? []);
+    return undefined;
+  } catch (error) {
+    if (error instanceof EnvironmentFailed) return error.message;
+    throw error;
+  }
+}
 
 export function kindOf({ kind }: Buildable): EnvironmentKind<Buildable> {
   return KINDS[kind];

@@ -18,6 +18,7 @@ export const pixi: EnvironmentKind<PixiEnvironment> = {
   // Its scripts name the path of their own interpreter.
   relocatable: false,
   fixed: true,
+  checkArguments: (extraArgs) => checkArguments(extraArgs, ALLOWED),
   ...{ validate, key, build, activate },
   essential: (_, folder) => path.join(prefixOf(folder), 'conda-meta'),
 };
@@ -51,7 +52,6 @@ const MEANT_ONLY = new Set(['--force', '--no-cache', '--locked']);
 function validate(environment: PixiEnvironment, source: Source): void {
   if (!existsSync(path.join(source.folder, environment.project)))
     throw new EnvironmentFailed(`${source.label} has no file "${environment.project}"`);
-  checkArguments(environment.extraArgs ?? [], ALLOWED);
   readProject(environment, source);
 }
 

@@ -17,6 +17,7 @@ export const poetry: EnvironmentKind<PoetryEnvironment> = {
   // Scripts of its packages begin with the path of their interpreter.
   relocatable: false,
   fixed: true,
+  checkArguments: (extraArgs) => checkArguments(extraArgs, ALLOWED),
   ...{ validate, key, build, activate },
   essential: (environment, folder) => path.join(venvIn(environment, folder), 'bin/python'),
 };
@@ -47,7 +48,6 @@ const ALLOWED: Allowed = {
 function validate(environment: PoetryEnvironment, source: Source): void {
   if (!existsSync(path.join(source.folder, environment.project)))
     throw new EnvironmentFailed(`${source.label} has no file "${environment.project}"`);
-  checkArguments(environment.extraArgs ?? [], ALLOWED);
 }
 
 async function key(

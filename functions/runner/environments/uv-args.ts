@@ -1,7 +1,6 @@
 // Which options of `uv sync` a pipeline may add. Those that would move the target, the project or the cache, or that undo the
 // lock, are not among them.
-import { optionOf, withoutOptions } from './extra-args.ts';
-import { EnvironmentFailed } from './failed.ts';
+import { optionOf, refused, withoutOptions } from './extra-args.ts';
 
 /** Options that take no value. */
 const FLAGS: ReadonlySet<string> = new Set([
@@ -63,7 +62,8 @@ export function pythonIn(args: readonly string[]): {
   readonly others: readonly string[];
 } {
   const python = optionOf(args, '--python', '-p');
-  if (python !== undefined && !VERSION.test(python)) refuse(`--python ${python}`);
+  if (python !== undefined && !VERSION.test(python))
+    refuse(`--python=${python}`, ', which names no version,');
   return { python, others: withoutOptions(args, '--python', '-p') };
 }
 
@@ -83,13 +83,5 @@ export function checkExtraArgs(args: readonly string[]): void {
 }
 
 function refuse(arg: string, why = ''): never {
-  throw new EnvironmentFailed(
-    `argument ${JSON.stringify(arg)}${why} may not be given to uv sync; wanted are of ${[
-      ...FLAGS,
-      ...WITH_VALUE,
-    ]
-      .filter((name) => name.startsWith('--'))
-      .sort()
-      .join(', ')}`,
-  );
+  throw refused(arg, { tool: 'uv sync', known: [...FLAGS, ...WITH_VALUE], why });
 }

@@ -27,6 +27,7 @@ type UvEnvironment = Extract<Environment, { kind: 'uv' }>;
 export const uv: EnvironmentKind<UvEnvironment> = {
   relocatable: true,
   fixed: true,
+  checkArguments: checkExtraArgs,
   ...{ validate, key, build, activate },
   essential: (_, folder) => path.join(folder, 'env/bin/python'),
 };
@@ -35,7 +36,6 @@ function validate(environment: UvEnvironment, source: Source): void {
   const file = path.join(source.folder, environment.project);
   if (!existsSync(file))
     throw new EnvironmentFailed(`${source.label} has no file "${environment.project}"`);
-  checkExtraArgs(environment.extraArgs ?? []);
 }
 
 async function key(environment: UvEnvironment, source: Source, tools: Tools): Promise<KeyParts> {

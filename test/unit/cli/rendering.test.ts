@@ -63,6 +63,7 @@ test('operators are listed with where their time went and what they took, and no
     '  ✓ clean  1.5 s   2.0 s                     1.3 s  1.0 GiB  reused       aaaaaaaaaaaa',
     '  ✗ train          1 min 15 s in 3 attempts',
     '  – never',
+    '  1 completed, 1 failed, 1 skipped',
   ]);
   const { clean } = report.operators ?? {};
   const peaks = { gpuMemoryBytes: 3 * 2 ** 30, gpuPercent: 97.4 };

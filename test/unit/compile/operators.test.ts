@@ -35,7 +35,7 @@ test('operators of one node become steps, those of others make the node wait', (
   expect(plan.nodes.map(({ id, label, needs, prepares }) => [id, label, needs, prepares])).toEqual([
     ['first_node', 'first node', undefined, [2, 3, 4, 5]],
     ['second', undefined, [0], [2, 3, 4, 5]],
-    ['@a_1', undefined, undefined, undefined],
+    ['@a_1', 'a-1', undefined, undefined],
     ['@b', undefined, undefined, undefined],
     ['@c', undefined, undefined, undefined],
     ['@d', undefined, undefined, undefined],

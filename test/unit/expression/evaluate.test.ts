@@ -194,9 +194,9 @@ describe('functions', () => {
       run("matches(text, '(a+)+$')", { local });
     }
     const times = Array.from({ length: 5 }, () => {
-      const begin = performance.now();
+      const begin = process.cpuUsage();
       expect(run("matches(text, '(a+)+$')", { local })).toEqual({ is: 'value', value: false });
-      return performance.now() - begin;
+      return process.cpuUsage(begin).user / 1_000;
     });
     expect(Math.min(...times)).toBeLessThan(10);
   });

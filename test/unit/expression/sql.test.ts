@@ -177,9 +177,9 @@ test('any text is read without throwing, in a time that grows with its length', 
       if (parsed.ok) readSql(parsed.value);
     }),
   );
-  const began = performance.now();
+  const began = process.cpuUsage();
   read(`select ${"'a' || {{ a }} || ".repeat(10_000)} 1`);
   read('/*'.repeat(50_000));
   read(`select ${'('.repeat(100_000)}`);
-  expect(performance.now() - began).toBeLessThan(2_000);
+  expect(process.cpuUsage(began).user / 1_000).toBeLessThan(2_000);
 });
