@@ -5,6 +5,8 @@ export const FILE_MESSAGES = {
     named: 'pipeline file "{file}" is not there',
     layer: 'the file {file} of this configuration is not read: {why}',
     none_found: 'no pipeline in {folder}: looked for {names}',
+    none_in_folder:
+      'no pipeline in {folder}: looked for {names}, and for "pipeline_id" or "operators" in its YAML files',
   },
   file_too_large: {
     characters: 'the file has {count} characters; at most {most} are read',

@@ -26,12 +26,16 @@ export async function findPipeline(context: Context, named: string | undefined):
       return file;
     }
   }
-  const where = folder === undefined ? 'this folder' : folder;
-  throw missing(message('file_missing', 'none_found', { folder: where, names: NAMES.join(', ') }));
+  const names = NAMES.join(', ');
+  throw missing(
+    folder === undefined
+      ? message('file_missing', 'none_found', { folder: 'this folder', names })
+      : message('file_missing', 'none_in_folder', { folder, names }),
+  );
 }
 
 /** Keys of a production line, which may lie in several files; other pipelines are one file each. */
-const PRODUCTION_LINE = /^(?:pipeline_id|operators)[ \t]*:/m;
+const PRODUCTION_LINE = /^["']?(?:pipeline_id|operators)["']?[ \t]*:/m;
 
 /** The configuration that the files of a folder are together, or the only one of them. */
 async function configurationIn(context: Context, folder: string): Promise<string | undefined> {

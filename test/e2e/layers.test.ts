@@ -176,6 +176,16 @@ test('files merge in the order of their names, the local one last, and variables
   expect((await place.run('validate', 'line')).stderr).toContain(
     'merging line/a.yaml, line/c.yaml, line/b.local.yaml',
   );
+
+  mkdirSync(join(place.folder, 'another'));
+  const [one, two] = ['another/a.yaml', 'another/b.yaml'].map((name) => join(place.folder, name));
+  writeFileSync(one ?? '', 'a: 1\n');
+  expect((await place.run('validate', 'another')).stderr).toContain(
+    'and for "pipeline_id" or "operators" in its YAML files',
+  );
+  // Keys may be quoted.
+  writeFileSync(two ?? '', '"pipeline_id": line\n');
+  expect((await place.run('validate', 'another')).stderr).toContain('merging another/a.yaml');
 });
 
 test('a problem names the file of the folder that holds it, and shows nothing that is encoded', async () => {

@@ -65,7 +65,8 @@ export class Findings {
     if (!this.source.endsWith('\n')) this.source += '\n';
     const at = this.source.length;
     this.#parts.push({ ...origin, at });
-    this.source += text;
+    // An empty one must not begin where the next one does, or its problems would be that one's.
+    this.source += text === '' ? '\n' : text;
     this.#lineStarts = undefined;
     return at;
   }

@@ -28,6 +28,7 @@ export class InterpolationSlips {
     return false;
   }
 
+  /** What a reference names is not there. */
   lost(
     place: ScalarPlace,
     reference: Reference,
@@ -63,6 +64,7 @@ export class InterpolationSlips {
     return this.wrong(place, reference.at, said);
   }
 
+  /** What stands between the braces cannot be read. */
   unread(
     place: ScalarPlace,
     text: string,
@@ -74,6 +76,7 @@ export class InterpolationSlips {
     return this.wrong(place, at, this.slip(place, why, written));
   }
 
+  /** The sentence for it. */
   slip(place: ScalarPlace, why: Slip, ref: string): Message<'interpolation'> {
     const subject = subjectOf(place);
     const depth = limits.interpolationDepth;
@@ -94,11 +97,13 @@ export class InterpolationSlips {
     }
   }
 
+  /** In a command it was probably meant for the shell. */
   shellForm(place: ScalarPlace, at: number, ref: string): undefined {
     const filling = { subject: subjectOf(place), ref, cure: `\\${ref}` };
     return this.wrong(place, at, message('interpolation', 'escape', filling), `\\${ref}`);
   }
 
+  /** Says it, at that character of the value. */
   wrong(
     place: ScalarPlace,
     index: number,

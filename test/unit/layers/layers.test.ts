@@ -107,6 +107,14 @@ test.each([
       ),
     },
   ],
+  // An empty one is told by its own name, whatever comes behind it.
+  [
+    { MI_PIPELINE_CONF_NAME: '', MI_PIPELINE_CONF_S3_CONFIG__BUCKET: 'b' },
+    {
+      code: 'empty_value',
+      message: expect.stringContaining('set by the variable MI_PIPELINE_CONF_NAME)'),
+    },
+  ],
   [
     { MI_PIPELINE_CONF_NAME: 'a', MI_PIPELINE_CONF_name: 'b' },
     { code: 'override', message: expect.stringContaining('both set "name"') },
