@@ -54,6 +54,13 @@ test('a missing repository is named', async () => {
   expect(found.ok ? '' : found.message).toContain('nowhere');
 });
 
+test('an address without its protocol is a path, and that is said', async () => {
+  const found = await resolve({ git: 'github.com/e/clean.git', tag: 'v1.0.0' }, context);
+  expect(found.ok ? '' : found.message).toContain(
+    'that is a path on this machine, from the folder of the pipeline',
+  );
+});
+
 test('of a missing tag the nearest ones are named', async () => {
   aRepository(path.join(folder, 'clean'), aProject(), 'v1.0.0');
   aCommit(path.join(folder, 'clean'), { more: '1' }, 'v1.1.0');

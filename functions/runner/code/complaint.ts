@@ -30,6 +30,10 @@ const ADVICE: readonly (readonly [RegExp, string])[] = [
   ],
 ];
 
+const NO_REPOSITORY = /does not appear to be a git repository|No such file or directory/i;
+const NOT_HERE =
+  'that is a path on this machine, from the folder of the pipeline; the address of a server begins with https:// or ssh://';
+
 /** The part of git's complaint that people need. With an address: what they can do, where that is known. */
 export function complaint(end: ToolEnd, address?: RepositoryAddress): string {
   if (end.how === 'not_started') return `git could not be started: ${end.stderr}`;
@@ -41,6 +45,7 @@ export function complaint(end: ToolEnd, address?: RepositoryAddress): string {
   const chosen = [first, telling, lines.filter(Boolean)].find((some) => some.length > 0) ?? [];
   const told =
     hidden(chosen.slice(0, LINES).join('; '), address) || `git exited with code ${end.code}`;
+  if (address?.local === true && NO_REPOSITORY.test(end.stderr)) return `${told}; ${NOT_HERE}`;
   const advice = ADVICE.find(([sign]) => sign.test(end.stderr))?.[1];
   if (advice === undefined || address === undefined) return told;
   return `${told.replace(/\.$/, '')}; ${advice}: git ls-remote ${address.shown}`;
