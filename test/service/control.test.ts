@@ -85,6 +85,24 @@ test('what is wrong with a text is told with its place, whoever asks', async () 
   );
 });
 
+test('what a text is warned of is among the events of its run', async () => {
+  const source =
+    'id: x\nnodes:\n  - { id: a, steps: [{ command: "true" }] }\n  - { id: b, startWhen: event:a.completed && event:a.failed, steps: [{ command: "true" }] }\n';
+  const { problems } = await control.validate({ source });
+  expect(problems.map(({ severity }) => severity)).toEqual(['warning']);
+
+  const { run } = await control.start({ source });
+  await here.settle();
+
+  const { events } = await control.events(run);
+  expect(events).toContainEqual(
+    expect.objectContaining({
+      event: 'pipeline.warning',
+      payload: { message: `${problems[0]?.message} (line 4)` },
+    }),
+  );
+});
+
 test('secrets that are not set are told before the run exists', async () => {
   const source =
     'id: x\nnodes:\n  - { id: a, env: { A: "{{ secret.KNOWN }}", B: "{{ secret.OTHER }}" }, steps: [{ command: "true" }] }\n';
