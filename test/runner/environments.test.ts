@@ -247,7 +247,12 @@ test('docs/environments.md names every option that may be given to a tool', () =
     'uv sync': { kind: 'uv', project: 'pyproject.toml' },
     'pixi install': { kind: 'pixi', project: 'pixi.toml' },
     'poetry install': { kind: 'poetry', project: 'pyproject.toml' },
-    zstd: { kind: 'conda', key: 'k', store: { bucket: 'b' }, update: true },
+    zstd: {
+      kind: 'conda',
+      key: 'k',
+      update: true,
+      store: { bucket: 'b', region: 'r', pathStyle: true },
+    },
   } as const;
   for (const [tool, environment] of Object.entries(kinds)) {
     const row = new RegExp(`^\\| \`${tool}\` \\| (.*) \\|$`, 'm').exec(page)?.[1] ?? '';

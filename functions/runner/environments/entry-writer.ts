@@ -131,7 +131,7 @@ export class EntryWriter {
     entry.on('end', () => {
       const done = (): void => this.#done(file, entry.mtime);
       if (late === undefined) done();
-      else this.#later(0, late.then(done));
+      else void this.#later(0, late.then(done));
     });
   }
 
