@@ -14,8 +14,11 @@ await entry(async () => {
   const counts = { passed: 0, failed: 1, skipped: 0, missing: [] };
   try {
     const say = (text) => console.log(`setup: ${text}`);
-    // Begun first and joined last: where it is not built yet, that takes minutes. What needs it is tested at the end.
-    const pixi = startPixi(say);
+    // Begun first and joined last: where it is not built yet, that takes minutes. What needs it is then tested at the end.
+    let building = true;
+    const pixi = startPixi(say).finally(() => {
+      building = false;
+    });
     await setup();
     counts.missing = [
       ...installForTests(say),
@@ -24,9 +27,10 @@ await entry(async () => {
     ];
     const before = await runChecks([...checks, generatedCheck]);
     const asked = process.argv.slice(2);
-    const rounds = [await runTests(asked.length > 0 ? asked : ['--project=!pixi'])];
+    const later = building && asked.length === 0;
+    const rounds = [await runTests(later ? ['--project=!pixi'] : asked)];
     counts.missing.push(...(await joinPixi(pixi)));
-    if (asked.length === 0) rounds.push(await runTests(['--project=pixi']));
+    if (later) rounds.push(await runTests(['--project=pixi']));
     const sum = (name) => rounds.reduce((all, round) => all + round[name], 0);
     counts.passed = before.passed + sum('passed');
     // CI can install what it lacks: there nothing goes untested unseen.

@@ -31,7 +31,7 @@ id: held
 inputs: { n: { type: number } }
 nodes:
   - id: held
-    steps: [{ command: '${EFFECT}; until test -e "$MILLRACE_PIPELINE_DIR/go{{ pipeline.input.n }}"; do sleep 0.05; done' }]
+    steps: [{ command: '${EFFECT}; until test -e "$MILLRACE_PIPELINE_DIR"/go{{ pipeline.input.n }}; do sleep 0.05; done' }]
   - id: next
     needs: [held]
     steps: [{ command: 'echo n={{ pipeline.input.n }} >> "$MILLRACE_OUTPUTS"' }]
