@@ -42,7 +42,7 @@ export default defineConfig({
       reporter: ['text-summary', 'json-summary'],
     },
     projects: [
-      project('unit'),
+      project('unit', { testTimeout: 30_000 }),
       project('contract', { testTimeout: 30_000 }),
       project('simulation', { testTimeout: 120_000 }),
       project('service', { testTimeout: 30_000 }),
