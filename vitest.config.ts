@@ -8,7 +8,6 @@ const project = (
   name: string,
   options: {
     testTimeout?: number;
-    hookTimeout?: number;
     fileParallelism?: boolean;
     globalSetup?: string;
     include?: string[];
@@ -36,6 +35,9 @@ export default defineConfig({
     reporters: ['default', './tools/closing-line.ts'],
     passWithNoTests: true,
     maxWorkers: FILES_AT_ONCE,
+    // Patience with what comes in time by itself: beside other work a few seconds are soon over.
+    expect: { poll: { timeout: 20_000 } },
+    hookTimeout: 60_000,
     coverage: {
       provider: 'v8',
       include: ['functions/**/*.ts', 'schemas/**/*.ts'],
@@ -55,7 +57,6 @@ export default defineConfig({
       project('cloud', {
         include: [CLOUD],
         testTimeout: 120_000,
-        hookTimeout: 60_000,
         fileParallelism: false,
         globalSetup: './test/support/aws/cloud-setup.ts',
       }),

@@ -297,7 +297,7 @@ describe('what goes wrong', () => {
     const badly = await submit({ containerOverrides: environment('1') });
     await reached(well, 'SUCCEEDED');
     await reached(badly, 'FAILED');
-    await vi.waitFor(() => expect(heard.of(well)).toHaveLength(2));
+    await expect.poll(() => heard.of(well)).toHaveLength(2);
     expect(heard.of(badly)).toEqual([]);
   });
 });
