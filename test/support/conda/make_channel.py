@@ -6,7 +6,7 @@ def python_pkg():
     s = time.time(); v = subprocess.check_output([PY/"bin/python3", "-c", "import platform;print(platform.python_version())"], text=True).strip()
     mm = ".".join(v.split(".")[:2]); d = work/"python"; (d/"bin").mkdir(parents=True); shutil.copy2(PY/f"bin/python{mm}", d/f"bin/python{mm}")
     for n in ("python", "python3"): (d/"bin"/n).symlink_to(f"python{mm}")
-    skip = {"__pycache__", "test", "tests", "idlelib", "turtledemo", "site-packages", "tkinter", "lib2to3", "ensurepip"}
+    skip = {"__pycache__", "test", "tests", "idlelib", "turtledemo", "site-packages", "tkinter", "lib2to3", "ensurepip", "sitecustomize.py"}
     shutil.copytree(PY/f"lib/python{mm}", d/f"lib/python{mm}", symlinks=True, ignore=lambda p, ns: [n for n in ns if n in skip or n.startswith(("config-", "_tkinter"))])
     (d/f"lib/python{mm}/site-packages").mkdir(); (d/f"lib/python{mm}/site-packages/README.txt").write_text("\n")
     for so in (PY/"lib").glob(f"libpython{mm}.so*"): shutil.copy2(so, d/"lib"/so.name, follow_symlinks=False)
