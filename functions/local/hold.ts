@@ -33,8 +33,19 @@ export function holdDirectory(options: HoldOptions): Hold {
   const directory = openDataDirectory(options.dataDir);
   const holder = { pid: process.pid, host: hostname(), version: VERSION, since: Date.now() };
   const lock = takeLock(directory.lock, holder);
-  const { runner, lazy = false, cacheDir = cacheDirectory() } = options;
+  return { directory, lock, holder, ahead: runnerAhead(directory, options) };
+}
+
+function runnerAhead(
+  directory: DataDirectory,
+  { runner, lazy = false, cacheDir = cacheDirectory() }: HoldOptions,
+): RunnerProcess | undefined {
+  if (lazy) return undefined;
   const program = runner === undefined ? defaultRunner() : runnerAt(runner);
-  const ahead = lazy ? undefined : startAhead(program, directory, cacheDir);
-  return { directory, lock, holder, ahead };
+  try {
+    return startAhead(program, directory, cacheDir);
+  } catch {
+    // What keeps it from starting is told when it is started for work.
+    return undefined;
+  }
 }
