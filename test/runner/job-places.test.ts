@@ -1,5 +1,5 @@
 // What jobs find in their container: environments and trees that others made, the database, a log without end, and no way to the token.
-import { chmodSync, copyFileSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, copyFileSync, mkdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest';
 import { imageVariables } from '#schemas/job.ts';
@@ -197,27 +197,36 @@ test('of a log over its bounds the beginning and the end are sent, and what lies
   expect(sent).toBeLessThan(limits.jobLogBytes * 1.5);
 });
 
-test('where the entry’s program may be run but not read, as in the images, no process of the same user sees into its memory', async () => {
-  const folder = JobProcess.folder();
-  const node = path.join(folder, 'node');
-  copyFileSync(process.execPath, node);
-  chmodSync(node, process.getuid?.() === 0 ? 0o711 : 0o111);
-  chmodSync(folder, 0o777);
-  // Root may read everything: then the job is somebody else's.
-  const nobody = ['setpriv', '--reuid=65534', '--regid=65534', '--clear-groups'];
-  const command = [
-    'for pid in $PPID $(cat /proc/$PPID/stat | cut -d" " -f4); do',
-    '  for name in environ mem maps; do head -c 1 /proc/$pid/$name >/dev/null 2>&1 && echo "read $name of $pid"; done',
-    'done; echo looked',
-  ].join('\n');
-  const job = await done({
-    order: anOrder([command]),
-    folder,
-    node: process.getuid?.() === 0 ? [...nobody, node] : [node],
-    env: { HOME: folder, [imageVariables.dataDir]: path.join(folder, 'mine') },
-  });
-  expect(
-    server.log().map(({ text }) => text),
-    job.stderr,
-  ).toEqual(['looked']);
-});
+/** Root plays somebody else here, who must get at the checkout. */
+function isOpen(folder: string): boolean {
+  const above = path.dirname(folder);
+  return (statSync(folder).mode & 1) === 1 && (above === folder || isOpen(above));
+}
+
+test.skipIf(process.getuid?.() === 0 && !isOpen(process.cwd()))(
+  'where the entry’s program may be run but not read, as in the images, no process of the same user sees into its memory',
+  async () => {
+    const folder = JobProcess.folder();
+    const node = path.join(folder, 'node');
+    copyFileSync(process.execPath, node);
+    chmodSync(node, process.getuid?.() === 0 ? 0o711 : 0o111);
+    chmodSync(folder, 0o777);
+    // Root may read everything: then the job is somebody else's.
+    const nobody = ['setpriv', '--reuid=65534', '--regid=65534', '--clear-groups'];
+    const command = [
+      'for pid in $PPID $(cat /proc/$PPID/stat | cut -d" " -f4); do',
+      '  for name in environ mem maps; do head -c 1 /proc/$pid/$name >/dev/null 2>&1 && echo "read $name of $pid"; done',
+      'done; echo looked',
+    ].join('\n');
+    const job = await done({
+      order: anOrder([command]),
+      folder,
+      node: process.getuid?.() === 0 ? [...nobody, node] : [node],
+      env: { HOME: folder, [imageVariables.dataDir]: path.join(folder, 'mine') },
+    });
+    expect(
+      server.log().map(({ text }) => text),
+      job.stderr,
+    ).toEqual(['looked']);
+  },
+);
