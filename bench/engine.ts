@@ -12,7 +12,7 @@ import { type BenchRow, elapsed, median, row, samples } from './row.ts';
 const CHAIN = 40;
 /** An engine that has been at work for a few seconds. */
 const CHAINS_BEFORE = 5;
-const RUNNER = fileURLToPath(new URL('../dist/runner.mjs', import.meta.url));
+const RUNNER = fileURLToPath(new URL('../bin/runner.js', import.meta.url));
 
 interface Measured {
   readonly milliseconds: number;

@@ -165,7 +165,7 @@ async function restingRunner(): Promise<BenchRow> {
       dataDir: join(folder, 'data'),
       cacheDir: join(folder, 'cache'),
       serve: false,
-      runner: fileURLToPath(new URL('../dist/runner.mjs', import.meta.url)),
+      runner: fileURLToPath(new URL('../bin/runner.js', import.meta.url)),
     });
     try {
       await sleep(SETTLED);

@@ -15,7 +15,7 @@ const ROUNDS = 5;
 const OPERATORS = 10;
 const LINES = 1_000_000;
 const BIN = fileURLToPath(new URL('../bin/millrace.js', import.meta.url));
-const RUNNER = fileURLToPath(new URL('../dist/runner.mjs', import.meta.url));
+const RUNNER = fileURLToPath(new URL('../bin/runner.js', import.meta.url));
 const UV = fileURLToPath(new URL('../.tools/bin/uv', import.meta.url));
 
 export async function rows(): Promise<BenchRow[]> {

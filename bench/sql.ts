@@ -71,7 +71,7 @@ export async function rows(): Promise<readonly BenchRow[]> {
   const folder = mkdtempSync(path.join(tmpdir(), 'mr-bench-'));
   const runner = new RunnerProcess({
     dataDir: path.join(folder, 'data'),
-    program: ['--max-semi-space-size=4', '--single-threaded', path.join(ROOT, 'dist/runner.mjs')],
+    program: ['--max-semi-space-size=4', '--single-threaded', path.join(ROOT, 'bin/runner.js')],
   });
   try {
     const engine = await Engine.connect(runner);

@@ -1,6 +1,7 @@
 // Bundles the command line, the library, the runner and its program for queries into dist/, and the functions on AWS, which a set-up leaves to
 // whoever deploys them (`--without-functions`). Importing a main.ts runs it.
 
+import { createHash } from 'node:crypto';
 import {
   existsSync,
   mkdirSync,
@@ -13,14 +14,18 @@ import {
 } from 'node:fs';
 import path from 'node:path';
 import { bundleFunctions } from './bundle-functions.mjs';
-import { entry, root } from './toolbox.mjs';
+import { entry, root, SetupProblem } from './toolbox.mjs';
 
-const ENTRIES = {
-  millrace: 'functions/cli/main.ts',
-  library: 'functions/local/library.ts',
+/** What other programs import: small, and what does the work is in files that are loaded with the first engine. */
+const LIBRARY = { library: 'functions/local/library.ts' };
+/** Our own programs. */
+const PROGRAMS = {
+  ahead: 'functions/cli/ahead.ts',
+  cli: 'functions/cli/main.ts',
   runner: 'functions/runner/main.ts',
 };
-const RUNNER = 'runner';
+const NO_DIGEST = '0'.repeat(16);
+const OPENS = `/*${NO_DIGEST}*/(function (exports, require, module, __filename, __dirname) { 'use strict'; const millraceUrl = require('node:url').pathToFileURL(__filename).href;`;
 /** Each in one file, because images take them by name: the program for queries, and the entry of a container, which is not published. */
 const ALONE = { sql: 'functions/runner/sql/main.ts', job: 'batch-images/main.ts' };
 const UNPUBLISHED = 'job.mjs';
@@ -29,15 +34,10 @@ const STALE_MS = 60 * 60 * 1000;
 async function build() {
   const elsewhere = /^--alone=(.+)$/.exec(process.argv.at(-1) ?? '')?.[1];
   if (elsewhere !== undefined) return buildAlone(elsewhere);
-  const present = Object.entries(ENTRIES).filter(([, source]) =>
-    existsSync(path.join(root, source)),
-  );
-  if (present.length === 0) return 0;
   const result = joined([
-    await bundle(Object.fromEntries(present.filter(([name]) => name !== RUNNER))),
-    // By itself: what all have in common would be cut into many small files, and each file costs a start half a millisecond.
-    await bundle(Object.fromEntries(present.filter(([name]) => name === RUNNER))),
-    await bundle(ALONE, { splitting: false }),
+    await bundle(LIBRARY, { splitting: true, chunkNames: 'chunk-[hash]' }),
+    ...(await Promise.all(Object.keys(PROGRAMS).map(bundleProgram))),
+    await bundle(ALONE),
   ]);
   const files = [...result.outputFiles, ...(await companions(result))];
   const written = files.filter(writeIfChanged);
@@ -49,7 +49,7 @@ async function build() {
 
 /** Only the programs that stand alone, into another folder. */
 async function buildAlone(outdir) {
-  const { outputFiles } = await bundle(ALONE, { splitting: false, outdir });
+  const { outputFiles } = await bundle(ALONE, { outdir });
   outputFiles.forEach(writeIfChanged);
   return 0;
 }
@@ -145,25 +145,62 @@ function licencesOf(metafile) {
 
 const file = (name, text) => ({ path: path.join(root, 'dist', name), contents: Buffer.from(text) });
 
+/** Packages in CommonJS ask for node's modules by require, which an ES module does not have. */
+const REQUIRE =
+  "import { createRequire as millraceRequire } from 'node:module'; const require = millraceRequire(import.meta.url);";
+
+/**
+ * A program in one file, as a function of what CommonJS gives, because V8 can keep what it compiled of such a one (`bin/start.js`), and because each file costs
+ * a start half a millisecond. What is imported dynamically is run then and not before, as it would be from a file of its own.
+ */
+async function bundleProgram(name) {
+  const result = await bundle(
+    { [name]: PROGRAMS[name] },
+    {
+      plugins: [database, builtins, patientParsers],
+      outExtension: { '.js': '.cjs' },
+      format: 'cjs',
+      supported: { 'dynamic-import': false },
+      define: {
+        ...common.define,
+        'import.meta.url': 'millraceUrl',
+        'import.meta.dirname': '__dirname',
+      },
+      banner: { js: OPENS },
+      footer: { js: '})' },
+    },
+  );
+  return { ...result, outputFiles: result.outputFiles.map(withDigest) };
+}
+
+/** What was compiled of it is known again by the digest that it begins with. */
+function withDigest(output) {
+  if (!output.path.endsWith('.cjs')) return output;
+  const ascii = output.text.replace(/(\\?)([^\0-\x7f])/g, escaped);
+  const digest = createHash('sha256').update(ascii).digest('hex');
+  const code = ascii.replace(NO_DIGEST, digest.slice(0, NO_DIGEST.length));
+  return { path: output.path, contents: Buffer.from(code) };
+}
+
+/** The bundler leaves other letters in regular expressions and tagged templates. */
+function escaped(whole, backslash, letter) {
+  if (backslash !== '') throw new SetupProblem(`a letter beyond ASCII stands behind ${whole}`);
+  return `\\u${letter.charCodeAt(0).toString(16).padStart(4, '0')}`;
+}
+
 async function bundle(entryPoints, options = {}) {
   const esbuild = await import('esbuild');
   return esbuild.build({
     ...common,
-    entryPoints,
+    ...(entryPoints === undefined ? {} : { entryPoints }),
     outdir: 'dist',
     outExtension: { '.js': '.mjs' },
-    // Chunks lie beside the entries, so that a path relative to import.meta.url means the same in all of them.
-    chunkNames: 'chunk-[hash]',
-    splitting: true,
     plugins: [database],
     format: 'esm',
     sourcemap: 'linked',
     sourcesContent: false,
+    banner: { js: REQUIRE },
     ...options,
-    // Packages in CommonJS ask for node's modules by require, which an ES module does not have.
-    banner: {
-      js: "import { createRequire as millraceRequire } from 'node:module'; const require = millraceRequire(import.meta.url);",
-    },
   });
 }
 
@@ -173,7 +210,6 @@ const common = {
   platform: 'node',
   target: 'node24',
   minify: true,
-  keepNames: true,
   metafile: true,
   legalComments: 'none',
   mainFields: ['module', 'main'],
@@ -200,6 +236,67 @@ const database = {
         const { resolve } = createRequire(import.meta.url);
         export default createRequire(resolve('@duckdb/node-api'))(${JSON.stringify(name)});`,
     }));
+  },
+};
+
+/** Modules of Node that it has not loaded itself by the time a program starts. */
+const SLOW =
+  /^node:(child_process|crypto|fs\/promises|https?|net|sqlite|stream(\/\w+)?|timers\/promises|zlib)$/;
+
+/** Our own sources load them when something of theirs is first asked for: together they take as long as the start of Node. */
+const builtins = {
+  name: 'builtins',
+  setup(build) {
+    const wanted = membersOfBuiltins();
+    build.onResolve({ filter: SLOW }, ({ path: name, importer }) =>
+      importer.startsWith(path.join(root, 'functions/'))
+        ? { path: name, namespace: 'builtins' }
+        : undefined,
+    );
+    build.onLoad({ filter: /.*/, namespace: 'builtins' }, ({ path: name }) => {
+      const load = `require(${JSON.stringify(name)})`;
+      const getters = [...wanted.get(name)].map(
+        (member) => `get ${member}() { return all().${member}; }`,
+      );
+      return {
+        contents: `let loaded; const all = () => (loaded ??= ${load}); module.exports = { ${getters.join(', ')} };`,
+      };
+    });
+  },
+};
+
+/** What our sources import of them, by name: to offer more would take time for each of those that import. */
+function membersOfBuiltins() {
+  const found = new Map();
+  for (const name of readdirSync(path.join(root, 'functions'), { recursive: true })) {
+    if (!name.endsWith('.ts')) continue;
+    const text = readFileSync(path.join(root, 'functions', name), 'utf8');
+    for (const [, members, from] of text.matchAll(/^import \{([^}]*)\} from '(node:[^']+)'/gm)) {
+      const known = found.get(from) ?? new Set();
+      found.set(from, known);
+      for (const member of members.split(','))
+        if (!/^\s*(type\s|$)/.test(member)) known.add(member.trim().split(' ')[0]);
+    }
+  }
+  return found;
+}
+
+/** How often an object is parsed before code is made for its schema: most are parsed a few times in the life of a command. */
+const PATIENCE = 150;
+
+/** zod makes and compiles a function for each object schema when it first parses one, which takes as long as parsing hundreds. */
+const patientParsers = {
+  name: 'patient-parsers',
+  setup(build) {
+    build.onLoad({ filter: /zod\/v4\/core\/schemas\.js$/ }, ({ path: full }) => {
+      const text = readFileSync(full, 'utf8');
+      const [before, after, more] = text.split('if (jit && fastEnabled && ctx');
+      const [head, tail, other] = (before ?? '').split('let fastpass;');
+      if (after === undefined || more !== undefined || tail === undefined || other !== undefined)
+        throw new SetupProblem('zod compiles its parsers elsewhere than it did');
+      const contents = `${head}let fastpass, parsed = 0;${tail}if (jit && fastEnabled && ++parsed > ${PATIENCE} && ctx${after}`;
+      return { contents, loader: 'js' };
+    });
   },
 };
 

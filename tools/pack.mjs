@@ -8,7 +8,7 @@ import path from 'node:path';
 import { entry, modernNode, root, run, SetupProblem, toolEnvironment } from './toolbox.mjs';
 
 /** What the package may take; a change that needs more says so here. */
-const MOST = { tarballBytes: 1_200_000, unpackedBytes: 4_000_000, installedPackages: 1 };
+const MOST = { tarballBytes: 1_600_000, unpackedBytes: 5_200_000, installedPackages: 1 };
 
 async function pack() {
   const args = process.argv.slice(2);

@@ -6,15 +6,15 @@ export const localBackend: Backend = {
     const { holdDirectory } = await import('#local/hold.ts');
     const hold = holdDirectory(options);
     taken?.();
-    return (await import('#local/whole.ts')).openEngine({ ...options, hold });
+    return (await import('#local/engine.ts')).openEngine({ ...options, hold });
   },
   openControl: async (dataDir, options) =>
-    (await import('#local/whole.ts')).openControl(dataDir, options),
+    (await import('#local/open.ts')).openControl(dataDir, options),
   leaveEngine: async (dataDir, runs) => {
     const args = [...process.execArgv, process.argv[1] ?? ''];
-    const { startDetached } = await import('#local/whole.ts');
+    const { startDetached } = await import('#local/detach.ts');
     return startDetached({ dataDir, runs, program: { command: process.execPath, args } });
   },
   traceOf: async (dataDir) => (await import('#local/trace.ts')).traceOf(dataDir),
-  prepareRun: async (options) => (await import('#local/whole.ts')).prepareRun(options),
+  prepareRun: async (options) => (await import('#local/prepare-run.ts')).prepareRun(options),
 };

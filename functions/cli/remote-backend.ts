@@ -20,14 +20,14 @@ export function remoteBackend(server: ServerName): Backend {
     openControl: async () => ({ control: await client(), kind: 'client', close: async () => {} }),
     traceOf: async () => ({ held: true }),
     prepareRun: async (options) => {
-      const { prepareRemote } = await import('#local/whole.ts');
+      const { prepareRemote } = await import('#local/prepare-remote.ts');
       return prepareRemote(options, { control: await client(), namespace: server.namespace });
     },
   };
 }
 
 async function clientOf({ url, sigv4, namespace }: ServerName): Promise<Control> {
-  const { createClient } = await import('#local/whole.ts');
+  const { createClient } = await import('#local/client.ts');
   const sign = sigv4 ? (await import('./sigv4.ts')).signerFor(url) : undefined;
   return createClient({ server: { url, ...(sign && { sign }) }, namespace });
 }

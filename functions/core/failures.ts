@@ -4,6 +4,7 @@ import type { Reason } from '#schemas/reasons.ts';
 
 /** Ends the step or the call it is thrown in; never leaves the attempt. */
 export class StepFailure extends MillraceError {
+  override readonly name = 'StepFailure';
   override readonly family = 'rejected' as const;
   readonly reason: Reason;
   constructor(reason: Reason, message: string) {
@@ -14,12 +15,14 @@ export class StepFailure extends MillraceError {
 
 /** What was handed in as outputs is none. */
 export class MalformedOutputs extends Rejected {
+  override readonly name = 'MalformedOutputs';
   constructor(message: string, details: Readonly<Record<string, unknown>> = {}) {
     super('malformed_outputs', message, details);
   }
 }
 
 export class OutputsTooLarge extends Rejected {
+  override readonly name = 'OutputsTooLarge';
   constructor(message: string) {
     super('too_large', message);
   }

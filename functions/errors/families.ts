@@ -29,6 +29,8 @@ export type ErrorCode = (typeof ERROR_CODES)[number];
 
 /** The base of all four. `details` is for programs, the message for people: the subject, what came, what was wanted. */
 export abstract class MillraceError extends Error {
+  /** Each class says its own: a bundler shortens the names of classes. */
+  abstract override readonly name: string;
   abstract readonly family: 'rejected' | 'conflict' | 'transient' | 'defect';
   readonly code: ErrorCode;
   readonly details: Readonly<Record<string, unknown>>;
@@ -42,17 +44,18 @@ export abstract class MillraceError extends Error {
     super(message, cause === undefined ? undefined : { cause });
     this.code = code;
     this.details = details;
-    this.name = new.target.name;
   }
 }
 
 /** The caller must act: never retried, 4xx, exit code 2. */
 export class Rejected extends MillraceError {
+  override readonly name: string = 'Rejected';
   override readonly family = 'rejected' as const;
 }
 
 /** What a user wrote has problems; they are in `problems`, and the message is that of the first. */
 export class HasProblems extends Rejected {
+  override readonly name: string = 'HasProblems';
   readonly problems: readonly Problem[];
   constructor(problems: readonly Problem[]) {
     const [first, ...more] = problems.filter((problem) => problem.severity === 'error');
@@ -64,6 +67,7 @@ export class HasProblems extends Rejected {
 }
 
 export class NotFound extends Rejected {
+  override readonly name: string = 'NotFound';
   constructor(message: string, details: Readonly<Record<string, unknown>> = {}) {
     super('not_found', message, details);
   }
@@ -71,11 +75,13 @@ export class NotFound extends Rejected {
 
 /** A lost race: reload and go on. */
 export class Conflict extends MillraceError {
+  override readonly name: string = 'Conflict';
   override readonly family = 'conflict' as const;
 }
 
 /** A dependency is not there now: try again after `afterMs`. */
 export class Transient extends MillraceError {
+  override readonly name: string = 'Transient';
   override readonly family = 'transient' as const;
   readonly afterMs: number;
   constructor(
@@ -94,6 +100,7 @@ export class Transient extends MillraceError {
 
 /** Ours: crash, alarm. */
 export class Defect extends MillraceError {
+  override readonly name: string = 'Defect';
   override readonly family = 'defect' as const;
   constructor(message: string, details: Readonly<Record<string, unknown>> = {}, cause?: unknown) {
     super('defect', message, details, cause);

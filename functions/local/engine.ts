@@ -1,6 +1,7 @@
 // The engine on one machine: the ports of a data directory, a loop for each run, and a runner. Holds the data directory as long as it is open.
 import { createAlarms } from '#embedded/alarms.ts';
 import { systemClock } from '#embedded/clock.ts';
+import type { DataDirectory } from '#embedded/data-directory.ts';
 import { createJobs, type LocalJobs } from '#embedded/jobs.ts';
 import type { Lock } from '#embedded/lock.ts';
 import { createObjects } from '#embedded/objects.ts';
@@ -116,12 +117,12 @@ interface Parts {
  * @throws Transient `busy` when another one holds it; Rejected `read_only`, `newer_format`
  */
 export async function openEngine(options: EngineOptions): Promise<Engine> {
-  const { directory, lock, holder, ahead } = options.hold ?? holdDirectory(options);
+  const { directory, lock, holder } = options.hold ?? holdDirectory(options);
   const namespace = options.namespace ?? NAMESPACE;
   let parts: Parts | undefined;
   let server: EngineServer | undefined;
   try {
-    const made = createParts({ directory, ahead }, options);
+    const made = createParts(directory, options);
     parts = made;
     // What an earlier runner still does is known before anything is started.
     await made.jobs.settle();
@@ -175,8 +176,7 @@ export async function openEngine(options: EngineOptions): Promise<Engine> {
       },
     };
   } catch (error) {
-    if (parts === undefined) ahead?.kill();
-    else await closeParts(parts, server, { park: true });
+    if (parts !== undefined) await closeParts(parts, server, { park: true });
     lock.release();
     throw error;
   }
@@ -219,10 +219,7 @@ async function closeParts(
   return left;
 }
 
-function createParts(
-  { directory, ahead }: Pick<Hold, 'directory' | 'ahead'>,
-  options: EngineOptions,
-): Parts {
+function createParts(directory: DataDirectory, options: EngineOptions): Parts {
   const { promise: fatal, reject: fail } = Promise.withResolvers<never>();
   // Whoever does not ask is told by the commands that fail.
   fatal.catch(() => {});
@@ -267,7 +264,6 @@ function createParts(
     remains: { read: readSpool, end: endLeftovers, forget: forgetSpool },
     engine: `millrace ${VERSION} (${process.pid})`,
     machine: options.machine ?? thisMachine(),
-    ahead,
     ...(options.runner === undefined ? {} : { runner: runnerAt(options.runner) }),
   });
   const service = createService(

@@ -14,12 +14,7 @@ import { createPump } from './pump.ts';
 import { createRunnerKeeper } from './runner-keeper.ts';
 import type { RunnerLink } from './runner-link.ts';
 import { openOffice, type RunnerOffice } from './runner-office.ts';
-import {
-  defaultRunner,
-  type RunnerCommand,
-  type RunnerProcess,
-  startRunner,
-} from './runner-program.ts';
+import { defaultRunner, type RunnerCommand, startRunner } from './runner-program.ts';
 
 /** What a runner kept for its engine: reports that were never acknowledged. */
 export interface SpoolContent {
@@ -55,8 +50,6 @@ export interface JobsOptions {
     readonly cacheBytes?: number;
   };
   readonly runner?: RunnerCommand;
-  /** Its process, where it was started ahead of all this (`startAhead`). */
-  readonly ahead?: RunnerProcess | undefined;
   /** Told of what went wrong and is being dealt with. */
   readonly problem?: (error: unknown) => void;
   readonly heartbeat?: number;
@@ -98,7 +91,6 @@ export function createJobs(options: JobsOptions): LocalJobs {
       machine: options.machine ?? wholeMachine(),
     },
     start: () => startRunner(options.runner ?? defaultRunner(), directory, options.cacheDirectory),
-    ahead: options.ahead,
     linked: (link, found) => {
       if (found) {
         const spools = options.remains.read(directory.path);

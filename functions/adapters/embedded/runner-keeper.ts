@@ -10,8 +10,6 @@ export interface KeeperOptions {
   readonly socket: string;
   readonly hello: EngineHello;
   readonly start: () => RunnerProcess;
-  /** One that was started ahead, where no runner had left anything. */
-  readonly ahead?: RunnerProcess | undefined;
   /** A runner answers; `found`: it was there already. */
   readonly linked: (link: RunnerLink, found: boolean) => void;
   /** The connection is gone. Nobody is looked for before this has returned. */
@@ -35,9 +33,7 @@ export interface RunnerKeeper {
 
 export function createRunnerKeeper(options: KeeperOptions): RunnerKeeper {
   let link: RunnerLink | undefined;
-  let { ahead } = options;
-  // Where one was started ahead there was nobody to find and nothing to clear up.
-  let settled: Promise<void> | undefined = ahead === undefined ? undefined : Promise.resolve();
+  let settled: Promise<void> | undefined;
   let starting: Promise<RunnerLink> | undefined;
   let released = false;
 
@@ -73,9 +69,7 @@ export function createRunnerKeeper(options: KeeperOptions): RunnerKeeper {
   };
   const startOne = async (): Promise<RunnerLink> => {
     try {
-      const child = ahead ?? options.start();
-      ahead = undefined;
-      const found = await awaitLink(child, options);
+      const found = await awaitLink(options.start(), options);
       // Stopped while it came up.
       if (released) {
         await found.send({ frame: 'leave' });
@@ -102,7 +96,6 @@ export function createRunnerKeeper(options: KeeperOptions): RunnerKeeper {
     },
     release: () => {
       released = true;
-      ahead?.kill();
       return link;
     },
   };

@@ -1,6 +1,6 @@
 // Starts the runner as a process of its own that outlives this one.
 import { type ChildProcess, spawn } from 'node:child_process';
-import { closeSync, existsSync, openSync, readdirSync, readFileSync, statSync } from 'node:fs';
+import { closeSync, openSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { Transient } from '#errors/families.ts';
@@ -20,7 +20,7 @@ const LEAN = ['--max-semi-space-size=4', '--single-threaded-gc', '--no-concurren
 /** The runner beside this very file: a bundle in a bundle, a source in a checkout. */
 export function defaultRunner(): RunnerCommand {
   const source = import.meta.url.endsWith('.ts');
-  const program = new URL(source ? '../../runner/main.ts' : './runner.mjs', import.meta.url);
+  const program = new URL(source ? '../../runner/main.ts' : '../bin/runner.js', import.meta.url);
   return runnerAt(fileURLToPath(program));
 }
 
@@ -35,47 +35,83 @@ export interface RunnerProcess {
   kill(): void;
 }
 
-/** Starts it. What it prints goes to `runner/runner.log`. */
+/** Where a runner's things lie. */
+type RunnerPlaces = Pick<DataDirectory, 'path' | 'runner' | 'runnerSocket'>;
+
+/** Starts it, or lets one go on that has come up already. What it prints goes to `runner/runner.log`. */
 export function startRunner(
   runner: RunnerCommand,
-  directory: DataDirectory,
+  directory: RunnerPlaces,
   cacheDirectory: string,
 ): RunnerProcess {
-  const log = join(directory.runner, 'runner.log');
+  const log = logOf(directory);
+  const args = argumentsOf(runner, directory, cacheDirectory);
+  const child = takeWaiting(args) ?? spawnRunner(runner.command, args, { log, stdin: 'ignore' });
+  return { ended: endOf(child, runner, log), kill: () => void child.kill('SIGKILL') };
+}
+
+const logOf = ({ runner }: RunnerPlaces): string => join(runner, 'runner.log');
+
+function argumentsOf(runner: RunnerCommand, places: RunnerPlaces, cacheDirectory: string) {
+  const { path, runnerSocket } = places;
+  const options = { 'data-dir': path, socket: runnerSocket, 'cache-dir': cacheDirectory };
+  const words = Object.entries(options).flatMap(([name, value]) => [`--${name}`, value]);
+  return [...runner.args, ...words];
+}
+
+function spawnRunner(
+  command: string,
+  args: readonly string[],
+  { log, stdin }: { readonly log: string; readonly stdin: 'ignore' | 'pipe' },
+): ChildProcess {
   const output = openSync(log, isLarge(log) ? 'w' : 'a', 0o600);
   try {
-    const child = spawn(
-      runner.command,
-      [
-        ...runner.args,
-        '--data-dir',
-        directory.path,
-        '--socket',
-        directory.runnerSocket,
-        '--cache-dir',
-        cacheDirectory,
-      ],
-      { detached: true, stdio: ['ignore', output, output] },
-    );
+    const child = spawn(command, args, { detached: true, stdio: [stdin, output, output] });
     child.unref();
-    return { ended: endOf(child, runner, log), kill: () => void child.kill('SIGKILL') };
+    return child;
   } finally {
     closeSync(output);
   }
 }
 
+/** A runner that waits to be told to go on, and what it was started with. */
+interface Waiting {
+  readonly args: readonly string[];
+  readonly child: ChildProcess;
+}
+
+/** Where it is left for the program that is loaded next, which shares nothing else with whoever started it. */
+const WAITING = Symbol.for('millrace.runner.waiting');
+const shared = globalThis as { [WAITING]?: Waiting | undefined };
+
 /**
- * Starts it before anything else is known, for whoever has just taken the data directory. Undefined where an earlier runner lives or
- * left something: that must be settled first.
+ * Starts the runner of a data directory that is not ours yet, or will not be: it comes up, touches nothing and waits. It ends with this
+ * process if nobody starts a runner there.
  */
-export function startAhead(
+export function bootRunner(
   runner: RunnerCommand,
-  directory: DataDirectory,
+  places: RunnerPlaces,
   cacheDirectory: string,
-): RunnerProcess | undefined {
-  const traces = readdirSync(directory.runner).some((name) => name.startsWith('spool-'));
-  if (traces || existsSync(directory.runnerSocket)) return undefined;
-  return startRunner(runner, directory, cacheDirectory);
+): void {
+  const args = argumentsOf(runner, places, cacheDirectory);
+  const how = { log: logOf(places), stdin: 'pipe' } as const;
+  const child = spawnRunner(runner.command, [...args, '--wait'], how);
+  // What keeps it from starting is told when one is started for work.
+  child.on('error', () => undefined);
+  child.stdin?.on('error', () => undefined);
+  shared[WAITING] = { args, child };
+}
+
+function takeWaiting(args: readonly string[]): ChildProcess | undefined {
+  const waiting = shared[WAITING];
+  if (waiting === undefined || waiting.args.join('\0') !== args.join('\0')) return undefined;
+  shared[WAITING] = undefined;
+  const { child } = waiting;
+  if (child.pid === undefined || child.exitCode !== null || child.signalCode !== null)
+    return undefined;
+  // Written at once; that it has ended would be told when this process next finds time.
+  child.stdin?.write('go');
+  return child;
 }
 
 /** What to say when a runner does not come up. */

@@ -28,7 +28,7 @@ function definePause(program: Command, act: Act): void {
     .description('start nothing more; what runs goes on')
     .argument('<run>', RUN)
     .action((name: string) =>
-      act(async (context) => (await import('../commands/rest.ts')).pause(context, name)),
+      act(async (context) => (await import('../commands/steer.ts')).pause(context, name)),
     );
   examples(command, [['millrace pause latest', '`millrace resume latest` goes on']]);
 }
@@ -41,7 +41,7 @@ function defineCancel(program: Command, act: Act): void {
     .option('--force', 'without a grace period')
     .action((name: string, options: { force?: boolean }) =>
       act(async (context) =>
-        (await import('../commands/rest.ts')).cancel(context, name, options.force === true),
+        (await import('../commands/steer.ts')).cancel(context, name, options.force === true),
       ),
     );
   examples(command, [
@@ -61,7 +61,7 @@ function defineRetry(program: Command, act: Act): void {
     )
     .action((name: string, options: { from?: string }) =>
       act(async (context) =>
-        (await import('../commands/rest.ts')).retry(context, name, options.from),
+        (await import('../commands/retry.ts')).retry(context, name, options.from),
       ),
     );
   examples(command, [
@@ -80,7 +80,7 @@ function defineEmit(program: Command, act: Act): void {
     .addOption(new Option('--key <key>', 'the same key twice is one event'))
     .action((name: string, event: string, payload: string[], options: EmitOptions) =>
       act(async (context) =>
-        (await import('../commands/rest.ts')).emit(context, name, {
+        (await import('../commands/emit.ts')).emit(context, name, {
           event,
           payload,
           key: options.key,
@@ -109,7 +109,7 @@ function defineApprove(program: Command, act: Act): void {
     program.command('approve').description('say yes to an approval that waits'),
   ).action((run: string, node: string | undefined, options: DecideOptions) =>
     act(async (context) =>
-      (await import('../commands/rest.ts')).approve(context, { run, node }, options),
+      (await import('../commands/approve.ts')).approve(context, { run, node }, options),
     ),
   );
   examples(command, [
@@ -124,7 +124,7 @@ function defineReject(program: Command, act: Act): void {
     program.command('reject').description('say no to an approval that waits'),
   ).action((run: string, node: string | undefined, options: DecideOptions) =>
     act(async (context) =>
-      (await import('../commands/rest.ts')).reject(context, { run, node }, options),
+      (await import('../commands/reject.ts')).reject(context, { run, node }, options),
     ),
   );
   examples(command, [['millrace reject latest review --comment "wrong month"', '']]);

@@ -40,7 +40,7 @@ function defineRuns(program: Command, act: Act): void {
     .option('--status <status>', 'only with this status')
     .option('-a, --all', 'sub-runs as well')
     .action((options: RunsOptions) =>
-      act(async (context) => (await import('../commands/rest.ts')).runs(context, options)),
+      act(async (context) => (await import('../commands/runs.ts')).runs(context, options)),
     );
   examples(command, [
     ['millrace runs', ''],
@@ -55,7 +55,7 @@ function defineShow(program: Command, act: Act): void {
     .argument('<run>', RUN)
     .option('--html <file>', 'write a page for a browser: timeline, peaks, logs of what failed')
     .action((name: string, options: ShowOptions) =>
-      act(async (context) => (await import('../commands/rest.ts')).show(context, name, options)),
+      act(async (context) => (await import('../commands/show.ts')).show(context, name, options)),
     );
   examples(command, [
     ['millrace show latest', ''],
@@ -72,7 +72,9 @@ function defineEvents(program: Command, act: Act): void {
     .option('-f, --follow', 'wait for more until the run ends')
     .option('--children', 'those of its sub-runs as well')
     .action((name: string, options: EventsOptions) =>
-      act(async (context) => (await import('../commands/rest.ts')).events(context, name, options)),
+      act(async (context) =>
+        (await import('../commands/events.ts')).events(context, name, options),
+      ),
     );
   examples(command, [
     ['millrace events latest', ''],
@@ -89,7 +91,7 @@ function defineLogs(program: Command, act: Act): void {
     .option('-f, --follow', 'wait for more until the run ends')
     .action((name: string, node: string | undefined, options: FollowOptions) =>
       act(async (context) =>
-        (await import('../commands/rest.ts')).logs(context, name, {
+        (await import('../commands/logs.ts')).logs(context, name, {
           node,
           follow: options.follow === true,
         }),
@@ -108,7 +110,7 @@ function defineExplain(program: Command, act: Act): void {
     .argument('<run>', RUN)
     .argument('<node>', 'a node of the run')
     .action((name: string, node: string) =>
-      act(async (context) => (await import('../commands/rest.ts')).explain(context, name, node)),
+      act(async (context) => (await import('../commands/explain.ts')).explain(context, name, node)),
     );
   examples(command, [['millrace explain latest publish', 'its condition as a tree, with values']]);
 }

@@ -66,7 +66,7 @@ function defineResume(program: Command, act: Act): void {
     .description('go on with a run that was parked, paused, halted or killed, and watch it')
     .argument('<run>', 'id, unique prefix of one, or latest')
     .action((name: string) =>
-      act(async (context) => (await import('../commands/rest.ts')).resume(context, name)),
+      act(async (context) => (await import('../commands/resume.ts')).resume(context, name)),
     );
   examples(command, [['millrace resume latest', 'go on where it was']]);
 }
@@ -78,7 +78,7 @@ function defineServe(program: Command, act: Act): void {
     .option('--idle <duration>', 'end when nothing runs and nobody asks for so long')
     .addOption(new Option('--detached', 'as `run --detach` leaves it').hideHelp())
     .action((options: ServeOptions) =>
-      act(async (context) => (await import('../commands/rest.ts')).serve(context, options)),
+      act(async (context) => (await import('../commands/serve.ts')).serve(context, options)),
     );
   examples(command, [
     ['millrace serve', 'until SIGTERM or Ctrl-C, which park the runs'],
@@ -93,7 +93,7 @@ function definePlan(program: Command, act: Act): void {
       .description('what would happen: nodes, order, environments, what cannot fit')
       .argument('[file]', 'default: as `run`'),
   ).action((file: string | undefined, options: GivenOptions) =>
-    act(async (context) => (await import('../commands/rest.ts')).plan(context, file, options)),
+    act(async (context) => (await import('../commands/plan.ts')).plan(context, file, options)),
   );
   examples(command, [
     ['millrace plan flights.yaml', 'for reading'],

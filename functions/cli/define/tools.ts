@@ -24,7 +24,7 @@ function defineInit(program: Command, act: Act): void {
     .option('--dir <folder>', 'where to; made if it is not there', '.')
     .action((name: string | undefined, options: { dir: string }) =>
       act(async (context) =>
-        (await import('../commands/rest.ts')).init(context, name, options.dir),
+        (await import('../commands/init.ts')).init(context, name, options.dir),
       ),
     );
   examples(command, [
@@ -42,7 +42,7 @@ function defineEval(program: Command, act: Act): void {
     .option('--run <run>', 'against this run as it is now')
     .action((text: string, { vars, run }: { vars?: string; run?: string }) =>
       act(async (context) => {
-        const { evaluateInRun, evaluateText } = await import('../commands/rest.ts');
+        const { evaluateInRun, evaluateText } = await import('../commands/eval.ts');
         return run === undefined
           ? evaluateText(context, text, vars)
           : evaluateInRun(context, text, run);
@@ -71,7 +71,7 @@ function defineSecret(program: Command, act: Act): void {
     .allowExcessArguments()
     .action((name: string, _options: unknown, command: Command) =>
       act(async (context) =>
-        (await import('../commands/rest.ts')).setSecret(context, name, command.args.length > 1),
+        (await import('../commands/secret.ts')).setSecret(context, name, command.args.length > 1),
       ),
     );
   examples(set, [
@@ -82,7 +82,7 @@ function defineSecret(program: Command, act: Act): void {
     .command('list')
     .description('names of the secrets, never their values')
     .action(() =>
-      act(async (context) => (await import('../commands/rest.ts')).listSecrets(context)),
+      act(async (context) => (await import('../commands/secret.ts')).listSecrets(context)),
     );
   examples(list, [['millrace secret list', '']]);
   const rm = secret
@@ -90,7 +90,7 @@ function defineSecret(program: Command, act: Act): void {
     .description('forget a secret')
     .argument('<name>')
     .action((name: string) =>
-      act(async (context) => (await import('../commands/rest.ts')).removeSecret(context, name)),
+      act(async (context) => (await import('../commands/secret.ts')).removeSecret(context, name)),
     );
   examples(rm, [['millrace secret rm API_KEY', '']]);
   examples(secret, [
@@ -105,7 +105,7 @@ function defineEnv(program: Command, act: Act): void {
     .command('list')
     .description('environments that are built')
     .action(() =>
-      act(async (context) => (await import('../commands/rest.ts')).listEnvironments(context)),
+      act(async (context) => (await import('../commands/env.ts')).listEnvironments(context)),
     );
   examples(list, [['millrace env list', '']]);
   const build = env
@@ -115,7 +115,7 @@ function defineEnv(program: Command, act: Act): void {
     .option('--offline', 'no network')
     .action((file: string | undefined, options: { offline?: boolean }) =>
       act(async (context) =>
-        (await import('../commands/rest.ts')).buildEnvironments(
+        (await import('../commands/env.ts')).buildEnvironments(
           context,
           file,
           options.offline === true,
@@ -131,7 +131,7 @@ function defineEnv(program: Command, act: Act): void {
     .option('--all', 'all of them')
     .action((options: { olderThan: string; maxSize?: string; all?: boolean }) =>
       act(async (context) =>
-        (await import('../commands/rest.ts')).pruneEnvironments(context, {
+        (await import('../commands/env.ts')).pruneEnvironments(context, {
           age: options.all === true ? '0s' : options.olderThan,
           size: options.maxSize,
         }),
@@ -148,7 +148,7 @@ function defineEnv(program: Command, act: Act): void {
     .argument('[operator]', 'of a pipeline: this one only')
     .action((name: string, operator: string | undefined) =>
       act(async (context) =>
-        (await import('../commands/rest.ts')).whyEnvironment(context, name, operator),
+        (await import('../commands/env.ts')).whyEnvironment(context, name, operator),
       ),
     );
   examples(why, [
@@ -167,7 +167,7 @@ function defineCodec(program: Command, act: Act): void {
     .description('write any text as one plain word: base64://…')
     .argument('[text]', 'default: standard input')
     .action((text: string | undefined) =>
-      act(async (context) => (await import('../commands/rest.ts')).encodeText(context, text)),
+      act(async (context) => (await import('../commands/codec.ts')).encodeText(context, text)),
     );
   examples(encode, [
     ["millrace encode 'a b'", 'base64://YSBi'],
@@ -178,7 +178,7 @@ function defineCodec(program: Command, act: Act): void {
     .description('read what `encode` wrote')
     .argument('[text]', 'default: standard input')
     .action((text: string | undefined) =>
-      act(async (context) => (await import('../commands/rest.ts')).decodeText(context, text)),
+      act(async (context) => (await import('../commands/codec.ts')).decodeText(context, text)),
     );
   examples(decode, [['millrace decode base64://YSBi', 'a b']]);
 }
@@ -189,7 +189,7 @@ function defineSchema(program: Command, act: Act): void {
     .description('the JSON Schema of a dialect, for editors')
     .argument('<dialect>', 'nodes or operators')
     .action((dialect: string) =>
-      act(async (context) => (await import('../commands/rest.ts')).printSchema(context, dialect)),
+      act(async (context) => (await import('../commands/schema.ts')).printSchema(context, dialect)),
     );
   examples(command, [['millrace schema nodes > nodes.schema.json', '']]);
 }
@@ -201,7 +201,7 @@ function defineCompletion(program: Command, act: Act): void {
     .addArgument(new Argument('<shell>').choices(['bash', 'zsh', 'fish']))
     .action((shell: Shell) =>
       act(async (context) =>
-        (await import('../commands/rest.ts')).printCompletion(context, shell, program),
+        (await import('../commands/completion.ts')).printCompletion(context, shell, program),
       ),
     );
   examples(command, [
@@ -215,7 +215,7 @@ function defineCompletion(program: Command, act: Act): void {
     .argument('[run]')
     .action((what: string, run: string | undefined) =>
       act(async (context) =>
-        (await import('../commands/rest.ts')).completeNames(context, what, run),
+        (await import('../commands/completion.ts')).completeNames(context, what, run),
       ),
     );
   examples(names, [['millrace complete-names node latest', '']]);
@@ -225,7 +225,7 @@ function defineDoctor(program: Command, act: Act): void {
   const command = program
     .command('doctor')
     .description('what of tools, limits and storage is here, and how to get what is not')
-    .action(() => act(async (context) => (await import('../commands/rest.ts')).doctor(context)));
+    .action(() => act(async (context) => (await import('../commands/doctor.ts')).doctor(context)));
   examples(command, [
     ['millrace doctor', 'exits 2 if something is missing without which nothing runs'],
     ['millrace doctor --json', 'for a program'],

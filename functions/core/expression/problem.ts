@@ -27,6 +27,7 @@ export class ExpressionProblem {
 
 /** Leaves the parser and never the folder: `parse.ts` turns it into `{ ok: false }`. */
 export class Unreadable extends Rejected {
+  override readonly name = 'Unreadable';
   readonly problem: ExpressionProblem;
   constructor(problem: ExpressionProblem) {
     super('invalid', problem.message);

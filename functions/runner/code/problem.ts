@@ -12,6 +12,7 @@ const ERRORS = {
 export type SourceMessage = Message<keyof typeof ERRORS>;
 
 export class SourceProblem extends Rejected {
+  override readonly name = 'SourceProblem';
   declare readonly code: (typeof ERRORS)[keyof typeof ERRORS];
   readonly said: SourceMessage;
   constructor(said: SourceMessage, details: Readonly<Record<string, unknown>> = {}) {

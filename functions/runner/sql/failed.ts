@@ -13,6 +13,7 @@ export interface StatementPlace {
 }
 
 export class Failed extends MillraceError {
+  override readonly name = 'Failed';
   override readonly family = 'rejected' as const;
   readonly failure: SqlFailure;
   constructor(failure: SqlFailure) {
