@@ -14,12 +14,14 @@ import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { CreateBucketCommand, PutObjectCommand, S3Client } from '@aws-sdk/client-s3';
+import { runnerAt } from '#embedded/runner-program.ts';
 import { type OperatorCode, operatorCode } from '#runner/code/operator-code.ts';
 import { activation, ensureEnvironment, useEnvironment } from '#runner/environments/build.ts';
 import type { Tools } from '#runner/environments/kind.ts';
 import { environmentsFolder } from '#runner/environments/store.ts';
 import { findInterpreter, findUv } from '#runner/environments/uv-tool.ts';
 import type { Environment } from '#schemas/plan.ts';
+import type { WorkOrder } from '#schemas/work-order.ts';
 import { emulated } from '#support/aws/emulated.ts';
 import { startMinistack } from '#support/aws/emulators.ts';
 import { Engine, RunnerProcess } from '../test/runner/engine.ts';
@@ -31,6 +33,7 @@ import { type BenchRow, median, row } from './row.ts';
 const run = promisify(execFile);
 const ROUNDS = 5;
 const UV = fileURLToPath(new URL('../.tools/bin/uv', import.meta.url));
+const RUNNER = fileURLToPath(new URL('../bin/runner.js', import.meta.url));
 const PYTHON = fileURLToPath(new URL('../.tools/conda/venv/bin/python', import.meta.url));
 /** What six operators need, each something else. */
 const NEEDS = ['pandas', 'polars', 'scikit-learn', 'matplotlib', 'sqlalchemy', 'pyarrow'];
@@ -56,17 +59,17 @@ interface Took {
   readonly work: number;
 }
 
-/** With nothing left to write to the disk from what was before. */
-async function taken(work: () => Promise<unknown>): Promise<Took> {
+/** With nothing left to write to the disk from what was before. `by`: the process that works, and whose children do. */
+async function taken(work: () => Promise<unknown>, by: number | 'self' = 'self'): Promise<Took> {
   execFileSync('sync');
-  const before = worked();
+  const before = worked(by);
   const start = performance.now();
   await work();
-  return { wall: (performance.now() - start) / 1000, work: worked() - before };
+  return { wall: (performance.now() - start) / 1000, work: worked(by) - before };
 }
 
-function worked(): number {
-  const fields = readFileSync('/proc/self/stat', 'utf8').split(') ')[1]?.split(' ') ?? [];
+function worked(by: number | 'self'): number {
+  const fields = readFileSync(`/proc/${by}/stat`, 'utf8').split(') ')[1]?.split(' ') ?? [];
   return fields.slice(11, 15).reduce((sum, ticks) => sum + Number(ticks), 0) * TICK;
 }
 
@@ -112,10 +115,17 @@ async function six(folder: string): Promise<BenchRow[]> {
   );
   const env = { ...process.env, UV_PYTHON: python.path, UV_PYTHON_DOWNLOADS: 'never' };
   let first: Took | undefined;
+  const runner = runnerOf(tools, path.join(folder, 'data'));
+  const engine = await Engine.connect(runner);
   const ours = async (): Promise<Took> => {
-    const took = await taken(() =>
-      Promise.all(codes.map((code) => ensureEnvironment(pyproject, code, tools))),
-    );
+    const orders = codes.map((code, at) => preparation(folder, NEEDS[at] ?? '', code));
+    const took = await taken(async () => {
+      engine.start(...orders);
+      for (const { name } of orders) {
+        const { prepared, result } = await engine.report(name);
+        if (prepared?.built !== true) throw new TypeError(JSON.stringify(result));
+      }
+    }, runner.child.pid);
     const built = environmentsFolder(tools.cacheDir);
     for (const name of readdirSync(built))
       if (!KEPT.has(name)) rmSync(path.join(built, name), { recursive: true });
@@ -130,12 +140,27 @@ async function six(folder: string): Promise<BenchRow[]> {
     return took;
   };
   const pairs = await inTurns(ours, byHand);
+  await runner.remove();
   const compare = compared(
     `${NEEDS.length} uv environments, cold / uv sync two at a time`,
     pairs,
     1.2,
   );
   return [{ ...compare, note: `${compare.note}; the first time ${first?.wall.toFixed(2)} s` }];
+}
+
+/** The order that a run gives to the runner for an operator, before anything else. */
+function preparation(folder: string, name: string, { commit = '' }: OperatorCode): WorkOrder {
+  const git = path.join(folder, 'operators', name);
+  return {
+    ...anOrder([], { folder, sources: { [`${git}#v1.0.0`]: { commit } } }),
+    work: { kind: 'prepare', operator: { git, tag: 'v1.0.0' }, environment: pyproject },
+  };
+}
+
+/** As the engine starts it. */
+function runnerOf({ cacheDir, host }: Tools, dataDir: string): RunnerProcess {
+  return new RunnerProcess({ dataDir, cacheDir, env: host, program: runnerAt(RUNNER).args });
 }
 
 /** What a person would sync in: a clone, with its environment beside the code. */
@@ -155,7 +180,8 @@ async function locked(
 ): Promise<OperatorCode> {
   const place = path.join(folder, 'operators', name);
   const wheels = path.join(folder, 'wheels');
-  const files = aProject(name);
+  // A project that is called like what it needs would need itself, and nothing would be installed.
+  const files = aProject(`operator-${name}`);
   const index = `[[tool.uv.index]]\nname = "made"\nurl = "${wheels}"\nformat = "flat"\n`;
   const text = (files['pyproject.toml'] ?? '').replace('[]', JSON.stringify(needs));
   mkdirSync(place, { recursive: true });
@@ -206,11 +232,7 @@ async function inPlace(folder: string, code: OperatorCode, tools: Tools): Promis
     alone.push(performance.now() - start);
     release();
   }
-  const runner = new RunnerProcess({
-    dataDir: path.join(folder, 'data'),
-    cacheDir: tools.cacheDir,
-    env: tools.host,
-  });
+  const runner = runnerOf(tools, path.join(folder, 'data-in-place'));
   try {
     const engine = await Engine.connect(runner);
     const git = path.join(folder, 'operators/many');

@@ -9,6 +9,7 @@ import type { AttemptName } from '#schemas/work-order.ts';
 import { Attempt } from './attempt.ts';
 import { Cages } from './cage.ts';
 import { Connection } from './connection.ts';
+import { roomMade } from './environments/make-room.ts';
 import { attemptKey } from './names.ts';
 import { bootId, markOf } from './processes.ts';
 import { type Held, Queue } from './queue.ts';
@@ -84,6 +85,7 @@ export class Runner {
     this.#heartbeat = setInterval(() => this.#beat(), limits.heartbeat);
     this.#lingerUnlessBusy();
     await this.#ended.promise;
+    await roomMade();
     clearInterval(this.#heartbeat);
     await this.#connection.close();
     this.#standby.close();

@@ -138,6 +138,18 @@ function kept(key: string): string {
   return key;
 }
 
+test('far from the limit no build waits for sizes: they are measured afterwards, at the latest when the runner ends', async () => {
+  const runner = aRunner('data');
+  const engine = await withRoom(runner, 2 ** 40);
+  const { prepared } = await engine.run(prepare(0));
+  expect(prepared).toMatchObject({ built: true });
+  const known = () => JSON.parse(readFileSync(marker(prepared?.environment ?? ''), 'utf8')).bytes;
+  expect(known()).toBeUndefined();
+  engine.send({ frame: 'leave' });
+  expect(await runner.ended()).toBe(0);
+  expect(known()).toBeGreaterThan(1_000);
+});
+
 test('what was built before sizes were remembered is measured once, and counts as not used by that', async () => {
   const key = kept('a'.repeat(64));
   const before = JSON.parse(readFileSync(marker(key), 'utf8'));

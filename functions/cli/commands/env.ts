@@ -2,6 +2,7 @@ import { existsSync } from 'node:fs';
 import path from 'node:path';
 import { NotFound, Rejected } from '#errors/families.ts';
 import { cacheDirectory } from '#local/settings.ts';
+import { roomMade } from '#runner/environments/make-room.ts';
 import * as manage from '#runner/environments/manage.ts';
 import { keyOf } from '#runner/environments/store.ts';
 import { compileFile } from '../compile-file.ts';
@@ -54,6 +55,7 @@ export async function buildEnvironments(
   let failed = 0;
   for (const { preparation, around } of wanted)
     if (!(await buildOne(context, preparation, { ...around, offline }))) failed += 1;
+  await roomMade();
   return failed === 0 ? EXIT.done : EXIT.failed;
 }
 

@@ -3,7 +3,6 @@ import { createWriteStream, existsSync, mkdirSync, rmSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import path from 'node:path';
 import { finished } from 'node:stream/promises';
-import { bytes } from '#core/failures.ts';
 import { limits } from '#schemas/limits.ts';
 import type { Environment } from '#schemas/plan.ts';
 import type { OperatorCode } from '../code/operator-code.ts';
@@ -16,7 +15,7 @@ import { EnvironmentFailed } from './failed.ts';
 import { holdInUse, keepAhead, letGo } from './in-use.ts';
 import type { BuildPlace, CommandOptions, KeyParts, Tools } from './kind.ts';
 import { type Buildable, kindOf } from './kinds.ts';
-import { keepBelow } from './manage.ts';
+import { makeRoom } from './make-room.ts';
 import {
   type BuiltEnvironment,
   environmentsFolder,
@@ -144,21 +143,6 @@ async function heldEnvironment(
   }
 }
 
-/** What could not be taken away fails no build: the next one tries again. */
-async function makeRoom({ cacheDir, cacheBytes, signal, onRemoved }: Tools, but: string) {
-  if (cacheBytes === undefined) return;
-  try {
-    for (const gone of await keepBelow(cacheDir, { most: cacheBytes, but, signal }))
-      onRemoved?.(
-        `the environment of ${gone.label} (${gone.key.slice(0, 12)}, ${bytes(gone.bytes)}) was not used for longest and is taken away: all together may take ${bytes(cacheBytes)}`,
-      );
-  } catch (error) {
-    if (signal?.aborted === true) throw error;
-    const why = error instanceof Error ? error.message : String(error);
-    onRemoved?.(`environments that were not used for long could not be taken away: ${why}`);
-  }
-}
-
 /** Variables for a program that runs in it. */
 export function activation(
   environment: Environment,
@@ -191,18 +175,17 @@ const seats = new Seats(
   Math.max(limits.buildsAtLeast, Math.floor(availableParallelism() * limits.buildsPerCore)),
 );
 
-function buildInTurn(building: Building, tools: Tools): Promise<BuiltEnvironment> {
-  const { signal, onWait } = tools;
+function inTurn<T>(work: () => Promise<T>, { signal, onWait }: Tools): Promise<T> {
   let waited = false;
   const waits = (): void => {
     waited = true;
     onWait?.(`waits for one of ${seats.count} places to build environments`);
   };
-  const work = (): Promise<BuiltEnvironment> => {
+  const begin = (): Promise<T> => {
     if (waited) onWait?.('');
-    return build(building, tools);
+    return work();
   };
-  return seats.with(work, { signal, waits });
+  return seats.with(begin, { signal, waits });
 }
 
 /** Alone it is built; with other machines one of them builds it and keeps it for all. */
@@ -212,7 +195,7 @@ async function restoreOrBuild(
 ): Promise<BuiltEnvironment & { readonly built: boolean }> {
   const { archive, cacheDir } = tools;
   const { key } = building;
-  if (archive === undefined) return { ...(await buildInTurn(building, tools)), built: true };
+  if (archive === undefined) return { ...(await build(building, tools)), built: true };
   const what = { kind: 'environments', name: key, signal: tools.signal } as const;
   return archive.once<BuiltEnvironment & { readonly built: boolean }>(
     what,
@@ -224,7 +207,7 @@ async function restoreOrBuild(
       tools.onOutput?.(
         Buffer.from(`environment ${key.slice(0, 12)} is not kept yet: building it\n`),
       );
-      const built = await buildInTurn(building, tools);
+      const built = await build(building, tools);
       await archive.keep(what, path.dirname(built.folder), membersOf(built));
       return { ...built, built: true };
     },
@@ -242,7 +225,7 @@ async function build(building: Building, tools: Tools): Promise<BuiltEnvironment
   try {
     const kind = kindOf(environment);
     const place = buildPlace(folder, { label: code.label, log, logFile }, tools);
-    await kind.build(environment, code, place, tools);
+    await inTurn(() => kind.build(environment, code, place, tools), tools);
     const seconds = (Date.now() - started) / 1000;
     markReady(tools.cacheDir, key, {
       v: 1,

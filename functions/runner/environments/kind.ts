@@ -61,6 +61,6 @@ export interface Tools extends GitContext {
   readonly onWait?: ((why: string) => void) | undefined;
   /** Told what whoever runs the pipeline should know of a build. Without it that stands in the output. */
   readonly onWarning?: ((warning: string) => void) | undefined;
-  /** Told of each environment that went for another one to have room. */
+  /** Told of each environment that went at once for another one to have room. */
   readonly onRemoved?: ((line: string) => void) | undefined;
 }

@@ -129,6 +129,14 @@ async function readyOnes(
   return { found, bytes: found.reduce((sum, each) => sum + each.bytes, 0) };
 }
 
+/** What is known without measuring: undefined where one is not measured that was built before `since` (milliseconds since the epoch). */
+export function bytesKnown(cacheDir: string, since: number): number | undefined {
+  const markers = keysOf(cacheDir).map((key) => readMarker(cacheDir, key));
+  if (markers.some((one) => one?.bytes === undefined && (one?.builtAt ?? since) < since))
+    return undefined;
+  return markers.reduce((sum, one) => sum + (one?.bytes ?? 0), 0);
+}
+
 /** One at a time, in whatever process. */
 function alone<T>(
   { cacheDir, signal }: { readonly cacheDir: string; readonly signal?: AbortSignal | undefined },

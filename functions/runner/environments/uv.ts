@@ -6,6 +6,7 @@ import path from 'node:path';
 import type { Environment } from '#schemas/plan.ts';
 import { copyTree } from '../code/working-tree.ts';
 import type { Variables } from '../host-environment.ts';
+import { textOf } from './activation.ts';
 import { emptyEnvironment } from './empty-environment.ts';
 import { shownArguments } from './extra-args.ts';
 import { EnvironmentFailed } from './failed.ts';
@@ -68,20 +69,30 @@ async function build(
   const target = path.join(place.folder, 'env');
   const options = { folder: project, environment: buildVariables(target, interpreter.path, tools) };
   const run = (args: readonly string[]) => place.command(tool.program, args, options);
-  await copyTree(await emptyEnvironment(tool, interpreter, place, tools), target);
   const { pyproject, lock, folder, root } = readProject(source.folder, environment.project);
   if (lock === undefined) await run(['lock']);
   else if (!seemsToFit(pyproject, lock)) await tellStaleLock(tool.program, place, options);
-  await run([
-    ...['sync', '--frozen', '--no-dev', '--no-editable', '--project', project],
-    ...others,
-  ]);
+  const sync = ['sync', '--frozen', '--no-dev', '--no-editable', '--project', project, ...others];
+  if (!fixing.has(tool.version)) await run(sync);
+  if (!isRelocatable(target)) {
+    fixing.add(tool.version);
+    await rm(target, { recursive: true, force: true });
+    await copyTree(await emptyEnvironment(tool, interpreter, place, tools), target);
+    await run(sync);
+  }
   await keepLock(path.join(project, path.relative(folder, root)), place.folder);
   if (lock === undefined)
     place.warn(
       `there is no uv.lock: packages were resolved, and what was found is kept in ${path.join(place.folder, 'uv.lock')}; beside pyproject.toml it makes every build the same`,
     );
   await rm(copyFolder(place), { recursive: true, force: true });
+}
+
+/** Versions of uv whose `sync` makes environments that work at one path only. They are given one to begin with that works at any. */
+const fixing = new Set<string>();
+
+function isRelocatable(env: string): boolean {
+  return /^relocatable = true$/m.test(textOf(path.join(env, 'pyvenv.cfg')) ?? '');
 }
 
 /** What the lock says is built all the same. */
@@ -116,11 +127,15 @@ async function projectFor(
   return path.dirname(path.join(copy, environment.project));
 }
 
+/** What uv calls it: an environment that it makes itself works at any path. Versions that do not know it say so and go on. */
+const RELOCATABLE = 'relocatable-envs-default';
+
 function buildVariables(target: string, python: string, tools: Tools): Record<string, string> {
   return {
     UV_PROJECT_ENVIRONMENT: target,
     UV_PYTHON: python,
     UV_PYTHON_DOWNLOADS: 'never',
+    UV_PREVIEW_FEATURES: [tools.host['UV_PREVIEW_FEATURES'], RELOCATABLE].filter(Boolean).join(','),
     UV_NO_PROGRESS: '1',
     NO_COLOR: '1',
     ...(tools.offline === true ? { UV_OFFLINE: '1' } : {}),
