@@ -16,14 +16,16 @@ function start() {
   var source = path.join(__dirname, '../functions/cli/main.ts');
   if (fs.existsSync(path.join(__dirname, '../dist/cli.cjs'))) {
     var begin = require('./start.js');
-    if (process.argv[2] === 'run') begin('ahead', 'ahead');
-    begin('cli', 'cli-' + commandOf(process.argv[2]));
+    var command = process.argv.slice(2).find(isFrequent) || 'other';
+    if (command === 'run') begin('ahead', 'ahead');
+    begin('cli', 'cli-' + command);
   } else if (fs.existsSync(source)) void import(source);
   else refuse('millrace is not built here; run `npm run setup` in the checkout');
 }
 
-function commandOf(word) {
-  return /^[a-z]{1,20}$/.test(word) ? word : 'other';
+/** Commands that have what was compiled for them kept by itself. Options of all commands may stand before them. */
+function isFrequent(word) {
+  return /^(run|validate|plan|resume|retry|serve|show|runs|events|logs|explain|emit)$/.test(word);
 }
 
 /** The Node that came along as a package, in a checkout or in somebody's node_modules. */

@@ -9,8 +9,7 @@ import { cacheDirectory } from '#local/settings.ts';
 const WITHOUT = /^(--detach|--help|-h|--server(=.*)?)$/;
 
 function comeUp(args: readonly string[], env: NodeJS.ProcessEnv): void {
-  if (args[0] !== 'run' || env['MILLRACE_SERVER'] || args.some((each) => WITHOUT.test(each)))
-    return;
+  if (env['MILLRACE_SERVER'] || args.some((each) => WITHOUT.test(each))) return;
   const root = path.resolve(dataDirIn(args) ?? (env['MILLRACE_DATA_DIR'] || '.millrace'));
   const places = {
     path: root,

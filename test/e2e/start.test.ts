@@ -78,7 +78,7 @@ test('nothing is kept of a command that was called wrongly, where nothing can be
 test('where something has run already, the runner comes up before the command; it is the one that works', async () => {
   const place = here();
   const runner = async (...args: readonly string[]): Promise<string> => {
-    expect(await place.run('run', ...args)).toMatchObject({ code: 0 });
+    expect(await place.run(...args, 'run')).toMatchObject({ code: 0 });
     return (await place.run('logs', 'latest', ...args)).stdout;
   };
   expect(await runner()).toMatch(/runner\.js .*--cache-dir \S*own-cache $/m);
@@ -86,6 +86,7 @@ test('where something has run already, the runner comes up before the command; i
   // Named otherwise it is the same place.
   expect(await runner('--data-dir', '.millrace')).toMatch(/ --wait $/m);
   expect(await runner('--data-dir=.millrace')).toMatch(/ --wait $/m);
+  expect(compiledIn(place).filter((file) => file.endsWith('-cli-run'))).toHaveLength(1);
   await expect.poll(() => runnersOf(place)).toEqual([]);
 });
 
