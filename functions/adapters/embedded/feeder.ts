@@ -26,6 +26,7 @@ const isDirect = ({ resources, turn }: WorkOrder): boolean =>
 export function createFeeder(book: AttemptBook, problem: (error: unknown) => void): Feeder {
   const waiting = new Map<string, WorkOrder>();
   const sent = new Set<string>();
+  let current: RunnerLink | undefined;
 
   const feed = async (link: RunnerLink): Promise<void> => {
     const next: WorkOrder[] = [];
@@ -45,9 +46,11 @@ export function createFeeder(book: AttemptBook, problem: (error: unknown) => voi
         if (!isDirect(order)) waiting.set(keyOf(order.name), order);
       }
       for (const text of encodeStarts(direct)) await link.sendText(text);
-      await feed(link);
+      if (link === current) await feed(link);
     },
     taken: (link, names) => {
+      // A claim may be answered when its runner is gone already: what waits here is not for that one.
+      if (link !== current) return;
       for (const name of names) sent.delete(keyOf(name));
       // A few at a time: every frame costs, and a runner that has some left does not wait.
       if (waiting.size > 0 && sent.size <= limits.runnerWindow / 2) feed(link).catch(problem);
@@ -59,6 +62,7 @@ export function createFeeder(book: AttemptBook, problem: (error: unknown) => voi
         return false;
       }),
     renew: (link) => {
+      current = link;
       sent.clear();
       for (const { name } of waiting.values()) book.add(name);
       if (link !== undefined && waiting.size > 0) feed(link).catch(problem);

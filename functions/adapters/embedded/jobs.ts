@@ -116,6 +116,8 @@ export function createJobs(options: JobsOptions): LocalJobs {
       // One that ended in good order leaves no spool, but what was sent to it last it may never have seen.
       for (const job of gone) heir.inherit({ job, reports: [] });
       gone.clear();
+      // Nobody else asks for a runner if nothing was lost with the one before.
+      if (feeder.waiting > 0) void keeper.ensure().catch(problem);
     },
     problem,
     heartbeat: options.heartbeat ?? limits.heartbeat,
