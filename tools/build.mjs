@@ -150,8 +150,9 @@ const REQUIRE =
   "import { createRequire as millraceRequire } from 'node:module'; const require = millraceRequire(import.meta.url);";
 
 /**
- * A program in one file, as a function of what CommonJS gives, because V8 can keep what it compiled of such a one (`bin/start.js`), and because each file costs
- * a start half a millisecond. What is imported dynamically is run then and not before, as it would be from a file of its own.
+ * A program in one file, as a function of what CommonJS gives: V8 can keep what it compiled of such a one (`bin/start.js`), and each
+ * further file would cost a start half a millisecond. What is imported dynamically is run then and not before, as it would be from a
+ * file of its own.
  */
 async function bundleProgram(name) {
   const result = await bundle(
@@ -192,7 +193,7 @@ async function bundle(entryPoints, options = {}) {
   const esbuild = await import('esbuild');
   return esbuild.build({
     ...common,
-    ...(entryPoints === undefined ? {} : { entryPoints }),
+    entryPoints,
     outdir: 'dist',
     outExtension: { '.js': '.mjs' },
     plugins: [database],

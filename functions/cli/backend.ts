@@ -8,7 +8,7 @@ export interface EngineOptions {
   readonly adopt: 'all' | 'none';
   /** Answers other commands on the socket of the data directory. */
   readonly serve: boolean;
-  /** Called as soon as the data directory is taken and its runner comes up; the rest takes a while. */
+  /** Called as soon as the data directory is taken; the rest takes a while. */
   readonly taken?: () => void;
 }
 
